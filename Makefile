@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+# make, make check, make demo, make bench; V=1 shows the commands.
+
+VERSION := 0.1.0
+PREFIX  ?= /usr/local
+LIBDIR  ?= $(PREFIX)/lib
+CC      ?= cc
+B       := build$(if $(SAN),/$(SAN))
+Q       := $(if $(V),,@)
+
+WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
+           -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef
+CFLAGS  ?= -O2 -g
+CFLAGS  += -std=gnu11 $(WARN) -fPIC -fvisibility=hidden -fexceptions \
+           -ftls-model=initial-exec -ffunction-sections -fdata-sections \
+           -fno-semantic-interposition -pthread $(if $(SAN),-fsanitize=$(SAN))
+CPPFLAGS += -D_GNU_SOURCE -I. -I$(B)/proto -DDNSTAPSHIM_VERSION='"$(VERSION)"'
+LDFLAGS += -pthread $(if $(SAN),-fsanitize=$(SAN))
+
+# What the library is linked with: inside and hidden, unless SHARED_DEPS=1.
+DEPS    := -lprotobuf-c -lfstrm -lssl -lcrypto
+LINKED  := $(if $(SHARED_DEPS),$(DEPS),-Wl,-Bstatic $(DEPS) -Wl,-Bdynamic)
+
+GEN     := $(B)/proto/dnstap.pb-c
+CORE    := $(wildcard shim/*.c shim/base/*.c shim/capture/*.c shim/tap/*.c \
+             proto/*.c config/*.c)
+HOOK    := $(wildcard shim/hook/*.c shim/hook/*.S)
+obj      = $(addprefix $(B)/,$(addsuffix .o,$(basename $(1))))
+CORE_O  := $(call obj,$(CORE)) $(GEN).o
+HOOK_O  := $(call obj,$(HOOK))
+CLI_O   := $(call obj,$(wildcard cli/*.c))
+UNIT_O  := $(call obj,$(wildcard tests/unit/*.c))
+FUZZ    := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+
+all: $(B)/libdnstapshim.so $(B)/dnstapshim
+
+$(B)/libdnstapshim.so: $(CORE_O) $(HOOK_O) $(B)/exports.map
+	@echo "  LINK  $@"
+	$(Q)$(CC) -shared -o $@ $(CORE_O) $(HOOK_O) $(LDFLAGS) \
+	  -Wl,--version-script=$(B)/exports.map -Wl,--exclude-libs,ALL \
+	  -Wl,--gc-sections $(if $(SAN),,-Wl,-z,defs) -Wl,-z,now -Wl,-z,nodelete \
+	  -Wl,-soname,libdnstapshim.so $(LINKED)
+
+$(B)/exports.map: shim/hook/calls.h shim/hook/exports.map.in
+	@mkdir -p $(@D)
+	$(Q)$(CC) -E -P -x c -I. shim/hook/exports.map.in -o $@
+
+$(B)/dnstapshim: $(CLI_O) $(CORE_O)
+	@echo "  LINK  $@"
+	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(LINKED) -lldns
+
+$(B)/unit: $(UNIT_O) $(CORE_O)
+	@echo "  LINK  $@"
+	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(DEPS) -lcriterion
+
+$(B)/fuzz/%: tests/fuzz/%.c $(CORE) | $(GEN).h
+	@echo "  FUZZ  $@"
+	@mkdir -p $(@D)
+	$(Q)clang -O1 -g -std=gnu11 $(CPPFLAGS) -fsanitize=fuzzer,address,undefined \
+	  -pthread $^ $(GEN).c -o $@ $(DEPS)
+
+$(B)/%.o: %.c | $(GEN).h
+	@echo "  CC    $<"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+
+$(B)/%.o: %.S
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) -fPIC -MMD -MP -c $< -o $@
+
+$(GEN).o: $(GEN).h
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-shadow -c $(GEN).c -o $@
+
+$(GEN).h: proto/dnstap.proto
+	@mkdir -p $(@D)
+	$(Q)protoc-c -Iproto --c_out=$(@D) $<
+
+# Hooks must call the very functions they stand for, not their fortified kin.
+$(HOOK_O): CFLAGS += -U_FORTIFY_SOURCE -fno-builtin
+
+check:
+	$(Q)tests/setup check
+	$(Q)$(MAKE) --no-print-directory all unit
+	$(Q)tests/e2e/run
+
+unit: $(B)/unit
+	$(Q)$(B)/unit
+
+fuzz: $(FUZZ)
+
+demo:
+	$(Q)tests/setup demo
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)tests/demo
+
+bench:
+	$(Q)tests/setup bench
+	$(Q)$(MAKE) --no-print-directory all
+	$(Q)bench/run
+
+lint:
+	clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+
+format:
+	clang-format -i $$(git ls-files '*.c' '*.h')
+
+install: all
+	install -D -m 644 $(B)/libdnstapshim.so $(DESTDIR)$(LIBDIR)/libdnstapshim.so
+	install -D -m 755 $(B)/dnstapshim $(DESTDIR)$(PREFIX)/bin/dnstapshim
+
+clean:
+	rm -rf build
+
+-include $(shell find $(B) -name '*.d' 2>/dev/null)
+.PHONY: all check unit fuzz demo bench lint format install clean
+.DELETE_ON_ERROR:

@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The configuration: text in, an immutable description of the taps out.
+ *
+ * Pure: no thread, no socket, no global state. The only file ever read is the
+ * one that DNSTAP_CONFIG names. The grammar is that of CoreDNS's dnstap plugin
+ * with the additions of dnstapshim.conf(5).
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_TAPS_MAX		64
+#define CONFIG_QUEUE_UNIT	10000 /* messages; `queue` multiplies it */
+#define CONFIG_QUEUE_MAX	4096
+#define CONFIG_WRITE_BUFFER_MAX 1024 /* MiB */
+#define CONFIG_TEXT_MAX		(1 << 20)
+
+enum endpoint_kind {
+	ENDPOINT_UNIX, /* address: a path, or @name for an abstract socket */
+	ENDPOINT_TCP,  /* address and port */
+	ENDPOINT_TLS,  /* address and port */
+	ENDPOINT_FILE, /* address: a path */
+};
+
+enum tap_role {
+	ROLE_AUTO, /* by each query's RD bit */
+	ROLE_CLIENT,
+	ROLE_AUTH,
+};
+
+/* One `dnstap` directive, every default filled in. Strings are UTF-8. */
+struct tap_config {
+	enum endpoint_kind kind;
+	bool listen;	     /* collectors connect to us */
+	char *socket;	     /* SOCKET as written, for the log */
+	char *address;	     /* without scheme, brackets and port */
+	char *port;	     /* decimal; NULL for unix and file */
+	bool full;	     /* include the wire-format message */
+	bool unidirectional; /* START, data, STOP: no handshake */
+	unsigned write_buffer; /* MiB of SO_SNDBUF for tcp and tls */
+	unsigned queue;	       /* times CONFIG_QUEUE_UNIT messages */
+	char *identity;	       /* never NULL; "" leaves the field out */
+	char *version;	       /* likewise */
+	char *extra;	       /* template text; NULL: none */
+	bool skip_verify;
+	char *tls_cert; /* paths, or NULL */
+	char *tls_key;
+	char *tls_ca;
+	char *tls_servername;	/* NULL: the address */
+	uint32_t types;		/* bit 1 << Dnstap.Message.Type; all by default */
+	enum tap_role role;
+	unsigned sample;	/* one transaction in N; 1: every one */
+	uint64_t rotate_size;	/* octets; 0: never */
+	unsigned rotate_count;	/* files kept; 0: all */
+	uint8_t anonymize_v4;	/* leading bits kept; 32: all */
+	uint8_t anonymize_v6;	/* likewise; 128: all */
+};
+
+enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG, LOG_TARGET_OFF, LOG_TARGET_FILE };
+
+struct config {
+	size_t n_taps; /* 0: DNSTAP_CONFIG is unset or empty, do nothing */
+	struct tap_config *taps;
+	uint64_t ports[65536 / 64]; /* bitmap of DNS ports */
+	enum log_target log;
+	char *log_path;	    /* for LOG_TARGET_FILE */
+	char *metrics_path; /* NULL: none; %p is not expanded here */
+};
+
+/* The settings as the environment has them; NULL: not set. */
+struct config_env {
+	const char *config; /* DNSTAP_CONFIG: text, or an absolute path */
+	const char *identity, *version, *extra;
+	const char *ports, *log, *metrics;
+	const char *host_name; /* default identity */
+	const char *program;   /* base name, for the default version */
+};
+
+/* One wrong word: a complete sentence, without a newline, that says where
+ * (variable or file, line:column), the word, and what was expected. */
+struct config_error {
+	struct config_error *next;
+	char text[];
+};
+
+/*
+ * Reads the settings. Returns 0 and *out (release with config_free), or -EINVAL
+ * and every error found in *errors (release with config_errors_free), or
+ * -ENOMEM. *out is assigned only on success. Thread-safe.
+ */
+int config_load(const struct config_env *env, struct config **out,
+		struct config_error **errors);
+
+/* Fills a config_env from getenv(3), gethostname(2) and the program's name. */
+void config_env_read(struct config_env *env);
+
+void config_free(struct config *config);
+void config_errors_free(struct config_error *errors);
+
+static inline bool config_port(const struct config *config, uint16_t port)
+{
+	return config->ports[port >> 6] >> (port & 63) & 1;
+}
