@@ -9,11 +9,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DNS_HEADER_SIZE	  12
-#define DNS_NAME_SIZE	  255  /* wire format, RFC 1035 2.3.4 */
+#define DNS_HEADER_SIZE   12
+#define DNS_NAME_SIZE     255  /* wire format, RFC 1035 2.3.4 */
 #define DNS_NAME_TEXT_MAX 1024 /* \DDD for each octet, dots, NUL */
 
-enum dns_opcode { DNS_OPCODE_QUERY = 0, DNS_OPCODE_NOTIFY = 4, DNS_OPCODE_UPDATE = 5 };
+enum dns_opcode {
+	DNS_OPCODE_QUERY = 0,
+	DNS_OPCODE_NOTIFY = 4,
+	DNS_OPCODE_UPDATE = 5
+};
 
 /* RFC 1035 4.1.1, host order. Valid for any message of 12 octets or more. */
 struct dns_header {
@@ -22,15 +26,15 @@ struct dns_header {
 	uint16_t qdcount, ancount, nscount, arcount;
 };
 
-#define DNS_QR(flags)	  ((flags) >> 15 & 1)
+#define DNS_QR(flags)     ((flags) >> 15 & 1)
 #define DNS_OPCODE(flags) ((flags) >> 11 & 15)
-#define DNS_AA(flags)	  ((flags) >> 10 & 1)
-#define DNS_TC(flags)	  ((flags) >> 9 & 1)
-#define DNS_RD(flags)	  ((flags) >> 8 & 1)
-#define DNS_RA(flags)	  ((flags) >> 7 & 1)
-#define DNS_AD(flags)	  ((flags) >> 5 & 1)
-#define DNS_CD(flags)	  ((flags) >> 4 & 1)
-#define DNS_RCODE(flags)  ((flags) & 15)
+#define DNS_AA(flags)     ((flags) >> 10 & 1)
+#define DNS_TC(flags)     ((flags) >> 9 & 1)
+#define DNS_RD(flags)     ((flags) >> 8 & 1)
+#define DNS_RA(flags)     ((flags) >> 7 & 1)
+#define DNS_AD(flags)     ((flags) >> 5 & 1)
+#define DNS_CD(flags)     ((flags) >> 4 & 1)
+#define DNS_RCODE(flags)  ((flags)&15)
 
 /* The first question, uncompressed as it stands in the message. */
 struct dns_question {
@@ -41,9 +45,9 @@ struct dns_question {
 
 struct dns_edns {
 	bool present;
-	bool dnssec_ok;	      /* the DO bit, RFC 3225 */
-	uint16_t udp_size;    /* the sender's UDP payload size */
-	uint8_t rcode_high;   /* upper 8 bits of the RCODE */
+	bool dnssec_ok;     /* the DO bit, RFC 3225 */
+	uint16_t udp_size;  /* the sender's UDP payload size */
+	uint8_t rcode_high; /* upper 8 bits of the RCODE */
 	uint8_t version;
 	uint16_t options_size;
 	const uint8_t *options; /* into the message */
@@ -59,3 +63,16 @@ bool dns_question_parse(const uint8_t *message, size_t size,
 /* Finds the OPT record. Returns false, and edns->present = false, if there is
  * none or a record before it is malformed. Walks at most `size` octets. */
 bool dns_edns_parse(const uint8_t *message, size_t size, struct dns_edns *edns);
+
+/*
+ * Anonymises EDNS client subnet (RFC 7871 section 6) in place: in every such
+ * option the address keeps its first v4_bits or v6_bits, the others become
+ * zero; an address of another family keeps none. SOURCE PREFIX-LENGTH stays,
+ * because it gives the number of address octets: bits beyond it are zero as
+ * before, and the message keeps its size.
+ *
+ * Returns false if the message could not be read to its last record, so that
+ * an address may still stand in it.
+ */
+bool dns_client_subnet_mask(uint8_t *message, size_t size, unsigned v4_bits,
+			    unsigned v6_bits);

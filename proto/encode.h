@@ -12,18 +12,18 @@
 #include "dnstap.pb-c.h"
 #include "shim/event.h"
 
-/* Everything that may stand beside the payload in one Dnstap message, for any
- * identity, version, extra and query zone that the configuration accepts. */
-#define ENCODE_FIXED_MAX 512
+/* The most that one Dnstap message takes beside its payload and the strings
+ * that have no length of their own: identity, version, extra, query zone. */
+#define ENCODE_FIXED_MAX 128
 
 struct encoder;
 
 /* What the tap's thread adds to an event. */
 struct encode_facts {
 	Dnstap__Message__Type type;
-	bool response;		/* its payload is a response */
-	bool asked;		/* the local side is the one that asked */
-	uint64_t query_time_ns; /* of a response's query; 0: not known */
+	bool response;             /* its payload is a response */
+	bool asked;                /* the local side is the one that asked */
+	uint64_t query_time_ns;    /* of a response's query; 0: not known */
 	const uint8_t *query_zone; /* wire format, or NULL */
 	size_t query_zone_size;
 	const char *extra; /* rendered; NULL or empty: left out */
@@ -34,7 +34,8 @@ struct encode_facts {
  * identity, version: UTF-8; NULL or "" leaves the field out. full: include the
  * message. Returns NULL when out of memory. The strings are copied.
  */
-struct encoder *encoder_new(const char *identity, const char *version, bool full);
+struct encoder *encoder_new(const char *identity, const char *version,
+			    bool full);
 void encoder_free(struct encoder *encoder);
 
 /* An upper bound of what encoder_pack writes for this event. */

@@ -17,13 +17,13 @@ struct extra;
 struct extra_facts {
 	const struct event *event;
 	bool response;
-	bool asked;		   /* the local side is the one that asked */
+	bool asked;                /* the local side is the one that asked */
 	const char *message_type;  /* "CLIENT_QUERY", for {/shim/type} */
 	const struct event *query; /* of a response, if it was matched, or NULL;
 				    * only its header fields, no payload */
-	uint16_t query_size;	   /* octets of that query */
-	uint64_t query_time_ns;	   /* 0: not known */
-	const char *upstream;	   /* ADDRESS:PORT for {/forward/upstream}; NULL */
+	uint16_t query_size;       /* octets of that query */
+	uint64_t query_time_ns;    /* 0: not known */
+	const char *upstream; /* ADDRESS:PORT for {/forward/upstream}; NULL */
 };
 
 /* Returns NULL when out of memory; any text is a valid template.
