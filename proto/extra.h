@@ -2,6 +2,12 @@
  *
  * The `extra` template: parsed once, rendered for every message on the tap's
  * thread, with the results of CoreDNS's replacer for every label.
+ *
+ * Where CoreDNS has the client's request at hand and a socket has not, a value
+ * that was not observed is "-": {rcode} {rsize} {>rflags} {duration} on a
+ * query; {size} {>do} {>bufsize} on a response that was not matched; {type}
+ * {name} {class} without a question. {remote} and {port} are the other end of
+ * the message's own socket: of upstream traffic, the upstream.
  */
 #pragma once
 
@@ -13,26 +19,38 @@
 
 struct extra;
 
+/* What a response's labels say about its query. */
+struct extra_query {
+	uint64_t time_ns;
+	uint16_t size;     /* octets */
+	uint16_t udp_size; /* as its OPT record has it; 0: it had none */
+	bool dnssec_ok;
+};
+
 /* What a rendering may draw on. */
 struct extra_facts {
 	const struct event *event;
 	bool response;
-	bool asked;                /* the local side is the one that asked */
-	const char *message_type;  /* "CLIENT_QUERY", for {/shim/type} */
-	const struct event *query; /* of a response, if it was matched, or NULL;
-				    * only its header fields, no payload */
-	uint16_t query_size;       /* octets of that query */
-	uint64_t query_time_ns;    /* 0: not known */
-	const char *upstream; /* ADDRESS:PORT for {/forward/upstream}; NULL */
+	bool asked;               /* the local side is the one that asked */
+	const char *message_type; /* "CLIENT_QUERY", for {/shim/type} */
+	const struct extra_query *query; /* of a response that was matched */
+	const char *upstream; /* that was asked for a client's response:
+			       * ADDRESS:PORT for {/forward/upstream}; NULL */
 };
 
-/* Returns NULL when out of memory; any text is a valid template.
- * pid and program are those of {/shim/pid} and {/shim/program}. */
+/*
+ * Returns NULL when out of memory; any text is a valid template, octets that
+ * are no UTF-8 become "?". pid and program are those of {/shim/pid} and
+ * {/shim/program}: a forked child parses anew.
+ */
 struct extra *extra_parse(const char *text, long pid, const char *program);
 void extra_free(struct extra *extra);
 
-/* True if a label needs what matching queries to responses gives. */
+/* True if a client's response is to be matched to the upstream asked for it. */
 bool extra_wants_upstream(const struct extra *extra);
+
+/* Notes of a query what the labels of its response will want. */
+void extra_query_read(const struct event *event, struct extra_query *query);
 
 /* Renders into `out`; what does not fit is cut at a whole UTF-8 character.
  * Returns the octets written, without a NUL. */
