@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Collectors: our own, which checks the protocol and keeps the frames, and the
+two that everybody uses, fstrm_capture and golang-dnstap's tool."""
+
+import fcntl
+import os
+import socket
+import subprocess
+import threading
+
+from . import dnstap, framestream, namespace
+from .framestream import READY, START, STOP
+from .process import Process, program, until
+
+GOLANG = ("GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=%s/go "
+          "go build -o %s github.com/dnstap/golang-dnstap/dnstap")
+
+
+class Connection:
+    """One sender, from READY to FINISH."""
+
+    # What may follow what: the state is the last control frame that came.
+    ORDER = {None: READY, READY: START, START: STOP}
+
+    def __init__(self, collector, peer):
+        self.collector, self.peer = collector, peer
+        self.cutter = framestream.Cutter()
+        self.state = None
+
+    def run(self):
+        try:
+            while data := self.peer.recv(1 << 16):
+                for kind, body in self.cutter.feed(data):
+                    self.frame(kind, body)
+        except (ConnectionError, OSError):
+            pass
+        if self.cutter.buffer and not self.collector.killed:
+            self.collector.errors.append("the stream ends within a frame")
+        self.peer.close()
+
+    def frame(self, kind, body):
+        if kind is None:
+            if self.state != START:
+                self.collector.errors.append("data outside START and STOP")
+            self.collector.frames.append(body)
+            return
+        content = None if kind == STOP else framestream.CONTENT_TYPE
+        if (self.ORDER.get(self.state) != kind
+                or framestream.control(kind, content)[8:] != body):
+            self.collector.errors.append(f"control frame {body.hex()}")
+        self.state = kind
+        if kind == READY and self.collector.answers:
+            self.peer.sendall(framestream.control(framestream.ACCEPT,
+                                                  framestream.CONTENT_TYPE))
+        elif kind == STOP and self.collector.answers:
+            self.peer.sendall(framestream.control(framestream.FINISH))
+
+
+class Collector:
+    """Listens on a unix socket, or on TCP where a port is given.
+
+    answers=False: takes connections and octets but never says a word.
+    """
+
+    def __init__(self, port=None, answers=True, name="tap.sock"):
+        self.frames, self.errors, self.connections = [], [], []
+        self.answers, self.killed = answers, False
+        if port:
+            self.endpoint = f"tcp://127.0.0.1:{port}"
+            self.socket = socket.create_server(("127.0.0.1", port))
+        else:
+            path = f"{namespace.ROOM}/{name}"
+            if os.path.exists(path):
+                os.unlink(path)
+            self.endpoint = f"unix://{path}"
+            self.socket = socket.socket(socket.AF_UNIX)
+            self.socket.bind(path)
+            self.socket.listen()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        try:
+            while True:
+                connection = Connection(self, self.socket.accept()[0])
+                thread = threading.Thread(target=connection.run, daemon=True)
+                self.connections.append((connection, thread))
+                thread.start()
+        except OSError:
+            pass
+
+    def taps(self):
+        """The log so far, once no sender is connected any more."""
+        for _, thread in self.connections:
+            thread.join(10)
+            assert not thread.is_alive(), "a sender did not close its connection"
+        assert not self.errors, f"Frame Streams: {self.errors[:5]}"
+        return [dnstap.decode(frame) for frame in self.frames]
+
+    def wait(self, count):
+        """Until that many frames have come."""
+        until(lambda: len(self.frames) >= count,
+              f"the collector has {len(self.frames)} frames of {count}")
+
+    def kill(self):
+        """As if the collector had died: listener and connections are gone."""
+        self.killed = True
+        for ending in [self.socket] + [c.peer for c, _ in self.connections]:
+            try:
+                ending.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
+            ending.close()
+
+
+class FstrmCapture(Process):
+    """fstrm_capture, writing to a file."""
+
+    def __init__(self, port=None):
+        self.path = f"{namespace.ROOM}/capture.fstrm"
+        where = (["-a", "127.0.0.1", "-p", str(port)] if port
+                 else ["-u", f"{namespace.ROOM}/tap.sock"])
+        self.endpoint = (f"tcp://127.0.0.1:{port}" if port
+                         else f"unix://{namespace.ROOM}/tap.sock")
+        super().__init__([program("fstrm_capture"), "-t", "protobuf:dnstap.Dnstap",
+                          "-w", self.path, "-d", *where])
+        until(lambda: self.alive() and "opened" in self.output(), "fstrm_capture")
+
+    def frames(self):
+        self.stop()
+        return framestream.read_file(self.path)
+
+
+class GolangDnstap(Process):
+    """The `dnstap` tool of golang-dnstap, printing the stream as it comes."""
+
+    def __init__(self, tool, mode="-y", port=None):
+        where = (["-l", f"127.0.0.1:{port}"] if port
+                 else ["-u", f"{namespace.ROOM}/tap.sock"])
+        self.endpoint = (f"tcp://127.0.0.1:{port}" if port
+                         else f"unix://{namespace.ROOM}/tap.sock")
+        super().__init__([str(tool), mode, *where])
+        if port:
+            until(lambda: self.alive() and listening(port), "dnstap")
+        else:
+            until(lambda: self.alive() and os.path.exists(where[1]), "dnstap")
+
+
+def listening(port):
+    """Is a TCP socket bound to this port of IPv4?"""
+    with open("/proc/net/tcp") as table:
+        return any(row.split()[1].endswith(f":{port:04X}")
+                   for row in list(table)[1:])
+
+
+def build_golang(build):
+    """golang-dnstap's tool, built once from Debian's source packages."""
+    tool = build / "golang-dnstap"
+    with open(build / "golang-dnstap.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if tool.exists():
+            return tool
+        subprocess.run(GOLANG % (build, tool), shell=True, check=True)
+    return tool

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Queries: thousands of mixed ones, the same for the same seed."""
+
+import itertools
+import random
+import select
+import socket
+import struct
+import time
+from dataclasses import dataclass
+
+from . import dns, namespace
+from .zone import NAMES
+
+WINDOW = 32  # queries under way at once; a server's socket buffer holds more
+PATIENCE = 5  # seconds for an answer that must come
+
+
+@dataclass(frozen=True)
+class Query:
+    message: bytes
+    sure: bool  # every server answers it
+
+
+class Mix:
+    """An endless supply of queries, `odd` of a hundred being strange ones."""
+
+    def __init__(self, seed, odd=10):
+        self.random, self.odd, self.count = random.Random(seed), odd, 0
+
+    def next(self):
+        self.count += 1
+        ident = self.count & 0xFFFF  # never twice within one window
+        if self.random.randrange(100) < self.odd:
+            return Query(self._strange(ident), False)
+        return Query(self._plain(ident), True)
+
+    def _plain(self, ident):
+        draw = self.random
+        name = draw.choice(NAMES)
+        if draw.random() < 0.2:
+            name = f"x{draw.randrange(10**6)}.{name}"
+        name = "".join(draw.choice((c.lower(), c.upper())) for c in name)
+        return dns.query(
+            ident, name, draw.choice(("A", "A", "AAAA", "MX", "TXT", "NS", "SOA")),
+            rd=draw.random() < 0.5, size=draw.choice((0, 0, 512, 1232, 4096)),
+            do=draw.random() < 0.3)
+
+    def _strange(self, ident):
+        draw, message = self.random, self._plain(ident)
+        return draw.choice((
+            lambda: message[:12],
+            lambda: message[:draw.randrange(12, len(message))],
+            lambda: message[:draw.randrange(0, 12)],
+            lambda: message + draw.randbytes(draw.randrange(1, 600)),
+            lambda: message[:2] + draw.randbytes(10) + message[12:],
+            lambda: message[:12] + b"\xc0\x0c" + message[12:],
+            lambda: message[:4] + b"\0\2" + message[6:],
+            lambda: message[:2] + bytes([message[2] | 0x80]) + message[3:],
+            lambda: message[:2] + draw.randbytes(draw.randrange(10, 1200)),
+            lambda: dns.query(ident, "test", "SOA", opcode=dns.NOTIFY),
+            lambda: dns.query(ident, "test", "SOA", opcode=dns.UPDATE),
+            lambda: dns.query(ident, "test", "A", rd=True, opcode=dns.STATUS),
+            lambda: dns.query(ident, "elsewhere.example", "ANY", rd=True),
+        ))()
+
+
+class Clients:
+    """UDP sockets at several addresses, asking one server."""
+
+    def __init__(self, server, sources):
+        family = socket.AF_INET6 if ":" in server else socket.AF_INET
+        self.server, self.sockets = (server, 53), []
+        for source in sources:
+            client = socket.socket(family, socket.SOCK_DGRAM)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+            client.bind((source, 0))
+            self.sockets.append(client)
+        self.poll = select.poll()
+        for client in self.sockets:
+            self.poll.register(client, select.POLLIN)
+        self.by_fd = {client.fileno(): client for client in self.sockets}
+
+    def ask(self, queries):
+        """Sends them all; returns the answers of the sure ones, in order."""
+        answers = {}
+        for at, query in enumerate(queries):
+            client = self.sockets[at % len(self.sockets)]
+            if query.sure:
+                answers[client.fileno(), dns.ident(query.message)] = None
+            client.sendto(query.message, self.server)
+        deadline = time.monotonic() + PATIENCE
+        while missing := sum(answer is None for answer in answers.values()):
+            left = deadline - time.monotonic()
+            assert left > 0, f"{self.server[0]}: {missing} answers missing"
+            for fd, _ in self.poll.poll(left * 1000):
+                answer = self.by_fd[fd].recv(65535)
+                if (fd, dns.ident(answer)) in answers:
+                    answers[fd, dns.ident(answer)] = answer
+        return list(answers.values())
+
+    def close(self):
+        for client in self.sockets:
+            client.close()
+
+
+def clients(address):
+    sources = namespace.CLIENTS6 if ":" in address else namespace.CLIENTS4
+    return Clients(address, sources)
+
+
+def udp(addresses, count, mix):
+    """`count` queries to each address in turn. Returns the sure ones' answers."""
+    answers = []
+    for address in addresses:
+        asking = clients(address)
+        for start in range(0, count, WINDOW):
+            size = min(WINDOW, count - start)
+            answers += asking.ask([mix.next() for _ in range(size)])
+        asking.close()
+    return answers
+
+
+def _framed(queries):
+    """RFC 1035 4.2.2."""
+    return b"".join(struct.pack("!H", len(query.message)) + query.message
+                    for query in queries)
+
+
+# How the octets of one connection's queries are handed to the kernel.
+PIECES = {
+    "pipelined": lambda queries: [_framed(queries)],
+    "one by one": lambda queries: [_framed([query]) for query in queries],
+    "length apart": lambda queries: [
+        part for query in queries
+        for part in (_framed([query])[:2], query.message)],
+    "octets": lambda queries: [bytes([octet]) for octet in _framed(queries)],
+    "thirds": lambda queries: _parts(_framed(queries), 3),
+}
+
+
+def _parts(data, count):
+    size = len(data) // count + 1
+    return [data[at:at + size] for at in range(0, len(data), size)]
+
+
+class Connection:
+    """One TCP connection, with every piece in a segment of its own."""
+
+    def __init__(self, address):
+        sources = namespace.CLIENTS6 if ":" in address else namespace.CLIENTS4
+        self.socket = socket.create_connection((address, 53), PATIENCE,
+                                               (sources[-1], 0))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.buffer = b""
+
+    def send(self, pieces):
+        for piece in pieces:
+            self.socket.sendall(piece)
+
+    def answer(self):
+        """The next message, or None at the end of the stream."""
+        while True:
+            end = 2 + int.from_bytes(self.buffer[:2], "big")
+            if len(self.buffer) >= max(end, 2):
+                message, self.buffer = self.buffer[2:end], self.buffer[end:]
+                return message
+            try:
+                data = self.socket.recv(1 << 16)
+            except ConnectionError:
+                return None
+            if not data:
+                return None
+            self.buffer += data
+
+    def drain(self, pieces=()):
+        """Sends these, ends our side and waits for the server to end its own."""
+        try:
+            self.send(pieces)
+            self.socket.shutdown(socket.SHUT_WR)
+            while self.answer() is not None:
+                pass
+        except OSError:
+            pass  # reset, or a server that keeps half-closed connections
+        self.socket.close()
+
+
+def tcp(addresses, count, mix, batch=10):
+    """`count` queries to each address, in every style. A strange query, which
+    may cost it the connection, travels alone."""
+    styles = itertools.cycle(PIECES.values())
+    for address in addresses:
+        for _ in range(0, count, batch):
+            queries = [mix.next() for _ in range(batch)]
+            _ask_tcp(address, [query for query in queries if query.sure],
+                     next(styles))
+            for query in queries:
+                if not query.sure:
+                    Connection(address).drain(next(styles)([query]))
+
+
+def _ask_tcp(address, queries, pieces):
+    connection = Connection(address)
+    connection.send(pieces(queries))
+    missing = {dns.ident(query.message) for query in queries}
+    while missing:
+        answer = connection.answer()
+        assert answer is not None, f"{address} hung up, {len(missing)} missing"
+        missing.discard(dns.ident(answer))
+    connection.drain()

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A program under test, with its output in a file of the room."""
+
+import os
+import shutil
+import signal
+import subprocess
+import time
+
+from . import namespace
+
+PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
+PATIENCE = 20  # seconds that anything may take before it counts as hung
+
+
+def until(condition, what, patience=PATIENCE):
+    """Waits for a condition that has no event to wait for. Returns it."""
+    deadline = time.monotonic() + patience
+    while not (result := condition()):
+        assert time.monotonic() < deadline, f"{what}: not within {patience} s"
+        time.sleep(0.002)
+    return result
+
+
+def program(name):
+    """A copy of a Debian program in the room: the same bytes under a path that
+    no AppArmor profile confines to the directories of its service."""
+    found = shutil.which(name, path=PATH)
+    assert found, f"{name} is not installed: run tests/setup check"
+    copy = f"{namespace.ROOM}/{os.path.basename(name)}"
+    if not os.path.exists(copy):
+        shutil.copy2(found, copy)
+    return copy
+
+
+class Process:
+    def __init__(self, arguments, name=None, environment=None):
+        self.name = name or os.path.basename(arguments[0])
+        self.log = f"{namespace.ROOM}/{self.name}.log"
+        with open(self.log, "ab") as log:
+            self.child = subprocess.Popen(
+                arguments, cwd=namespace.ROOM, stdin=subprocess.DEVNULL,
+                stdout=log, stderr=log, start_new_session=True,
+                env={"PATH": PATH, "LC_ALL": "C", **(environment or {})})
+
+    def alive(self):
+        code = self.child.poll()
+        assert code is None, f"{self.name} ended with {code}:\n{self.output()}"
+        return True
+
+    def output(self):
+        with open(self.log, errors="replace") as log:
+            return log.read()
+
+    def send(self, number):
+        self.child.send_signal(number)
+
+    def stop(self, number=signal.SIGTERM):
+        """Ends it and returns the seconds that it took."""
+        self.alive()
+        began = time.monotonic()
+        self.child.send_signal(number)
+        try:
+            self.code = self.child.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            raise AssertionError(f"{self.name} does not end:\n{self.output()}")
+        return time.monotonic() - began

@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Debian's DNS servers: how each is configured, started and stopped.
+
+In the texts $room, $v4, $v6 and $upstream stand for the server's directory, its
+addresses and the server that it forwards to; $native for its own dnstap.
+"""
+
+import os
+import shlex
+import socket
+import subprocess
+from dataclasses import dataclass, field
+
+from . import dns, load, namespace, zone
+from .process import PATH, Process, program, until
+
+LIBRARY = os.environ.get("DNSTAPSHIM", "")  # tests/e2e/run sets it
+
+
+@dataclass(frozen=True)
+class Server:
+    command: str
+    files: dict = field(default_factory=dict)  # name: text
+    prepare: str = ""  # a command to run first
+    environment: dict = field(default_factory=dict)
+    inet6: bool = True
+    upstream: bool = False  # it forwards what it is asked
+    lingers: bool = True  # SIGTERM lets it, and so the library, finish
+    native: str = ""  # what switches on its own dnstap, to the socket $tap
+
+
+SERVERS = {
+    "named": Server(
+        "named -g -n 2 -c $room/named.conf",
+        {"named.conf": """
+options {
+    directory "$room"; listen-on { $v4; }; listen-on-v6 { $v6; };
+    recursion no; pid-file none; session-keyfile none; dnssec-validation no;
+    notify no; allow-update { none; }; rrset-order { order none; };
+    $native
+};
+controls { };
+zone "test" { type primary; file "zone"; };
+"""}, native='dnstap { all; }; dnstap-output unix "$tap";'),
+    "knotd": Server(
+        "knotd -c $room/knot.conf",
+        {"knot.conf": """
+server:
+    listen: [ $v4@53, $v6@53 ]
+    rundir: $room
+    udp-workers: 2
+database:
+    storage: $room
+$native
+zone:
+  - domain: test.
+    file: $room/zone
+    zonefile-sync: -1
+    journal-content: none
+"""}, native="""
+mod-dnstap:
+  - id: default
+    sink: unix:$tap
+template:
+  - id: default
+    global-module: mod-dnstap/default
+"""),
+    "nsd": Server(
+        "nsd -d -c $room/nsd.conf",
+        {"nsd.conf": """
+server:
+    ip-address: $v4
+    ip-address: $v6
+    username: ""
+    chroot: ""
+    database: ""
+    server-count: 2
+    rrl-ratelimit: 0
+    pidfile: $room/nsd.pid
+    xfrdfile: $room/nsd.xfrd
+    zonelistfile: $room/nsd.zones
+    xfrdir: $room
+remote-control:
+    control-enable: no
+zone:
+    name: test
+    zonefile: $room/zone
+"""}),
+    "unbound": Server(
+        "unbound -d -c $room/unbound.conf",
+        {"unbound.conf": """
+server:
+    interface: $v4
+    interface: $v6
+    access-control: 0.0.0.0/0 allow_snoop
+    access-control: ::/0 allow_snoop
+    num-threads: 2
+    username: ""
+    chroot: ""
+    directory: "$room"
+    pidfile: ""
+    use-syslog: no
+    do-not-query-localhost: no
+    module-config: "iterator"
+    local-zone: "test." nodefault
+forward-zone:
+    name: "."
+    forward-addr: $upstream
+$native
+"""}, upstream=True, native="""
+dnstap:
+    dnstap-enable: yes
+    dnstap-socket-path: "$tap"
+    dnstap-log-client-query-messages: yes
+    dnstap-log-client-response-messages: yes
+    dnstap-log-resolver-query-messages: yes
+    dnstap-log-resolver-response-messages: yes
+    dnstap-log-forwarder-query-messages: yes
+    dnstap-log-forwarder-response-messages: yes
+"""),
+    "pdns_server": Server(
+        "pdns_server --daemon=no --guardian=no --config-dir=$room",
+        {"pdns.conf": """
+launch=bind
+bind-config=$room/bind.conf
+socket-dir=$room
+local-address=$v4,$v6
+security-poll-suffix=
+receiver-threads=2
+""", "bind.conf": 'zone "test" { type native; file "$room/zone"; };\n'}),
+    "dnsmasq": Server(
+        "dnsmasq -k -C /dev/null -p 53 --listen-address=$v4 --listen-address=$v6 "
+        "--bind-interfaces --no-resolv --no-hosts --server=$upstream -u root "
+        "--pid-file= --dns-forward-max=1000", upstream=True),
+    "tinydns": Server(
+        "tinydns", {"data": zone.tinydns()}, prepare="tinydns-data", inet6=False,
+        environment={"ROOT": "$room", "IP": "$v4", "UID": "0", "GID": "0"},
+        lingers=False),
+}
+
+
+def tap_environment(tap, **settings):
+    """What preloads the library with this configuration."""
+    assert os.path.exists(LIBRARY), f"{LIBRARY} is not built"
+    return {"LD_PRELOAD": LIBRARY, "DNSTAP_CONFIG": tap, **settings}
+
+
+class Running:
+    """A server that answers. `environment` is for this server only."""
+
+    def __init__(self, name, environment=None, address=namespace.SERVER4, native=""):
+        self.server, self.native = SERVERS[name], native
+        self.room = f"{namespace.ROOM}/{name}-{address}"
+        self.addresses = [address]
+        if self.server.inet6 and address == namespace.SERVER4:
+            self.addresses.append(namespace.SERVER6)
+        os.makedirs(self.room, exist_ok=True)
+        for file, text in {"zone": zone.master(), **self.server.files}.items():
+            with open(f"{self.room}/{file}", "w") as out:
+                out.write(self._fill(text))
+        if self.server.prepare:
+            subprocess.run(self.server.prepare, cwd=self.room, check=True,
+                           env={"PATH": PATH})
+        words = shlex.split(self._fill(self.server.command))
+        own = {k: self._fill(v) for k, v in self.server.environment.items()}
+        self.process = Process([program(words[0]), *words[1:]], environment={
+            **own, **(environment or {})}, name=name)
+        for one in self.addresses:
+            until(lambda: self.process.alive() and self._answers(one), name)
+        if environment:
+            with open(f"/proc/{self.process.child.pid}/maps") as maps:
+                assert LIBRARY in maps.read(), "the library was not loaded"
+
+    def _fill(self, text):
+        v6 = namespace.SERVER6 if len(self.addresses) > 1 else "::1"
+        for key, value in {"native": self.server.native if self.native else "",
+                           "tap": self.native, "room": self.room, "v6": v6,
+                           "v4": self.addresses[0],
+                           "upstream": namespace.UPSTREAM}.items():
+            text = text.replace(f"${key}", value)
+        return text
+
+    @staticmethod
+    def _answers(address):
+        """Asks once the port is bound: no query must go astray."""
+        if address not in {bound for bound, _, _ in udp_sockets()}:
+            return False
+        asking = load.clients(address)
+        try:
+            answer, = asking.ask([load.Query(dns.query(1, "test", "SOA", rd=True), True)])
+            return dns.flags(answer) & 15 == 0
+        finally:
+            asking.close()
+
+    def settle(self, wire):
+        """Until it has read and answered all that was sent to it."""
+        until(lambda: not any(waiting for _, waiting, _ in udp_sockets()),
+              "the server does not read")
+        for address in self.addresses:
+            assert self._answers(address)
+        wire.quiet()
+        lost = sum(dropped for _, _, dropped in udp_sockets())
+        assert lost == 0, f"the load overflowed a socket buffer: {lost} messages"
+
+    def stop(self):
+        return self.process.stop()
+
+
+def udp_sockets(port=53):
+    """(address, octets waiting, datagrams dropped) of each socket on the port."""
+    for path in "/proc/net/udp", "/proc/net/udp6":
+        with open(path) as table:
+            for row in list(table)[1:]:
+                words = row.split()
+                address, bound = words[1].split(":")
+                if int(bound, 16) == port:
+                    yield _address(address), int(words[4].split(":")[1], 16), \
+                        int(words[-1])
+
+
+def _address(text):
+    """The kernel prints addresses as 32-bit words of the host's order."""
+    raw = b"".join(int(text[at:at + 8], 16).to_bytes(4, "little")
+                   for at in range(0, len(text), 8))
+    return socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)

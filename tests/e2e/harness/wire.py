@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What crossed the loopback: every DNS message, from a packet socket.
+
+The kernel stamps and keeps the packets; they are read when asked for. A packet
+that the socket had to drop is an error, for then nothing can be proved.
+"""
+
+import ipaddress
+import select
+import socket
+import struct
+from dataclasses import dataclass
+
+ETH_P_ALL, ETH_P_IP, ETH_P_IPV6 = 0x0003, 0x0800, 0x86DD
+SOL_PACKET, PACKET_STATISTICS, PACKET_IGNORE_OUTGOING = 263, 6, 23
+SO_TIMESTAMPNS, SO_RCVBUFFORCE = 35, 33
+TCP, UDP, IPV6_FRAGMENT = 6, 17, 44
+BUFFER = 1 << 28  # octets; an empty packet takes about 800 of them
+LONGEST = 1 << 18
+FIN, SYN, RST = 1, 2, 4
+
+
+@dataclass(frozen=True)
+class Message:
+    time: int  # ns since the epoch; of a TCP message, of its last octet
+    protocol: str  # "UDP" or "TCP"
+    source: str
+    source_port: int
+    target: str
+    target_port: int
+    payload: bytes
+
+
+class Fragments:
+    """IP datagrams in pieces, until they are whole (RFC 791, RFC 8200 4.5)."""
+
+    def __init__(self):
+        self.pieces = {}
+
+    def add(self, key, offset, more, data):
+        """Returns the datagram's payload once all of it is there."""
+        pieces = self.pieces.setdefault(key, {})
+        pieces[offset] = (data, more)
+        whole = b""
+        while len(whole) in pieces:
+            piece, more = pieces[len(whole)]
+            whole += piece
+            if not more:
+                del self.pieces[key]
+                return whole
+        return None
+
+
+class Stream:
+    """One direction of one TCP connection, cut into messages."""
+
+    def __init__(self):
+        self.next = None  # sequence number
+        self.ahead = {}
+        self.buffer = b""
+
+    def add(self, sequence, flags, data):
+        """Returns the messages that these octets complete."""
+        if flags & SYN:
+            self.__init__()
+            self.next = (sequence + 1) & 0xFFFFFFFF
+            sequence = self.next
+        if self.next is None or not data:
+            return []
+        self.ahead[sequence] = data
+        while (piece := self._take()) is not None:
+            self.buffer += piece
+        return list(self._messages())
+
+    def _take(self):
+        """The next octets in order, repeated ones left out."""
+        for sequence, data in self.ahead.items():
+            behind = (self.next - sequence) & 0xFFFFFFFF
+            if behind < 1 << 31:
+                del self.ahead[sequence]
+                piece = data[behind:]
+                self.next = (self.next + len(piece)) & 0xFFFFFFFF
+                return piece
+        return None
+
+    def _messages(self):
+        while len(self.buffer) >= 2:
+            end = 2 + int.from_bytes(self.buffer[:2], "big")
+            if len(self.buffer) < end:
+                return
+            yield self.buffer[2:end]
+            self.buffer = self.buffer[end:]
+
+
+class Recorder:
+    """Records from its creation on; messages() tells what was seen so far."""
+
+    def __init__(self, port=53):
+        self.port = port
+        self.seen = []
+        self.fragments = Fragments()
+        self.streams = {}
+        self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
+        self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
+        self.socket.setsockopt(SOL_PACKET, PACKET_IGNORE_OUTGOING, 1)
+        self.socket.setblocking(False)
+        self.socket.bind(("lo", ETH_P_ALL))
+
+    def quiet(self, seconds=0.3):
+        """Until nothing has crossed for so long."""
+        while select.select([self.socket], [], [], seconds)[0]:
+            self.messages()
+
+    def messages(self):
+        while True:
+            try:
+                packet, control, flags, origin = self.socket.recvmsg(LONGEST, 64)
+            except BlockingIOError:
+                break
+            assert not flags & socket.MSG_TRUNC, "packet longer than expected"
+            seconds, nanoseconds = struct.unpack("qq", control[0][2])
+            self._packet(origin[1], packet, seconds * 10**9 + nanoseconds)
+        statistics = self.socket.getsockopt(SOL_PACKET, PACKET_STATISTICS, 8)
+        dropped = struct.unpack("II", statistics)[1]
+        assert dropped == 0, f"the recorder lost {dropped} packets"
+        return self.seen
+
+    def _packet(self, ethertype, packet, time):
+        if ethertype == ETH_P_IP:
+            self._ipv4(packet, time)
+        elif ethertype == ETH_P_IPV6:
+            self._ipv6(packet, time)
+
+    def _ipv4(self, packet, time):
+        start, end = (packet[0] & 15) * 4, int.from_bytes(packet[2:4], "big")
+        ident, fragment = struct.unpack_from("!HH", packet, 4)
+        addresses, data = (packet[12:16], packet[16:20]), packet[start:end or None]
+        if fragment & 0x3FFF:
+            data = self.fragments.add((addresses, ident, packet[9]),
+                                      (fragment & 0x1FFF) * 8, fragment & 0x2000, data)
+        self._transport(packet[9], addresses, data, time)
+
+    def _ipv6(self, packet, time):
+        addresses, data = (packet[8:24], packet[24:40]), packet[40:]
+        protocol = packet[6]
+        if protocol == IPV6_FRAGMENT:
+            protocol, _, fragment, ident = struct.unpack_from("!BBHI", data)
+            data = self.fragments.add((addresses, ident, protocol),
+                                      fragment & 0xFFF8, fragment & 1, data[8:])
+        self._transport(protocol, addresses, data, time)
+
+    def _transport(self, protocol, addresses, data, time):
+        if data is None or protocol not in (TCP, UDP):
+            return
+        ports = struct.unpack_from("!HH", data)
+        if self.port not in ports:
+            return
+        ends = [(str(ipaddress.ip_address(address)), port)
+                for address, port in zip(addresses, ports)]
+        if protocol == UDP:
+            length = int.from_bytes(data[4:6], "big")
+            assert length == len(data), "several datagrams in one packet"
+            self._message(time, "UDP", *ends, data[8:])
+            return
+        sequence, start, flags = struct.unpack_from("!I4xBB", data, 4)
+        stream = self.streams.setdefault(tuple(ends), Stream())
+        for payload in stream.add(sequence, flags, data[(start >> 4) * 4:]):
+            self._message(time, "TCP", *ends, payload)
+
+    def _message(self, time, protocol, source, target, payload):
+        self.seen.append(Message(time, protocol, *source, *target, payload))
