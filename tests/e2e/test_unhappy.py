@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever its collector does, the server starts, answers and exits as without
+the library, and what was queued meanwhile is not lost."""
+
+import signal
+import time
+
+from harness import load, namespace, servers
+from harness.collector import Collector, FstrmCapture
+from harness.dnstap import decode
+from harness.each import each
+from harness.scene import Scene
+
+QUERIES = 500
+SLOWER = 1.0  # seconds that starting and exiting may take longer
+
+# What stands at the endpoint; each returns the endpoint and what to keep alive.
+ENDPOINTS = {
+    "absent_unix": lambda: ("/mnt/nobody.sock", None),
+    "absent_tcp": lambda: ("tcp://127.0.0.1:6000", None),
+    "unreachable": lambda: (f"tcp://{namespace.NOWHERE}:6000", None),
+    "mute": lambda: with_endpoint(Collector(answers=False)),
+    "mute_tcp": lambda: with_endpoint(Collector(port=6000, answers=False)),
+    "stopped": lambda: with_endpoint(stopped()),
+}
+
+
+def with_endpoint(collector):
+    return collector.endpoint, collector
+
+
+def stopped():
+    collector = FstrmCapture()
+    collector.send(signal.SIGSTOP)
+    return collector
+
+
+def life(environment):
+    """(seconds to start, answers, seconds to exit) of a named."""
+    began = time.monotonic()
+    server = servers.Running("named", environment)
+    start = time.monotonic() - began
+    answers = load.udp(server.addresses, QUERIES, load.Mix("unhappy"))
+    return start, answers, server.stop()
+
+
+@each(ENDPOINTS)
+def test_harmless(kind):
+    bare_start, bare_answers, bare_exit = life({})
+    endpoint, _collector = ENDPOINTS[kind]()
+    start, answers, exit_ = life(servers.tap_environment(f"dnstap {endpoint} full"))
+    assert answers == bare_answers, "the answers differ"
+    assert start <= bare_start + SLOWER, f"start: {bare_start:.2f} → {start:.2f} s"
+    assert exit_ <= bare_exit + SLOWER, f"exit: {bare_exit:.2f} → {exit_:.2f} s"
+    return f"start {start - bare_start:+.2f} s, exit {exit_ - bare_exit:+.2f} s"
+
+
+def ask(scene, seed):
+    load.udp(scene.server.addresses, QUERIES, load.Mix(seed))
+    return scene.settle()
+
+
+@each({"unix": None, "tcp": 6000})
+def test_restarted(kind):
+    """Idle when its collector dies; asked on while there is none."""
+    port = 6000 if kind == "tcp" else None
+    first = Collector(port)
+    scene = Scene("named", f"dnstap {first.endpoint} full")
+    first.wait(ask(scene, "before"))
+    first.kill()
+    ask(scene, "meanwhile")
+    second = Collector(port)
+    ask(scene, "after")
+    scene.stop()
+    return scene.check(first.taps() + second.taps())
+
+
+def test_late():
+    """No collector until all the questions were asked."""
+    scene = Scene("named", "dnstap /mnt/tap.sock full")
+    ask(scene, "early")
+    collector = Collector()
+    collector.wait(len(scene.facts()))
+    scene.stop()
+    return scene.check(collector.taps())
+
+
+def test_paused():
+    """A collector that stops in the middle and goes on later."""
+    collector = FstrmCapture()
+    scene = Scene("named", f"dnstap {collector.endpoint} full")
+    ask(scene, "before")
+    collector.send(signal.SIGSTOP)
+    ask(scene, "meanwhile")
+    collector.send(signal.SIGCONT)
+    scene.stop()
+    return scene.check([decode(frame) for frame in collector.frames()])
