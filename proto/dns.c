@@ -177,18 +177,24 @@ static void clear_bits(uint8_t *bits, size_t size, size_t keep)
 	memset(bits + whole + 1, 0, size - whole - 1);
 }
 
+/* A cursor only reads: the same place in the message that may be written. */
+static uint8_t *writable(uint8_t *base, const uint8_t *place)
+{
+	return base + (place - base);
+}
+
 static void mask_option(uint8_t *option, size_t size, unsigned v4_bits,
 			unsigned v6_bits)
 {
 	enum { FAMILY_INET = 1, FAMILY_INET6 = 2, BEFORE_ADDRESS = 4 };
-	unsigned family, keep;
+	unsigned keep = 0;
 
 	if (size <= BEFORE_ADDRESS)
 		return;
-	family = be16(option);
-	keep = family == FAMILY_INET    ? v4_bits
-	       : family == FAMILY_INET6 ? v6_bits
-					: 0;
+	if (be16(option) == FAMILY_INET)
+		keep = v4_bits;
+	else if (be16(option) == FAMILY_INET6)
+		keep = v6_bits;
 	clear_bits(option + BEFORE_ADDRESS, size - BEFORE_ADDRESS, keep);
 }
 
@@ -202,8 +208,8 @@ static bool mask_options(uint8_t *options, size_t size, unsigned v4_bits,
 		const uint8_t *option = take(&c, length);
 
 		if (option && code == OPTION_CLIENT_SUBNET)
-			mask_option(options + (option - options), length,
-				    v4_bits, v6_bits);
+			mask_option(writable(options, option), length, v4_bits,
+				    v6_bits);
 	}
 	return !c.failed;
 }
@@ -222,8 +228,8 @@ bool dns_client_subnet_mask(uint8_t *message, size_t size, unsigned v4_bits,
 	/* In every section: an OPT record that is out of place tells as much. */
 	for (unsigned i = 0; i < all && next_record(&c, &record); i++) {
 		if (record.type == TYPE_OPT)
-			whole &= mask_options(message + (record.data - message),
+			whole &= mask_options(writable(message, record.data),
 					      record.size, v4_bits, v6_bits);
 	}
-	return whole && !c.failed;
+	return whole && !c.failed && c.at == c.end;
 }

@@ -9,9 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define DNS_HEADER_SIZE   12
-#define DNS_NAME_SIZE     255  /* wire format, RFC 1035 2.3.4 */
-#define DNS_NAME_TEXT_MAX 1024 /* \DDD for each octet, dots, NUL */
+#define DNS_HEADER_SIZE 12
+#define DNS_NAME_SIZE   255 /* wire format, RFC 1035 2.3.4 */
 
 enum dns_opcode {
 	DNS_OPCODE_QUERY = 0,
@@ -69,10 +68,10 @@ bool dns_edns_parse(const uint8_t *message, size_t size, struct dns_edns *edns);
  * option the address keeps its first v4_bits or v6_bits, the others become
  * zero; an address of another family keeps none. SOURCE PREFIX-LENGTH stays,
  * because it gives the number of address octets: bits beyond it are zero as
- * before, and the message keeps its size.
+ * before, and the message keeps its size. A TSIG record verifies no longer.
  *
- * Returns false if the message could not be read to its last record, so that
- * an address may still stand in it.
+ * Returns false if there are octets that could not be read as records or
+ * options, so that an address may still stand in them.
  */
 bool dns_client_subnet_mask(uint8_t *message, size_t size, unsigned v4_bits,
 			    unsigned v6_bits);

@@ -284,6 +284,9 @@ Test(dns, client_subnet_mask_says_what_it_could_not_read)
 
 	cr_assert_null(masked("0008 0009 0001 20 00 01020304", &n));
 	cr_assert_null(masked("0008 00", &n));
+	response[11] = 0; /* OPT is there, and counted by nobody */
+	cr_assert_not(dns_client_subnet_mask(response, RESPONSE_SIZE, 24, 56));
+	response[11] = 1;
 	for (size_t size = 0; size < RESPONSE_SIZE; size++) {
 		uint8_t *m = copy_of(response, size);
 
