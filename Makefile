@@ -47,11 +47,11 @@ $(B)/exports.map: shim/hook/calls.h shim/hook/exports.map.in
 
 $(B)/dnstapshim: $(CLI_O) $(CORE_O)
 	@echo "  LINK  $@"
-	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(LINKED) -lldns
+	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(DEPS) -lldns
 
-$(B)/unit: $(UNIT_O) $(CORE_O)
+$(B)/unit: $(UNIT_O) $(CORE_O) $(filter-out %/main.o,$(CLI_O))
 	@echo "  LINK  $@"
-	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(DEPS) -lcriterion
+	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(DEPS) -lldns -lcriterion
 
 $(B)/fuzz/%: tests/fuzz/%.c $(CORE) | $(GEN).h
 	@echo "  FUZZ  $@"

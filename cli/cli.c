@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Messages, option values and colour for all subcommands.
+ */
+#include "cli/cli.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+const char *cli_command;
+
+__attribute__((format(printf, 1, 0))) static void vwarn(const char *format,
+							va_list args)
+{
+	flockfile(stderr);
+	fputs("dnstapshim", stderr);
+	if (cli_command)
+		fprintf(stderr, " %s", cli_command);
+	fputs(": ", stderr);
+	vfprintf(stderr, format, args);
+	fputc('\n', stderr);
+	funlockfile(stderr);
+}
+
+void cli_warn(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vwarn(format, args);
+	va_end(args);
+}
+
+int cli_usage(const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vwarn(format, args);
+	va_end(args);
+	fprintf(stderr, "Try 'dnstapshim %s%s--help'.\n",
+		cli_command ? cli_command : "", cli_command ? " " : "");
+	return EX_USAGE;
+}
+
+int cli_option(int result, char **argv)
+{
+	const char *word = argv[optind - 1];
+	char letter[] = { '-', (char)optopt, '\0' };
+
+	/* For a short option optind may already stand behind the next word. */
+	if (strncmp(word, "--", 2) && optopt > 0 && optopt <= UCHAR_MAX)
+		word = letter;
+	if (result == ':')
+		return cli_usage("option '%s' needs a value", word);
+	if (!strncmp(word, "--", 2) && optopt)
+		return cli_usage("option '%s' takes no value", word);
+	return cli_usage("unknown option '%s'", word);
+}
+
+bool cli_number(const char *text, uint64_t min, uint64_t max, uint64_t *number)
+{
+	unsigned long long value;
+	char *end;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	errno = 0;
+	value = strtoull(text, &end, 10);
+	if (errno || *end || value < min || value > max)
+		return false;
+	*number = value;
+	return true;
+}
+
+bool cli_duration(const char *text, int *ms)
+{
+	static const struct {
+		const char *name;
+		double ms;
+	} units[] = { { "", 1e3 }, { "s", 1e3 }, { "ms", 1 }, { "m", 60e3 } };
+	char *end;
+	double value;
+
+	if (*text < '0' || *text > '9')
+		return false;
+	value = strtod(text, &end);
+	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		if (strcmp(end, units[i].name))
+			continue;
+		if (value * units[i].ms > INT_MAX)
+			return false;
+		*ms = (int)(value * units[i].ms);
+		return true;
+	}
+	return false;
+}
+
+bool cli_colour(FILE *stream)
+{
+	const char *term = getenv("TERM");
+	const char *none = getenv("NO_COLOR");
+
+	return isatty(fileno(stream)) && !(none && *none) && term &&
+	       strcmp(term, "dumb");
+}

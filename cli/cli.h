@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the subcommands of dnstapshim share: their entry points, the way they
+ * speak to the user, and the exit statuses, which are those of sysexits(3).
+ */
+#pragma once
+
+#include <getopt.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <sysexits.h>
+
+/* A subcommand: argv[0] is its name. Returns the exit status. */
+typedef int command_main(int argc, char **argv);
+
+command_main run_main, check_main, inspect_main, read_main, top_main;
+
+/* "read", for messages; set once by main(). */
+extern const char *cli_command;
+
+/* One line on stderr: "dnstapshim read: " and the text. */
+void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* The same, and where to find help. Returns EX_USAGE. */
+int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
+
+/* What is wrong with the word that getopt_long has just refused (with ':' first
+ * among its options). Returns EX_USAGE. */
+int cli_option(int result, char **argv);
+
+/* A decimal number between min and max, and nothing behind it. */
+bool cli_number(const char *text, uint64_t min, uint64_t max, uint64_t *number);
+
+/* 10, 1.5s, 250ms or 2m, as milliseconds. */
+bool cli_duration(const char *text, int *ms);
+
+/* Whether colour is welcome on this stream: a terminal, and no NO_COLOR. */
+bool cli_colour(FILE *stream);

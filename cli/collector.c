@@ -1,0 +1,360 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The poll loop.
+ */
+#include "cli/collector.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/listener.h"
+
+#define FDS_SPARE 16 /* for the output, stderr, name look-ups */
+
+struct source {
+	char *name;           /* the path or the address, as given */
+	bool listens;         /* otherwise a stream */
+	bool unlink;          /* the name is ours to remove */
+	unsigned connections; /* of a listener, so far */
+	unsigned number;      /* of a connection; 0: a file */
+	int64_t deadline;     /* of the handshake, ms; 0: none */
+	struct stream stream; /* a listener uses its fd only */
+};
+
+struct collector {
+	struct collector_events events;
+	int timeout;
+	int signals;
+	int status;
+	size_t n, limit;
+	struct source **sources;
+	struct pollfd *polled; /* [0] is `signals`, [i + 1] is sources[i] */
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static size_t fd_limit(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) || limit.rlim_cur < 2 * FDS_SPARE)
+		return FDS_SPARE;
+	return limit.rlim_cur - FDS_SPARE;
+}
+
+struct collector *collector_new(const struct collector_events *events,
+				int timeout)
+{
+	struct collector *collector = calloc(1, sizeof(*collector));
+	sigset_t set;
+
+	if (!collector)
+		return NULL;
+	collector->events = *events;
+	collector->timeout = timeout;
+	collector->limit = fd_limit();
+	collector->polled = calloc(1, sizeof(*collector->polled));
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	collector->signals = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (collector->polled && collector->signals >= 0)
+		return collector;
+	collector_free(collector);
+	return NULL;
+}
+
+/* Makes room in both arrays. */
+static int grow(struct collector *collector)
+{
+	size_t n = collector->n + 1;
+	struct source **sources;
+	struct pollfd *polled;
+
+	sources = realloc(collector->sources, n * sizeof(struct source *));
+	if (!sources)
+		return -ENOMEM;
+	collector->sources = sources;
+	polled = realloc(collector->polled, (n + 1) * sizeof(*polled));
+	if (!polled)
+		return -ENOMEM;
+	collector->polled = polled;
+	return 0;
+}
+
+/* Owns the fd from here on, also when it fails. */
+static struct source *add(struct collector *collector, const char *name, int fd)
+{
+	struct source *source = calloc(1, sizeof(*source));
+
+	if (source)
+		source->name = strdup(name);
+	if (!source || !source->name || grow(collector) < 0) {
+		if (source)
+			free(source->name);
+		free(source);
+		close(fd);
+		cli_warn("%s: out of memory", name);
+		return NULL;
+	}
+	source->stream.fd = fd;
+	collector->sources[collector->n++] = source;
+	return source;
+}
+
+static void drop(struct collector *collector, size_t i)
+{
+	struct source *source = collector->sources[i];
+
+	if (source->unlink)
+		unlink(source->name);
+	stream_release(&source->stream);
+	free(source->name);
+	free(source);
+	collector->sources[i] = collector->sources[--collector->n];
+}
+
+static int open_error(const char *name, int error, int status)
+{
+	const char *why = strerror(-error);
+
+	if (error == -EADDRINUSE)
+		why = "another process listens there";
+	else if (error == -ENOTSOCK)
+		why = "it exists and is no socket";
+	else if (error == -EINVAL)
+		why = "not an address of the form HOST:PORT or [IPV6]:PORT";
+	else if (error == -ENOENT && status != EX_NOINPUT)
+		why = "no such host, port or directory";
+	cli_warn("%s: %s", name, why);
+	if (error == -EINVAL)
+		return EX_USAGE;
+	return error == -EACCES || error == -EPERM ? EX_NOPERM : status;
+}
+
+static struct source *add_listener(struct collector *collector,
+				   const char *name, int fd)
+{
+	struct source *source = add(collector, name, fd);
+
+	if (!source)
+		return NULL;
+	source->listens = true;
+	return source;
+}
+
+int collector_unix(struct collector *collector, const char *path, mode_t mode)
+{
+	int fd = listener_unix(path, mode);
+	struct source *source;
+
+	if (fd < 0)
+		return open_error(path, fd, EX_UNAVAILABLE);
+	source = add_listener(collector, path, fd);
+	if (!source)
+		return EX_OSERR;
+	source->unlink = *path != '@';
+	cli_warn("listening on %s", path);
+	return EX_OK;
+}
+
+int collector_tcp(struct collector *collector, const char *address)
+{
+	int fds[LISTENER_SOCKETS_MAX];
+	int n = listener_tcp(address, fds);
+	int status = EX_OK;
+
+	if (n < 0)
+		return open_error(address, n, EX_UNAVAILABLE);
+	for (int i = 0; i < n; i++)
+		if (!add_listener(collector, address, fds[i]))
+			status = EX_OSERR;
+	if (status == EX_OK)
+		cli_warn("listening on %s", address);
+	return status;
+}
+
+int collector_file(struct collector *collector, const char *path)
+{
+	bool standard = !strcmp(path, "-");
+	int fd = standard ? dup(0) : open(path, O_RDONLY | O_CLOEXEC);
+
+	if (fd < 0)
+		return open_error(path, -errno, EX_NOINPUT);
+	if (!add(collector, standard ? "standard input" : path, fd))
+		return EX_OSERR;
+	return EX_OK;
+}
+
+static void accept_one(struct collector *collector, struct source *listener)
+{
+	int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+	int fd = accept4(listener->stream.fd, NULL, NULL, flags);
+	struct source *source;
+
+	if (fd < 0)
+		return;
+	source = add(collector, listener->name, fd);
+	if (!source)
+		return;
+	source->stream.socket = true;
+	source->number = ++listener->connections;
+	if (collector->timeout)
+		source->deadline = now_ms() + collector->timeout;
+	cli_warn("%s: connection %u", source->name, source->number);
+}
+
+/* Says how a stream ended, and lets it go. */
+static void end(struct collector *collector, size_t i, int error)
+{
+	const struct source *source = collector->sources[i];
+	const struct stream *stream = &source->stream;
+	char number[32] = "";
+
+	if (source->number)
+		snprintf(number, sizeof(number),
+			 "connection %u: ", source->number);
+	if (stream->oversize)
+		cli_warn("%s: %s%" PRIu64 " frames of more than %d octets "
+			 "skipped",
+			 source->name, number, stream->oversize,
+			 FRAMES_SIZE_MAX);
+	if (error != -ENODATA)
+		cli_warn("%s: %s%s, after %" PRIu64 " messages", source->name,
+			 number, stream_error(error), stream->messages);
+	else if (source->number)
+		cli_warn("%s: %sclosed after %" PRIu64 " messages",
+			 source->name, number, stream->messages);
+	if (!source->number && (error != -ENODATA || stream->oversize))
+		collector->status = EX_DATAERR;
+	drop(collector, i);
+}
+
+/* One source that has something to read. Returns not 0 to end the loop. */
+static int serve(struct collector *collector, size_t i)
+{
+	struct source *source = collector->sources[i];
+	int result;
+
+	if (source->listens) {
+		accept_one(collector, source);
+		return 0;
+	}
+	result = stream_read(&source->stream, collector->events.frame,
+			     collector->events.context);
+	if (source->stream.started)
+		source->deadline = 0;
+	if (result < 0)
+		end(collector, i, result);
+	return result > 0 ? result : 0;
+}
+
+static int take_signals(struct collector *collector)
+{
+	struct signalfd_siginfo info;
+	int result = 0;
+
+	while (!result && read(collector->signals, &info, sizeof(info)) > 0)
+		result = collector->events.signal(collector->events.context,
+						  (int)info.ssi_signo);
+	return result;
+}
+
+/* Fills the array for poll(2). Returns the time to wait: until the earliest
+ * deadline. Listeners rest while there is no descriptor for another sender. */
+static int prepare(struct collector *collector)
+{
+	bool full = collector->n >= collector->limit;
+	int64_t earliest = INT64_MAX, now;
+
+	collector->polled[0] =
+		(struct pollfd){ .fd = collector->signals, .events = POLLIN };
+	for (size_t i = 0; i < collector->n; i++) {
+		const struct source *source = collector->sources[i];
+
+		collector->polled[i + 1] = (struct pollfd){
+			.fd = source->listens && full ? -1 : source->stream.fd,
+			.events = POLLIN,
+		};
+		if (source->deadline && source->deadline < earliest)
+			earliest = source->deadline;
+	}
+	if (earliest == INT64_MAX)
+		return -1;
+	now = now_ms();
+	return earliest > now ? (int)(earliest - now) : 0;
+}
+
+static void expire(struct collector *collector)
+{
+	int64_t now = now_ms();
+
+	for (size_t i = collector->n; i-- > 0;)
+		if (collector->sources[i]->deadline &&
+		    collector->sources[i]->deadline <= now)
+			end(collector, i, -ETIME);
+}
+
+static int turn(struct collector *collector)
+{
+	int timeout = prepare(collector);
+	size_t n = collector->n;
+	int result;
+
+	if (poll(collector->polled, n + 1, timeout) < 0)
+		return errno == EINTR ? 0 : -errno;
+	result = collector->polled[0].revents ? take_signals(collector) : 0;
+	/* Downwards: drop() puts the last one in the place of the dropped,
+	 * and accepted ones come behind. */
+	for (size_t i = n; !result && i-- > 0;)
+		if (collector->polled[i + 1].revents)
+			result = serve(collector, i);
+	if (timeout >= 0)
+		expire(collector);
+	return result;
+}
+
+int collector_run(struct collector *collector)
+{
+	int result = 0;
+
+	while (!result && collector->n > 0) {
+		result = turn(collector);
+		if (!result)
+			result = collector->events.idle(
+				collector->events.context);
+	}
+	return collector->status;
+}
+
+void collector_free(struct collector *collector)
+{
+	if (!collector)
+		return;
+	while (collector->n > 0)
+		drop(collector, collector->n - 1);
+	if (collector->signals >= 0)
+		close(collector->signals);
+	free(collector->sources);
+	free(collector->polled);
+	free(collector);
+}

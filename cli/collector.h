@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Receives any number of streams at once: files, and the senders that connect
+ * to any number of listening sockets. One thread, one poll loop.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "cli/stream.h"
+
+struct collector;
+
+/* A positive return ends the loop. */
+struct collector_events {
+	frame_fn *frame; /* a message came in */
+	int (*signal)(void *context, int signal);
+	int (*idle)(void *context); /* what was at hand has been delivered */
+	void *context;
+};
+
+/* timeout: for a sender's handshake, ms; 0: none. Returns NULL when out of
+ * memory. SIGINT, SIGTERM and SIGHUP are blocked from here on. */
+struct collector *collector_new(const struct collector_events *events,
+				int timeout);
+
+/* Each adds a source. They say on stderr what they opened or why they could
+ * not, and return 0 or an exit status of sysexits(3). */
+int collector_unix(struct collector *collector, const char *path, mode_t mode);
+int collector_tcp(struct collector *collector, const char *address);
+int collector_file(struct collector *collector, const char *path); /* or - */
+
+/* Until a callback returns a positive number, or the last file has ended and
+ * nothing is listening. Returns EX_OK, or EX_DATAERR if a file was not in
+ * order. */
+int collector_run(struct collector *collector);
+
+void collector_free(struct collector *collector);

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A JSON object a message, on a line of its own.
+ */
+#include "cli/fields.h"
+#include "cli/format.h"
+#include "cli/message.h"
+
+/* Every key but the first of its object. */
+static void put_key(ldns_buffer *out, const char *key)
+{
+	ldns_buffer_printf(out, ",\"%s\":", key);
+}
+
+static void put_bytes(ldns_buffer *out, const char *key, protobuf_c_boolean has,
+		      const ProtobufCBinaryData *value)
+{
+	if (!has || value->len == 0)
+		return;
+	put_key(out, key);
+	put_json(out, value->data, value->len);
+}
+
+static void put_timestamp(ldns_buffer *out, const char *key, bool has,
+			  uint64_t seconds, uint32_t nanoseconds)
+{
+	if (!has)
+		return;
+	put_key(out, key);
+	put_text(out, "\"");
+	put_time(out, seconds, nanoseconds, 'T');
+	put_text(out, "Z\"");
+}
+
+static void put_word(ldns_buffer *out, const char *key, protobuf_c_boolean has,
+		     const ProtobufCEnumDescriptor *descriptor, int value)
+{
+	if (!has)
+		return;
+	put_key(out, key);
+	put_text(out, "\"");
+	put_enum(out, descriptor, value);
+	put_text(out, "\"");
+}
+
+static void put_host(ldns_buffer *out, const char *key, protobuf_c_boolean has,
+		     const ProtobufCBinaryData *address)
+{
+	if (!has)
+		return;
+	put_key(out, key);
+	put_text(out, "\"");
+	put_address(out, address);
+	put_text(out, "\"");
+}
+
+static void put_port(ldns_buffer *out, const char *key, protobuf_c_boolean has,
+		     uint32_t port)
+{
+	if (!has || port == 0)
+		return;
+	put_key(out, key);
+	ldns_buffer_printf(out, "%u", port);
+}
+
+static void put_query_zone(ldns_buffer *out, const Dnstap__Message *message)
+{
+	ldns_buffer *text;
+
+	if (!message->has_query_zone)
+		return;
+	text = ldns_buffer_new(LDNS_MAX_DOMAINLEN);
+	if (!text)
+		return;
+	put_zone(text, &message->query_zone);
+	put_key(out, "query_zone");
+	put_json(out, ldns_buffer_begin(text), ldns_buffer_position(text));
+	ldns_buffer_free(text);
+}
+
+static void put_message(ldns_buffer *out, const char *key,
+			protobuf_c_boolean has, const ProtobufCBinaryData *wire)
+{
+	struct message message;
+	ldns_buffer *text;
+
+	if (!has)
+		return;
+	put_key(out, key);
+	if (!message_parse(&message, wire->data, wire->len)) {
+		put_text(out, "\"parse failed\"");
+		return;
+	}
+	text = ldns_buffer_new(4096);
+	if (text)
+		message_put(text, &message);
+	put_json(out, text ? ldns_buffer_begin(text) : NULL,
+		 text ? ldns_buffer_position(text) : 0);
+	ldns_buffer_free(text);
+	message_release(&message);
+}
+
+static void put_dnstap_message(ldns_buffer *out, const Dnstap__Message *m)
+{
+	put_text(out, "{\"type\":\"");
+	put_enum(out, &dnstap__message__type__descriptor, m->type);
+	put_text(out, "\"");
+	put_timestamp(out, "query_time",
+		      m->has_query_time_sec && m->has_query_time_nsec,
+		      m->query_time_sec, m->query_time_nsec);
+	put_timestamp(out, "response_time",
+		      m->has_response_time_sec && m->has_response_time_nsec,
+		      m->response_time_sec, m->response_time_nsec);
+	put_word(out, "socket_family", m->has_socket_family,
+		 &dnstap__socket_family__descriptor, m->socket_family);
+	put_word(out, "socket_protocol", m->has_socket_protocol,
+		 &dnstap__socket_protocol__descriptor, m->socket_protocol);
+	put_host(out, "query_address", m->has_query_address, &m->query_address);
+	put_host(out, "response_address", m->has_response_address,
+		 &m->response_address);
+	put_port(out, "query_port", m->has_query_port, m->query_port);
+	put_port(out, "response_port", m->has_response_port, m->response_port);
+	put_query_zone(out, m);
+	put_message(out, "query_message", m->has_query_message,
+		    &m->query_message);
+	put_message(out, "response_message", m->has_response_message,
+		    &m->response_message);
+	put_text(out, "}");
+}
+
+void format_json(ldns_buffer *out, const Dnstap__Dnstap *dnstap)
+{
+	put_text(out, "{\"type\":\"MESSAGE\"");
+	put_bytes(out, "identity", dnstap->has_identity, &dnstap->identity);
+	put_bytes(out, "version", dnstap->has_version, &dnstap->version);
+	put_bytes(out, "extra", dnstap->has_extra, &dnstap->extra);
+	put_key(out, "message");
+	put_dnstap_message(out, dnstap->message);
+	put_text(out, "}\n");
+}

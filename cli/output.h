@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where read puts the messages: text, or a Frame Streams file.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <stdio.h>
+
+#include "cli/format.h"
+
+struct output {
+	const char *path;  /* NULL: standard output */
+	format_fn *format; /* NULL: Frame Streams */
+	bool append;
+	FILE *file;
+	ldns_buffer *text;  /* of one message, used again and again */
+	uint64_t malformed; /* frames that were no Dnstap message */
+};
+
+/* Opens as path, format and append say. Returns 0 or -errno. */
+int output_open(struct output *output);
+
+/* One data frame. Malformed ones are counted, and reported at once if they are
+ * the first. Returns 0, or -errno when the output fails. */
+int output_frame(struct output *output, const uint8_t *data, size_t size);
+
+int output_flush(struct output *output);
+
+/* Ends the file properly and closes it. Returns 0 or -errno. */
+int output_close(struct output *output);

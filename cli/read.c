@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dnstapshim read: a collector and reader of dnstap, with the options and the
+ * output forms of golang-dnstap's tool.
+ */
+#include <errno.h>
+#include <inttypes.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/collector.h"
+#include "cli/output.h"
+
+#define HANDSHAKE_MS 10000
+
+static const char usage[] =
+	"usage: dnstapshim read [-u PATH | -l HOST:PORT | -r FILE | -]... "
+	"[-q | -y | -j]\n"
+	"                       [-w FILE] [-a] [-n COUNT] [-t TIME] [-m MODE]\n"
+	"\n"
+	"Sources, any number of them:\n"
+	"  -u PATH       collect from senders that connect to this unix socket\n"
+	"  -l HOST:PORT  collect from senders that connect to this TCP address\n"
+	"  -r FILE       read a Frame Streams file\n"
+	"  -             read Frame Streams from standard input\n"
+	"\n"
+	"Output:\n"
+	"  -q            quiet text, a line a message (default on a terminal)\n"
+	"  -y            YAML\n"
+	"  -j            JSON, an object a line\n"
+	"  -w FILE       write there; without -q, -y or -j as Frame Streams\n"
+	"  -a            append to FILE (text only)\n"
+	"\n"
+	"  -n COUNT      end after so many messages\n"
+	"  -t TIME       give up a sender whose handshake takes longer (10s; "
+	"0: never)\n"
+	"  -m MODE       permissions of the unix sockets, in octal\n"
+	"\n"
+	"SIGHUP opens FILE anew. Quiet text has mnemonics for message types: A "
+	"auth,\n"
+	"R resolver, C client, F forwarder, S stub, T tool, U update; then Q "
+	"query or\n"
+	"R response.\n";
+
+enum source_kind { SOURCE_UNIX, SOURCE_TCP, SOURCE_FILE };
+
+struct read {
+	struct output output;
+	struct {
+		enum source_kind kind;
+		const char *name;
+	} * sources;
+	size_t n_sources;
+	uint64_t count; /* messages still wanted */
+	int timeout;
+	mode_t mode;
+	int error; /* of the output */
+};
+
+static int on_error(struct read *read, int error)
+{
+	if (error)
+		read->error = error;
+	return error ? 1 : 0;
+}
+
+static int on_frame(void *context, const uint8_t *data, size_t size)
+{
+	struct read *read = context;
+	int error = output_frame(&read->output, data, size);
+
+	return on_error(read, error) || --read->count == 0;
+}
+
+static int on_idle(void *context)
+{
+	struct read *read = context;
+
+	return on_error(read, output_flush(&read->output));
+}
+
+static int on_signal(void *context, int signal)
+{
+	struct read *read = context;
+	int error = 0;
+
+	if (signal != SIGHUP)
+		return 1;
+	if (read->output.path) {
+		error = output_close(&read->output);
+		if (!error)
+			error = output_open(&read->output);
+	}
+	return on_error(read, error);
+}
+
+static int add_source(struct read *read, enum source_kind kind,
+		      const char *name)
+{
+	void *sources = realloc(read->sources,
+				(read->n_sources + 1) * sizeof(*read->sources));
+
+	if (!sources) {
+		cli_warn("out of memory");
+		return EX_OSERR;
+	}
+	read->sources = sources;
+	read->sources[read->n_sources].kind = kind;
+	read->sources[read->n_sources++].name = name;
+	return EX_OK;
+}
+
+static int set_format(struct read *read, int option)
+{
+	format_fn *format = option == 'q'   ? format_quiet
+			    : option == 'y' ? format_yaml
+					    : format_json;
+
+	if (read->output.format && read->output.format != format)
+		return cli_usage("give only one of -q, -y and -j");
+	read->output.format = format;
+	return EX_OK;
+}
+
+static int set_number(struct read *read, int option, const char *text)
+{
+	char *end;
+	unsigned long mode;
+
+	switch (option) {
+	case 'n':
+		if (cli_number(text, 1, UINT64_MAX, &read->count))
+			return EX_OK;
+		return cli_usage("-n wants a number of messages, not '%s'",
+				 text);
+	case 't':
+		if (cli_duration(text, &read->timeout))
+			return EX_OK;
+		return cli_usage("-t wants a time such as 5s or 250ms, not "
+				 "'%s'",
+				 text);
+	default:
+		mode = strtoul(text, &end, 8);
+		if (end == text || *end || mode > 0777)
+			return cli_usage("-m wants permissions such as 660, "
+					 "not '%s'",
+					 text);
+		read->mode = (mode_t)mode;
+		return EX_OK;
+	}
+}
+
+static int set_option(struct read *read, int option, const char *value)
+{
+	switch (option) {
+	case 'u':
+		return add_source(read, SOURCE_UNIX, value);
+	case 'l':
+		return add_source(read, SOURCE_TCP, value);
+	case 'r':
+	case 1:
+		return add_source(read, SOURCE_FILE, value);
+	case 'w':
+		read->output.path = strcmp(value, "-") ? value : NULL;
+		return EX_OK;
+	case 'a':
+		read->output.append = true;
+		return EX_OK;
+	case 'q':
+	case 'y':
+	case 'j':
+		return set_format(read, option);
+	default:
+		return set_number(read, option, value);
+	}
+}
+
+/* What only the whole command line can tell. */
+static int settle(struct read *read)
+{
+	struct output *output = &read->output;
+
+	if (read->n_sources == 0)
+		return cli_usage("nothing to read: give -u PATH, -l HOST:PORT, "
+				 "-r FILE or -");
+	if (output->append && !output->path)
+		return cli_usage("-a needs a file to append to: -w FILE");
+	if (output->append && !output->format)
+		return cli_usage("-a goes with text only: give -q, -y or -j, "
+				 "or another FILE");
+	if (!output->path && !output->format)
+		output->format = format_quiet;
+	if (!output->path && output->format == format_quiet &&
+	    cli_colour(stdout))
+		output->format = format_quiet_colour;
+	return EX_OK;
+}
+
+/* Returns -1 to go on, or an exit status. */
+static int parse(struct read *read, int argc, char **argv)
+{
+	static const struct option long_options[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int option, status;
+
+	while ((option = getopt_long(argc, argv, "-:u:l:r:w:n:t:m:qyjah",
+				     long_options, NULL)) != -1) {
+		if (option == 'h') {
+			fputs(usage, stdout);
+			return EX_OK;
+		}
+		if (option == '?' || option == ':')
+			return cli_option(option, argv);
+		if (option == 1 && strcmp(optarg, "-"))
+			return cli_usage("'%s': a file to read is given with "
+					 "-r",
+					 optarg);
+		status = set_option(read, option, optarg);
+		if (status != EX_OK)
+			return status;
+	}
+	if (optind < argc)
+		return cli_usage("'%s': no arguments follow '--'",
+				 argv[optind]);
+	status = settle(read);
+	return status == EX_OK ? -1 : status;
+}
+
+static int add_sources(const struct read *read, struct collector *collector)
+{
+	int status = EX_OK;
+
+	for (size_t i = 0; i < read->n_sources && status == EX_OK; i++) {
+		const char *name = read->sources[i].name;
+
+		switch (read->sources[i].kind) {
+		case SOURCE_UNIX:
+			status = collector_unix(collector, name, read->mode);
+			break;
+		case SOURCE_TCP:
+			status = collector_tcp(collector, name);
+			break;
+		case SOURCE_FILE:
+			status = collector_file(collector, name);
+			break;
+		}
+	}
+	return status;
+}
+
+static int output_status(const struct read *read, int error)
+{
+	/* The reader at the other end of the pipe has seen enough. */
+	if (error == -EPIPE)
+		return EX_OK;
+	cli_warn("%s: %s",
+		 read->output.path ? read->output.path : "standard output",
+		 strerror(-error));
+	return EX_IOERR;
+}
+
+static int run(struct read *read, struct collector *collector)
+{
+	int status = collector_run(collector);
+	int error = output_close(&read->output);
+
+	if (read->output.malformed > 0)
+		cli_warn("%" PRIu64 " frames held no dnstap message",
+			 read->output.malformed);
+	if (read->error)
+		error = read->error;
+	if (error)
+		return output_status(read, error);
+	return status;
+}
+
+static int open_and_run(struct read *read, struct collector *collector)
+{
+	int status = add_sources(read, collector);
+	int error;
+
+	if (status != EX_OK)
+		return status;
+	error = output_open(&read->output);
+	if (error) {
+		cli_warn("%s: %s", read->output.path, strerror(-error));
+		return EX_CANTCREAT;
+	}
+	return run(read, collector);
+}
+
+int read_main(int argc, char **argv)
+{
+	struct read read = { .count = UINT64_MAX,
+			     .timeout = HANDSHAKE_MS,
+			     .mode = (mode_t)-1 };
+	const struct collector_events events = { on_frame, on_signal, on_idle,
+						 &read };
+	struct collector *collector = NULL;
+	int status = parse(&read, argc, argv);
+
+	if (status < 0) {
+		signal(SIGPIPE, SIG_IGN);
+		collector = collector_new(&events, read.timeout);
+		status = collector ? open_and_run(&read, collector) : EX_OSERR;
+	}
+	collector_free(collector);
+	ldns_buffer_free(read.output.text);
+	free(read.sources);
+	return status;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One stream of Frame Streams being received: a sender's connection, with the
+ * bi-directional handshake or without, or a file.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "cli/frames.h"
+
+/* Takes a data frame. 0, or a positive number to end all reading. */
+typedef int frame_fn(void *context, const uint8_t *data, size_t size);
+
+struct stream {
+	int fd;
+	bool socket;        /* it can be answered; one START to STOP */
+	bool bidirectional; /* it said READY and waits for FINISH */
+	bool started;       /* between START and STOP */
+	bool ended;         /* there was a STOP */
+	uint64_t messages;
+	uint64_t oversize;
+	struct frames frames;
+};
+
+/*
+ * Reads once and hands on what is whole. Returns 0 to go on; -ENODATA at the
+ * stream's proper end; what the frame_fn returned; or why it has to end:
+ * -EPIPE (the sender went without STOP), -EPROTO, -EPROTOTYPE (the content is
+ * not dnstap), or an error of read(2) or write(2).
+ */
+int stream_read(struct stream *stream, frame_fn *frame, void *context);
+
+/* Closes the descriptor too. */
+void stream_release(struct stream *stream);
+
+/* A sentence's end for such an error. */
+const char *stream_error(int error);

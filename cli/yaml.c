@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A YAML document a message.
+ */
+#include "cli/fields.h"
+#include "cli/format.h"
+#include "cli/message.h"
+
+static void put_bytes(ldns_buffer *out, const char *key, protobuf_c_boolean has,
+		      const ProtobufCBinaryData *value)
+{
+	if (!has)
+		return;
+	put_text(out, key);
+	put_quoted(out, value->data, value->len);
+	put_text(out, "\n");
+}
+
+static void put_timestamp(ldns_buffer *out, const char *key, bool has,
+			  uint64_t seconds, uint32_t nanoseconds)
+{
+	if (!has)
+		return;
+	ldns_buffer_printf(out, "  %s: !!timestamp ", key);
+	put_time(out, seconds, nanoseconds, ' ');
+	put_text(out, "\n");
+}
+
+static void put_word(ldns_buffer *out, const char *key, protobuf_c_boolean has,
+		     const ProtobufCEnumDescriptor *descriptor, int value)
+{
+	if (!has)
+		return;
+	ldns_buffer_printf(out, "  %s: ", key);
+	put_enum(out, descriptor, value);
+	put_text(out, "\n");
+}
+
+static void put_host(ldns_buffer *out, const char *key, protobuf_c_boolean has,
+		     const ProtobufCBinaryData *address)
+{
+	if (!has)
+		return;
+	ldns_buffer_printf(out, "  %s: ", key);
+	put_address(out, address);
+	put_text(out, "\n");
+}
+
+static void put_port(ldns_buffer *out, const char *key, protobuf_c_boolean has,
+		     uint32_t port)
+{
+	if (has)
+		ldns_buffer_printf(out, "  %s: %u\n", key, port);
+}
+
+/* A literal block: the lines of the message, indented, without blanks at the
+ * end. */
+static void put_block(ldns_buffer *out, ldns_buffer *text)
+{
+	const char *p = (const char *)ldns_buffer_begin(text);
+	size_t size = ldns_buffer_position(text);
+
+	while (size > 0 && (p[size - 1] == '\n' || p[size - 1] == ' '))
+		size--;
+	put_text(out, "    ");
+	for (size_t i = 0; i < size; i++) {
+		put(out, p + i, 1);
+		if (p[i] == '\n')
+			put_text(out, "    ");
+	}
+	put_text(out, "\n");
+}
+
+static void put_message(ldns_buffer *out, const char *key,
+			protobuf_c_boolean has, const ProtobufCBinaryData *wire)
+{
+	struct message message;
+	ldns_buffer *text;
+
+	if (!has)
+		return;
+	if (!message_parse(&message, wire->data, wire->len)) {
+		ldns_buffer_printf(out, "  # %s: parse failed\n", key);
+		return;
+	}
+	text = ldns_buffer_new(4096);
+	if (text) {
+		message_put(text, &message);
+		ldns_buffer_printf(out, "  %s: |\n", key);
+		put_block(out, text);
+		ldns_buffer_free(text);
+	}
+	message_release(&message);
+}
+
+static void put_query_zone(ldns_buffer *out, const Dnstap__Message *message)
+{
+	ldns_buffer *text;
+
+	if (!message->has_query_zone)
+		return;
+	text = ldns_buffer_new(LDNS_MAX_DOMAINLEN);
+	if (!text)
+		return;
+	put_zone(text, &message->query_zone);
+	put_text(out, "  query_zone: ");
+	put_quoted(out, ldns_buffer_begin(text), ldns_buffer_position(text));
+	put_text(out, "\n");
+	ldns_buffer_free(text);
+}
+
+static void put_dnstap_message(ldns_buffer *out, const Dnstap__Message *m)
+{
+	put_word(out, "type", true, &dnstap__message__type__descriptor,
+		 m->type);
+	put_timestamp(out, "query_time",
+		      m->has_query_time_sec && m->has_query_time_nsec,
+		      m->query_time_sec, m->query_time_nsec);
+	put_timestamp(out, "response_time",
+		      m->has_response_time_sec && m->has_response_time_nsec,
+		      m->response_time_sec, m->response_time_nsec);
+	put_word(out, "socket_family", m->has_socket_family,
+		 &dnstap__socket_family__descriptor, m->socket_family);
+	put_word(out, "socket_protocol", m->has_socket_protocol,
+		 &dnstap__socket_protocol__descriptor, m->socket_protocol);
+	put_host(out, "query_address", m->has_query_address, &m->query_address);
+	put_host(out, "response_address", m->has_response_address,
+		 &m->response_address);
+	put_port(out, "query_port", m->has_query_port, m->query_port);
+	put_port(out, "response_port", m->has_response_port, m->response_port);
+	put_query_zone(out, m);
+	put_message(out, "query_message", m->has_query_message,
+		    &m->query_message);
+	put_message(out, "response_message", m->has_response_message,
+		    &m->response_message);
+}
+
+void format_yaml(ldns_buffer *out, const Dnstap__Dnstap *dnstap)
+{
+	put_text(out, "type: MESSAGE\n");
+	put_bytes(out, "identity: ", dnstap->has_identity, &dnstap->identity);
+	put_bytes(out, "version: ", dnstap->has_version, &dnstap->version);
+	put_bytes(out, "extra: ", dnstap->has_extra, &dnstap->extra);
+	put_text(out, "message:\n");
+	put_dnstap_message(out, dnstap->message);
+	put_text(out, "---\n");
+}
