@@ -22,14 +22,15 @@ DEPS    := -lprotobuf-c -lfstrm -lssl -lcrypto
 LINKED  := $(if $(SHARED_DEPS),$(DEPS),-Wl,-Bstatic $(DEPS) -Wl,-Bdynamic)
 
 GEN     := $(B)/proto/dnstap.pb-c
-CORE    := $(wildcard shim/*.c shim/base/*.c shim/capture/*.c shim/tap/*.c \
-             proto/*.c config/*.c)
-HOOK    := $(wildcard shim/hook/*.c shim/hook/*.S)
+CORE    := $(filter-out shim/life.c,$(wildcard shim/*.c shim/base/*.c \
+             shim/capture/*.c shim/tap/*.c proto/*.c config/*.c))
+HOOK    := shim/life.c $(wildcard shim/hook/*.c shim/hook/*.S)
 obj      = $(addprefix $(B)/,$(addsuffix .o,$(basename $(1))))
 CORE_O  := $(call obj,$(CORE)) $(GEN).o
 HOOK_O  := $(call obj,$(HOOK))
 CLI_O   := $(call obj,$(wildcard cli/*.c))
 UNIT_O  := $(call obj,$(wildcard tests/unit/*.c))
+RACE    := $(patsubst tests/race/%.c,$(B)/race/%,$(wildcard tests/race/*.c))
 FUZZ    := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 all: $(B)/libdnstapshim.so $(B)/dnstapshim
@@ -59,6 +60,13 @@ $(B)/fuzz/%: tests/fuzz/%.c $(CORE) | $(GEN).h
 	$(Q)clang -O1 -g -std=gnu11 $(CPPFLAGS) -fsanitize=fuzzer,address,undefined \
 	  -pthread $^ $(GEN).c -o $@ $(DEPS)
 
+# Always under the thread sanitizer, which Criterion does not bear.
+$(B)/race/%: tests/race/%.c $(CORE) | $(GEN).h
+	@echo "  RACE  $@"
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O1 -g -std=gnu11 $(CPPFLAGS) -fsanitize=thread -pthread \
+	  $< $(filter-out tests/%,$^) $(GEN).c -o $@ $(DEPS)
+
 $(B)/%.o: %.c | $(GEN).h
 	@echo "  CC    $<"
 	@mkdir -p $(@D)
@@ -83,8 +91,9 @@ check:
 	$(Q)$(MAKE) --no-print-directory all unit
 	$(Q)tests/e2e/run
 
-unit: $(B)/unit
+unit: $(B)/unit $(RACE)
 	$(Q)$(B)/unit
+	$(Q)set -e; for race in $(RACE); do $$race; done
 
 fuzz: $(FUZZ)
 

@@ -28,8 +28,8 @@ struct event {
 	uint8_t remote[16];   /* network order; INET in the first 4 octets */
 	uint16_t local_port;  /* host order; 0: not observed */
 	uint16_t remote_port; /* likewise */
-	uint16_t size;	      /* octets of payload */
-	uint8_t flags;	      /* enum event_flag */
-	uint8_t lane;	      /* the queue's own */
+	uint16_t size;        /* octets of payload */
+	uint8_t flags;        /* enum event_flag */
+	uint8_t lane;         /* the queue's own */
 	uint8_t payload[];    /* the message, without TCP's length prefix */
 };

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The two clocks: wall time for what is logged, steady time for deadlines.
+ * Both are served by the vDSO, without a system call.
+ */
+#pragma once
+
+#include <stdint.h>
+#include <time.h>
+
+#define NS_PER_S  1000000000ull
+#define NS_PER_MS 1000000ull
+
+static inline uint64_t clock_ns(clockid_t id)
+{
+	struct timespec t;
+
+	clock_gettime(id, &t);
+	return (uint64_t)t.tv_sec * NS_PER_S + (uint64_t)t.tv_nsec;
+}
+
+/* Nanoseconds since the epoch. */
+static inline uint64_t clock_wall(void)
+{
+	return clock_ns(CLOCK_REALTIME);
+}
+
+/* Nanoseconds since some fixed point; never steps. */
+static inline uint64_t clock_steady(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
+}

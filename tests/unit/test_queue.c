@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The queue: order, wrap-around, fullness, large messages. Many producers at a
+ * time are tests/race's.
+ */
+#include <criterion/criterion.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shim/base/clock.h"
+#include "shim/queue.h"
+
+#define MESSAGES 1000
+
+static uint8_t octet_of(uint64_t time, size_t i)
+{
+	return (uint8_t)(time * 31 + i * 7 + (i >> 8));
+}
+
+static bool put(struct queue *queue, uint64_t time, size_t size)
+{
+	struct queue_room room = queue_reserve(queue, size);
+
+	if (!room.event)
+		return false;
+	room.event->time_ns = time;
+	for (size_t i = 0; i < size; i++)
+		room.event->payload[i] = octet_of(time, i);
+	queue_commit(queue, room);
+	return true;
+}
+
+static void check_event(const struct event *event, uint64_t time, size_t size)
+{
+	cr_assert_eq(event->time_ns, time);
+	cr_assert_eq(event->size, size);
+	for (size_t i = 0; i < size; i++)
+		if (event->payload[i] != octet_of(time, i))
+			cr_assert_fail("octet %zu of %zu", i, size);
+}
+
+static size_t collect(struct queue *queue)
+{
+	return queue_collect(queue, UINT64_MAX);
+}
+
+Test(queue, is_empty_at_first)
+{
+	struct queue *queue = queue_new(MESSAGES);
+
+	cr_assert_eq(collect(queue), 0);
+	cr_assert(queue_sleep(queue));
+	queue_free(queue);
+}
+
+Test(queue, holds_at_least_what_it_promises)
+{
+	struct queue *queue = queue_new(MESSAGES);
+	uint64_t held = 0;
+
+	while (put(queue, held + 1, QUEUE_SLOT_PAYLOAD))
+		held++;
+	cr_assert_geq(held, MESSAGES);
+	cr_assert_eq(queue_dropped(queue, DROP_QUEUE_FULL), 1);
+	cr_assert_not(put(queue, 1, 12));
+	cr_assert_eq(queue_dropped(queue, DROP_QUEUE_FULL), 2);
+
+	cr_assert_eq(collect(queue), held);
+	for (uint64_t i = 0; i < held; i++)
+		check_event(queue_event(queue, i), i + 1, QUEUE_SLOT_PAYLOAD);
+	queue_release(queue, held);
+	cr_assert_eq(collect(queue), 0);
+	cr_assert(put(queue, 1, 12), "room again after the release");
+	queue_free(queue);
+}
+
+/* Every size, in laps that end at every slot of the ring. */
+Test(queue, carries_every_size_across_the_end_of_the_ring)
+{
+	struct queue *queue = queue_new(200);
+	uint64_t time = 1;
+
+	for (size_t size = 12; size <= EVENT_PAYLOAD_MAX;
+	     size += 1 + size / 37, time++) {
+		cr_assert(put(queue, time, size), "%zu octets", size);
+		cr_assert_eq(collect(queue), 1);
+		check_event(queue_event(queue, 0), time, size);
+		queue_release(queue, 1);
+	}
+	cr_assert(put(queue, time, EVENT_PAYLOAD_MAX));
+	cr_assert_eq(collect(queue), 1);
+	check_event(queue_event(queue, 0), time, EVENT_PAYLOAD_MAX);
+	queue_free(queue);
+}
+
+Test(queue, keeps_what_is_not_released)
+{
+	struct queue *queue = queue_new(MESSAGES);
+	uint64_t in = 0, out = 0;
+
+	srandom(1);
+	while (out < 100000) {
+		for (long n = random() % 90; n; n--)
+			in += put(queue, in + 1, 12 + random() % 3000);
+		size_t pending = collect(queue);
+		cr_assert_eq(pending, in - out);
+		size_t done = pending ? random() % (pending + 1) : 0;
+		for (size_t i = 0; i < done; i++)
+			cr_assert_eq(queue_event(queue, i)->time_ns, ++out);
+		queue_release(queue, done);
+	}
+	queue_free(queue);
+}
+
+Test(queue, hands_out_the_younger_later)
+{
+	struct queue *queue = queue_new(MESSAGES);
+
+	put(queue, 1000, 12);
+	put(queue, 3000, 12);
+	cr_assert_eq(queue_collect(queue, 2000), 1);
+	cr_assert_eq(queue_collect(queue, 4000), 2);
+	/* Far ahead of the clock: that was set back. */
+	put(queue, 4000 + NS_PER_S, 12);
+	cr_assert_eq(queue_collect(queue, 4000), 3);
+	queue_free(queue);
+}
+
+Test(queue, orders_by_time)
+{
+	static const uint64_t times[] = { 50, 10, 40, 10, 30 };
+	static const uint64_t sorted[] = { 10, 10, 30, 40, 50 };
+	struct queue *queue = queue_new(MESSAGES);
+
+	for (size_t i = 0; i < 5; i++)
+		put(queue, times[i], 12 + i);
+	cr_assert_eq(collect(queue), 5);
+	for (size_t i = 0; i < 5; i++)
+		cr_assert_eq(queue_event(queue, i)->time_ns, sorted[i]);
+	cr_assert_eq(queue_event(queue, 0)->size, 13, "equal times keep order");
+	queue_free(queue);
+}
+
+Test(queue, sleeps_only_when_there_is_nothing_to_do)
+{
+	struct queue *queue = queue_new(MESSAGES);
+
+	put(queue, 1, 12);
+	cr_assert_not(queue_sleep(queue), "a message is there");
+	collect(queue);
+	cr_assert_not(queue_sleep(queue), "a message is pending");
+	queue_release(queue, 1);
+	cr_assert(queue_sleep(queue));
+	queue_awake(queue);
+	queue_finish(queue, 1);
+	cr_assert_not(queue_sleep(queue), "asked to finish");
+	queue_free(queue);
+}
+
+Test(queue, is_not_inherited)
+{
+	struct queue *queue = queue_new(MESSAGES);
+	int status;
+	pid_t child = fork();
+
+	if (!child) {
+		signal(SIGSEGV, SIG_DFL);
+		put(queue, 1, 12);
+		_exit(0);
+	}
+	waitpid(child, &status, 0);
+	cr_assert(!WIFEXITED(status) || WEXITSTATUS(status),
+		  "the child wrote into the parent's queue");
+	queue_free(queue);
+}
