@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Lines are few, so the target is opened for each: nothing stays open, and a
+ * log file may be rotated at any time.
+ */
+#include "shim/base/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#define LINE_MAX_SIZE 1024
+
+static enum log_target target = LOG_TARGET_STDERR;
+static const char *path;
+
+void log_open(enum log_target to, const char *file)
+{
+	target = to;
+	path = file;
+}
+
+static void write_file(const char *line, size_t size)
+{
+	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+
+	if (fd < 0)
+		return;
+	if (write(fd, line, size) < 0)
+		errno = 0; /* there is nobody to tell */
+	close(fd);
+}
+
+/* Not syslog(3): its connection is one for the whole process, the host's. */
+static void write_syslog(const char *line)
+{
+	struct sockaddr_un to = { .sun_family = AF_UNIX,
+				  .sun_path = "/dev/log" };
+	char datagram[LINE_MAX_SIZE + 16];
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int size = snprintf(datagram, sizeof(datagram), "<%d>%s",
+			    LOG_DAEMON | LOG_NOTICE, line);
+
+	if (fd < 0)
+		return;
+	sendto(fd, datagram, size, MSG_NOSIGNAL | MSG_DONTWAIT,
+	       (struct sockaddr *)&to, sizeof(to));
+	close(fd);
+}
+
+void log_line(const char *tap, const char *format, ...)
+{
+	char line[LINE_MAX_SIZE];
+	size_t at = snprintf(line, sizeof(line), "dnstapshim[%ld]: %s%s",
+			     (long)getpid(), tap ? tap : "", tap ? ": " : "");
+	va_list list;
+
+	if (target == LOG_TARGET_OFF)
+		return;
+	if (at >= sizeof(line))
+		at = sizeof(line) - 1;
+	va_start(list, format);
+	vsnprintf(line + at, sizeof(line) - at, format, list);
+	va_end(list);
+	if (target == LOG_TARGET_SYSLOG) {
+		write_syslog(line);
+		return;
+	}
+	at = strnlen(line, sizeof(line) - 1);
+	line[at] = '\n';
+	if (target == LOG_TARGET_FILE)
+		write_file(line, at + 1);
+	else if (write(STDERR_FILENO, line, at + 1) < 0)
+		errno = 0; /* likewise */
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the hooks tell of: messages that crossed a socket. Runs on the server's
+ * threads and in its signal handlers: no malloc, no lock, no waiting, and no
+ * system call but the vDSO's clock once a socket is known. Preserves errno.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "shim/base/thread.h"
+#include "shim/capture/fdtable.h"
+
+struct queue;
+
+struct capture_setup {
+	const uint64_t *ports; /* bitmap of the DNS ports */
+	size_t queues;
+	/* One per tap; NULL where this process has none yet. All of this lies in
+	 * memory that a forked child finds zeroed. */
+	struct queue *_Atomic *queue;
+	/* Called, on a server's thread, where a queue is NULL. Where it cannot
+	 * help that, the messages that a tap lost are counted in `lost`. */
+	void (*start)(void);
+	_Atomic uint64_t *lost; /* one per tap */
+};
+
+/* Messages are captured from now on, for the rest of the process's life.
+ * `setup` is copied; what it points to must stay. */
+void capture_begin(const struct capture_setup *setup);
+
+extern _Atomic bool capture_active;
+
+/* False: nothing that happens on `fd` is of interest. The hooks look here
+ * before the real call, and at nothing else if the answer is no. */
+static inline bool capture_watches(int fd)
+{
+	return atomic_load_explicit(&capture_active, memory_order_acquire) &&
+	       !thread_state.muted && fd_kind(fdtable_word(fd)) != FD_FOREIGN;
+}
+
+/*
+ * `size` octets (> 0) crossed `fd`, from or into the octets of `message`'s
+ * vector, in that order. `message` is as the real call left it: a name if an
+ * address was given or returned, control data, flags. `word` is fdtable_word(fd)
+ * from before the call, `time_ns` the wall time.
+ */
+void capture_message(int fd, uint64_t word, bool sent, uint64_t time_ns,
+		     const struct msghdr *message, size_t size);
+
+/* The fd table's side of socket(2), of bind(2) and connect(2), and of what ends
+ * the life of an fd or begins another. */
+void capture_socket(int fd, int domain, int type, int protocol);
+void capture_unlearn(int fd);
+void capture_forget(int fd);
+void capture_forget_range(unsigned first, unsigned last);

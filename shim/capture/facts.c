@@ -1,0 +1,79 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * At most four system calls for a socket, once in its life.
+ */
+#include "shim/capture/facts.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#ifndef IPPROTO_MPTCP
+#define IPPROTO_MPTCP 262
+#endif
+
+static int option(int fd, int name)
+{
+	int value = -1;
+	socklen_t size = sizeof(value);
+
+	return getsockopt(fd, SOL_SOCKET, name, &value, &size) ? -1 : value;
+}
+
+/* A ping socket is SOCK_DGRAM, an SCTP socket SOCK_STREAM: look at the protocol
+ * too. */
+static enum fd_kind transport(int fd, enum fd_kind known)
+{
+	if (known == FD_FRESH_UDP)
+		return FD_DATAGRAM;
+	if (known == FD_FRESH_TCP)
+		return FD_STREAM;
+	switch (option(fd, SO_PROTOCOL)) {
+	case IPPROTO_UDP:
+		return FD_DATAGRAM;
+	case IPPROTO_TCP:
+	case IPPROTO_MPTCP:
+		return FD_STREAM;
+	default:
+		return FD_FOREIGN;
+	}
+}
+
+static bool name_of(int fd, struct address *address,
+		    typeof(getsockname) *question)
+{
+	struct sockaddr_storage storage;
+	socklen_t size = sizeof(storage);
+
+	memset(address, 0, sizeof(*address));
+	if (question(fd, (struct sockaddr *)&storage, &size))
+		return false;
+	return address_from_sockaddr(address, (struct sockaddr *)&storage,
+				     size);
+}
+
+static enum fd_kind ask(int fd, enum fd_kind known, const uint64_t *ports,
+			struct fd_facts *facts)
+{
+	memset(facts, 0, sizeof(*facts));
+	if (!name_of(fd, &facts->local, getsockname))
+		return FD_FOREIGN;
+	enum fd_kind kind = transport(fd, known);
+	if (kind == FD_FOREIGN)
+		return FD_FOREIGN;
+	bool connected = name_of(fd, &facts->remote, getpeername);
+	facts->serves = facts_port(ports, facts->local.port);
+	if (facts->serves || facts_port(ports, facts->remote.port))
+		return kind;
+	return kind == FD_DATAGRAM && !connected ? FD_DATAGRAM : FD_FOREIGN;
+}
+
+enum fd_kind facts_ask(int fd, enum fd_kind known, const uint64_t *ports,
+		       struct fd_facts *facts)
+{
+	int saved = errno;
+	enum fd_kind kind = ask(fd, known, ports, facts);
+
+	errno = saved;
+	return kind;
+}

@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Asking the kernel what a socket is.
+ */
+#pragma once
+
+#include "shim/capture/fdtable.h"
+
+/*
+ * Assigns *facts and returns FD_FOREIGN, FD_DATAGRAM or FD_STREAM. `known` is
+ * the kind the table has, which saves questions. `ports` is the bitmap of DNS
+ * ports. A datagram socket that is not connected is never foreign: each message
+ * has a remote port of its own. Preserves errno.
+ */
+enum fd_kind facts_ask(int fd, enum fd_kind known, const uint64_t *ports,
+		       struct fd_facts *facts);
+
+static inline bool facts_port(const uint64_t *ports, uint16_t port)
+{
+	return ports[port >> 6] >> (port & 63) & 1;
+}

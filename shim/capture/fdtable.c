@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table: chunks of entries, mapped when an fd in their range first needs
+ * one, and a generation in each entry that serves as its sequence lock.
+ */
+#include "shim/capture/fdtable.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+struct fd_entry *_Atomic fdtable_chunk[FDTABLE_MAX / FDTABLE_CHUNK];
+
+/* Private memory: a forked child goes on with a copy of its own. */
+static struct fd_entry *entry_make(int fd)
+{
+	struct fd_entry *entry = fdtable_entry(fd);
+	struct fd_entry *none = NULL;
+
+	if (entry || (unsigned)fd >= FDTABLE_MAX)
+		return entry;
+	size_t size = FDTABLE_CHUNK * sizeof(struct fd_entry);
+	struct fd_entry *chunk = mmap(NULL, size, PROT_READ | PROT_WRITE,
+				      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (chunk == MAP_FAILED)
+		return NULL;
+	if (!atomic_compare_exchange_strong(&fdtable_chunk[fd / FDTABLE_CHUNK],
+					    &none, chunk))
+		munmap(chunk, size);
+	return fdtable_entry(fd);
+}
+
+/* The word that follows `word`: more is known of the same socket, or less. */
+static uint64_t changed(uint64_t word, enum fd_kind kind)
+{
+	return (word & 0xffffffff00000000) | ((word + 0x100) & 0xffffff00) |
+	       kind;
+}
+
+/* The word that follows `word` when the number stands for another socket. */
+static uint64_t reborn(uint64_t word, enum fd_kind kind)
+{
+	return ((word >> 32) + 1) << 32 | kind;
+}
+
+bool fdtable_read(struct fd_entry *entry, uint64_t word, struct fd_facts *facts)
+{
+	uint64_t copy[6];
+
+	for (size_t i = 0; i < 6; i++)
+		copy[i] = atomic_load_explicit(&entry->fact[i],
+					       memory_order_relaxed);
+	/* The loads above stay above the look at the word: partner of the
+	 * stores in fdtable_learn. */
+	atomic_thread_fence(memory_order_acquire);
+	memcpy(facts, copy, sizeof(*facts));
+	return atomic_load_explicit(&entry->word, memory_order_relaxed) == word;
+}
+
+void fdtable_learn(int fd, uint64_t word, enum fd_kind kind,
+		   const struct fd_facts *facts)
+{
+	struct fd_entry *entry = entry_make(fd);
+	uint64_t learning = changed(word, FD_LEARNING);
+	uint64_t copy[6] = { 0 };
+
+	if (!entry ||
+	    !atomic_compare_exchange_strong(&entry->word, &word, learning))
+		return;
+	/* Whoever reads one of the facts below finds the word changed. */
+	atomic_thread_fence(memory_order_release);
+	memcpy(copy, facts, sizeof(*facts));
+	for (size_t i = 0; i < 6; i++)
+		atomic_store_explicit(&entry->fact[i], copy[i],
+				      memory_order_relaxed);
+	atomic_compare_exchange_strong(&entry->word, &learning,
+				       changed(learning, kind));
+}
+
+static void set_reborn(struct fd_entry *entry, enum fd_kind kind)
+{
+	uint64_t word =
+		atomic_load_explicit(&entry->word, memory_order_relaxed);
+
+	while (!atomic_compare_exchange_weak(&entry->word, &word,
+					     reborn(word, kind)))
+		;
+}
+
+void fdtable_fresh(int fd, enum fd_kind kind)
+{
+	struct fd_entry *entry = entry_make(fd);
+
+	if (entry)
+		set_reborn(entry, kind);
+}
+
+void fdtable_unlearn(int fd)
+{
+	static const uint8_t less[] = {
+		[FD_UNKNOWN] = FD_UNKNOWN,     [FD_FRESH_UDP] = FD_FRESH_UDP,
+		[FD_FRESH_TCP] = FD_FRESH_TCP, [FD_LEARNING] = FD_UNKNOWN,
+		[FD_FOREIGN] = FD_UNKNOWN,     [FD_DATAGRAM] = FD_FRESH_UDP,
+		[FD_STREAM] = FD_FRESH_TCP,
+	};
+	struct fd_entry *entry = fdtable_entry(fd);
+
+	if (!entry)
+		return;
+	uint64_t word =
+		atomic_load_explicit(&entry->word, memory_order_relaxed);
+	while (!atomic_compare_exchange_weak(
+		&entry->word, &word, changed(word, less[fd_kind(word)])))
+		;
+}
+
+void fdtable_forget(int fd)
+{
+	struct fd_entry *entry = fdtable_entry(fd);
+
+	if (entry)
+		set_reborn(entry, FD_UNKNOWN);
+}
+
+void fdtable_forget_range(unsigned first, unsigned last)
+{
+	if (last >= FDTABLE_MAX)
+		last = FDTABLE_MAX - 1;
+	for (unsigned fd = first; fd <= last; fd++) {
+		if (fdtable_entry(fd))
+			fdtable_forget(fd);
+		else
+			fd |= FDTABLE_CHUNK - 1;
+	}
+}

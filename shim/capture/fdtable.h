@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * fd → what the socket is: a cache of facts that the kernel can be asked again.
+ *
+ * Forgetting is therefore always right, and an fd never seen (inherited, passed
+ * over a socket, left over by a close that nobody saw) is simply unknown. Every
+ * entry carries a generation, so that facts learned about one socket are never
+ * kept for the next one of the same number. Lock-free; async-signal-safe.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shim/base/address.h"
+
+/* Higher numbers are asked for at every message. */
+#define FDTABLE_MAX (1 << 20)
+
+#define FDTABLE_CHUNK 256
+
+enum fd_kind {
+	FD_UNKNOWN,
+	FD_FRESH_UDP, /* unknown but for what socket(2) was asked for */
+	FD_FRESH_TCP,
+	FD_LEARNING, /* a thread is about to write the facts */
+	FD_FOREIGN,  /* nothing of DNS */
+	FD_DATAGRAM,
+	FD_STREAM,
+};
+
+struct fd_facts {
+	struct address local;
+	struct address remote; /* of a connected socket */
+	bool serves;           /* the local port is a DNS port */
+};
+
+struct fd_entry {
+	/* From the lowest bit: 8 bits of fd_kind, 24 that count the changes of
+	 * what is known, 32 that count the sockets of this number. */
+	_Atomic uint64_t word;
+	_Atomic uint64_t fact[6];
+	void *_Atomic stream; /* the stream cutter's, for FD_STREAM */
+};
+
+_Static_assert(sizeof(struct fd_facts) <= 6 * 8, "the facts fit an entry");
+_Static_assert(sizeof(struct fd_entry) == 64, "an entry is one cache line");
+
+extern struct fd_entry *_Atomic fdtable_chunk[FDTABLE_MAX / FDTABLE_CHUNK];
+
+static inline enum fd_kind fd_kind(uint64_t word)
+{
+	return (enum fd_kind)(word & 0xff);
+}
+
+/* True if two words of one fd are of the same socket. */
+static inline bool fd_same_socket(uint64_t a, uint64_t b)
+{
+	return (a ^ b) >> 32 == 0;
+}
+
+/* The entry of an fd, or NULL where none has been written yet. */
+static inline struct fd_entry *fdtable_entry(int fd)
+{
+	if ((unsigned)fd >= FDTABLE_MAX)
+		return NULL;
+	struct fd_entry *chunk = atomic_load_explicit(
+		&fdtable_chunk[fd / FDTABLE_CHUNK], memory_order_acquire);
+	return chunk ? &chunk[fd % FDTABLE_CHUNK] : NULL;
+}
+
+/* What is known of an fd right now: its kind and its counts. */
+static inline uint64_t fdtable_word(int fd)
+{
+	struct fd_entry *entry = fdtable_entry(fd);
+
+	return entry ? atomic_load_explicit(&entry->word, memory_order_acquire)
+		     : FD_UNKNOWN;
+}
+
+/* Copies the facts of an entry whose word is `word`. Returns false if they have
+ * changed meanwhile. */
+bool fdtable_read(struct fd_entry *entry, uint64_t word,
+		  struct fd_facts *facts);
+
+/* Records what was learned about `fd` while its word was `word`; nothing is
+ * recorded if that has changed. */
+void fdtable_learn(int fd, uint64_t word, enum fd_kind kind,
+		   const struct fd_facts *facts);
+
+/* A new socket, of which only socket(2)'s arguments are known. */
+void fdtable_fresh(int fd, enum fd_kind kind);
+
+/* The same socket has got another address. */
+void fdtable_unlearn(int fd);
+
+/* The number stands, or will stand, for something else. */
+void fdtable_forget(int fd);
+void fdtable_forget_range(unsigned first, unsigned last);
