@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Types, matching and the choice of what is logged.
+ */
+#include "shim/tap/describe.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/dns.h"
+#include "proto/extra.h"
+#include "shim/base/clock.h"
+#include "shim/tap/match.h"
+#include "shim/tap/upstream.h"
+
+/* A query is committed when its send has returned; another thread may have read
+ * the answer by then. So much longer an answer waits for its query. */
+#define LATE_NS (5 * NS_PER_MS)
+
+struct describer {
+	const struct tap_config *config;
+	struct match *match;
+	struct extra *extra;       /* NULL: no template */
+	struct upstream *upstream; /* NULL: not wanted */
+	char text[DESCRIBE_EXTRA_MAX];
+};
+
+enum side {
+	SIDE_CLIENT,
+	SIDE_AUTH,
+	SIDE_FORWARDER,
+	SIDE_RESOLVER,
+	SIDE_UPDATE
+};
+
+#define TYPE(name) DNSTAP__MESSAGE__TYPE__##name
+static const Dnstap__Message__Type types[][2] = {
+	[SIDE_CLIENT] = { TYPE(CLIENT_QUERY), TYPE(CLIENT_RESPONSE) },
+	[SIDE_AUTH] = { TYPE(AUTH_QUERY), TYPE(AUTH_RESPONSE) },
+	[SIDE_FORWARDER] = { TYPE(FORWARDER_QUERY), TYPE(FORWARDER_RESPONSE) },
+	[SIDE_RESOLVER] = { TYPE(RESOLVER_QUERY), TYPE(RESOLVER_RESPONSE) },
+	[SIDE_UPDATE] = { TYPE(UPDATE_QUERY), TYPE(UPDATE_RESPONSE) },
+};
+
+struct describer *describer_new(const struct tap_config *config)
+{
+	struct describer *describer = calloc(1, sizeof(*describer));
+
+	if (!describer)
+		return NULL;
+	describer->config = config;
+	describer->match = match_new();
+	bool whole = describer->match;
+	if (config->extra) {
+		describer->extra = extra_parse(config->extra, getpid(),
+					       program_invocation_short_name);
+		whole = whole && describer->extra;
+	}
+	if (describer->extra && extra_wants_upstream(describer->extra)) {
+		describer->upstream = upstream_new();
+		whole = whole && describer->upstream;
+	}
+	if (whole)
+		return describer;
+	describer_free(describer);
+	return NULL;
+}
+
+void describer_free(struct describer *describer)
+{
+	if (!describer)
+		return;
+	match_free(describer->match);
+	extra_free(describer->extra);
+	upstream_free(describer->upstream);
+	free(describer);
+}
+
+/* `query` is the message itself, or the query that it answers: a response is
+ * always of its query's type. */
+static enum side side_of(const struct tap_config *config,
+			 const struct match_message *query)
+{
+	uint16_t flags = query->header.flags;
+
+	if (DNS_OPCODE(flags) == DNS_OPCODE_UPDATE)
+		return SIDE_UPDATE;
+	if (query->asked)
+		return DNS_RD(flags) ? SIDE_FORWARDER : SIDE_RESOLVER;
+	if (config->role != ROLE_AUTO)
+		return config->role == ROLE_CLIENT ? SIDE_CLIENT : SIDE_AUTH;
+	return DNS_RD(flags) ? SIDE_CLIENT : SIDE_AUTH;
+}
+
+/* Of who asked, with which id: the same for a query and its response, in every
+ * process that sees one of them. */
+static bool in_sample(const struct tap_config *config,
+		      const struct match_message *message)
+{
+	const struct event *event = message->event;
+	const uint8_t *asker = message->asked ? event->local : event->remote;
+	uint64_t hash = message->asked ? event->local_port : event->remote_port;
+	uint64_t octets[2];
+
+	if (config->sample <= 1)
+		return true;
+	memcpy(octets, asker, sizeof(octets));
+	hash = hash << 16 | message->header.id;
+	hash = (hash ^ octets[0]) * 0x9e3779b97f4a7c15;
+	hash = (hash ^ octets[1] ^ hash >> 32) * 0x9e3779b97f4a7c15;
+	return (hash >> 32) % config->sample == 0;
+}
+
+static const char *type_name(Dnstap__Message__Type type)
+{
+	const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(
+		&dnstap__message__type__descriptor, type);
+
+	return value ? value->name : "-";
+}
+
+static void render_extra(struct describer *describer,
+			 const struct match_message *message,
+			 const struct match_message *query,
+			 struct encode_facts *facts)
+{
+	char upstream[UPSTREAM_TEXT_MAX];
+	struct extra_facts about = {
+		.event = message->event,
+		.response = facts->response,
+		.asked = facts->asked,
+		.message_type = type_name(facts->type),
+	};
+
+	if (query) {
+		about.query = &query->extra;
+		if (describer->upstream && !facts->asked)
+			about.upstream = upstream_find(describer->upstream,
+						       query, upstream);
+	}
+	facts->extra = describer->text;
+	facts->extra_size = extra_render(describer->extra, &about,
+					 describer->text, DESCRIBE_EXTRA_MAX);
+}
+
+static void remember(struct describer *describer, struct match_message *query)
+{
+	if (describer->extra)
+		extra_query_read(query->event, &query->extra);
+	match_query(describer->match, query);
+	if (describer->upstream && query->asked)
+		upstream_asked(describer->upstream, query);
+}
+
+static bool is_late(const struct match_message *response, uint64_t now_ns)
+{
+	return response->asked && response->event->time_ns <= now_ns &&
+	       now_ns - response->event->time_ns < LATE_NS;
+}
+
+static void mask(uint8_t octets[16], unsigned size, unsigned kept_bits)
+{
+	for (unsigned i = kept_bits / 8; i < size; i++) {
+		unsigned kept = i * 8 < kept_bits ? kept_bits % 8 : 0;
+		octets[i] &= 0xff00 >> kept;
+	}
+}
+
+static void anonymize(const struct tap_config *config, struct event *event)
+{
+	bool inet6 = event->flags & EVENT_INET6;
+	unsigned size = inet6 ? 16 : 4;
+	unsigned kept = inet6 ? config->anonymize_v6 : config->anonymize_v4;
+
+	if (config->anonymize_v4 >= 32 && config->anonymize_v6 >= 128)
+		return;
+	mask(event->local, size, kept);
+	mask(event->remote, size, kept);
+	dns_client_subnet_mask(event->payload, event->size,
+			       config->anonymize_v4, config->anonymize_v6);
+}
+
+enum described describe(struct describer *describer, struct event *event,
+			uint64_t now_ns, struct encode_facts *facts)
+{
+	const struct tap_config *config = describer->config;
+	const struct match_message *query = NULL;
+	struct match_message message;
+
+	match_parse(event, &message);
+	memset(facts, 0, sizeof(*facts));
+	facts->asked = message.asked;
+	facts->response = DNS_QR(message.header.flags);
+	if (!facts->response) {
+		remember(describer, &message);
+	} else {
+		query = match_response(describer->match, &message);
+		if (!query && is_late(&message, now_ns))
+			return DESCRIBE_LATER;
+		if (query)
+			facts->query_time_ns = query->event->time_ns;
+	}
+	facts->type = types[side_of(config, query ? query : &message)]
+			   [facts->response];
+	if (!(config->types >> facts->type & 1) || !in_sample(config, &message))
+		return DESCRIBE_SKIP;
+	anonymize(config, event);
+	if (describer->extra)
+		render_extra(describer, &message, query, facts);
+	return DESCRIBE_LOG;
+}

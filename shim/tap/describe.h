@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From an event to what is logged of it: its type, its query, its extra text,
+ * and whether this tap wants it at all.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "config/config.h"
+#include "proto/encode.h"
+#include "shim/event.h"
+
+#define DESCRIBE_EXTRA_MAX 1024
+
+enum described {
+	DESCRIBE_LOG,
+	DESCRIBE_SKIP,  /* the tap's configuration leaves it out */
+	DESCRIBE_LATER, /* its query may still be on its way: ask again */
+};
+
+struct describer;
+
+/* Returns NULL when out of memory. */
+struct describer *describer_new(const struct tap_config *config);
+void describer_free(struct describer *describer);
+
+/*
+ * Fills *facts, valid until the next call. `now_ns` is the wall time. To be
+ * called once for every event, in their order, but for DESCRIBE_LATER. The
+ * addresses and the payload are masked in place where the tap anonymizes.
+ */
+enum described describe(struct describer *describer, struct event *event,
+			uint64_t now_ns, struct encode_facts *facts);

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A private fd table.
+ */
+#include "shim/tap/isolate.h"
+
+#include <fcntl.h>
+#include <linux/close_range.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* Something that takes any write and has no effect. In a chroot without /dev an
+ * eventfd does. */
+static int open_nothing(void)
+{
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	return fd >= 0 ? fd : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+}
+
+/* Under a super-server standard error may be the connection to a DNS client. */
+static bool is_log(int fd)
+{
+	struct sockaddr name;
+	socklen_t size = sizeof(name);
+	struct stat about;
+
+	if (fstat(fd, &about))
+		return false;
+	return !S_ISSOCK(about.st_mode) ||
+	       (!getsockname(fd, &name, &size) && name.sa_family == AF_UNIX);
+}
+
+bool isolate_fds(void)
+{
+	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_UNSHARE))
+		return false;
+	close(STDIN_FILENO);
+	close(STDOUT_FILENO);
+	if (!is_log(STDERR_FILENO))
+		close(STDERR_FILENO);
+	/* So that no endpoint lands where standard error is expected. */
+	int fd;
+	do
+		fd = open_nothing();
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd > STDERR_FILENO)
+		close(fd);
+	return true;
+}

@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A hash table over a fixed array of queries, its buckets and the whole linked
+ * from the oldest to the newest. Free entries are reused last in, first out, so
+ * that only as many are ever touched as queries are open at one time.
+ */
+#include "shim/tap/match.h"
+
+#include <string.h>
+#include <sys/mman.h>
+
+#include "shim/base/clock.h"
+
+#define BUCKETS    MATCH_QUERIES_MAX
+#define STEPS_MAX  128 /* in one bucket: somebody may fill it on purpose */
+#define QTYPE_IXFR 251
+#define QTYPE_AXFR 252
+
+struct query {
+	struct match_message message; /* ->event points to `event` */
+	struct event event;           /* without payload */
+	uint32_t bucket;
+	uint32_t before, next; /* in the bucket; `next` also of free entries */
+	uint32_t older, newer; /* of all */
+};
+
+struct bucket {
+	uint32_t oldest, newest;
+};
+
+struct match {
+	/* Indices into query; 0 is none, and both ends of the list of all. */
+	struct bucket bucket[BUCKETS];
+	uint32_t free;
+	uint32_t used; /* entries that have ever been in use */
+	struct query answered;
+	struct query query[MATCH_QUERIES_MAX + 1];
+};
+
+struct match *match_new(void)
+{
+	/* Shared for the same reason as the queue's memory. */
+	struct match *match = mmap(NULL, sizeof(*match), PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (match == MAP_FAILED)
+		return NULL;
+	madvise(match, sizeof(*match), MADV_DONTFORK);
+	return match;
+}
+
+void match_free(struct match *match)
+{
+	if (match)
+		munmap(match, sizeof(*match));
+}
+
+static uint64_t mix(uint64_t hash, uint64_t value)
+{
+	hash = (hash ^ value) * 0x9e3779b97f4a7c15;
+	return hash ^ hash >> 29;
+}
+
+static uint64_t mix_octets(uint64_t hash, const uint8_t *octets, size_t size)
+{
+	uint64_t word;
+
+	for (; size >= sizeof(word); size -= sizeof(word)) {
+		memcpy(&word, octets, sizeof(word));
+		hash = mix(hash, word);
+		octets += sizeof(word);
+	}
+	for (word = size; size; size--)
+		word = word << 8 | *octets++;
+	return mix(hash, word);
+}
+
+/* Letters without their case: servers may answer in another one. */
+static uint64_t hash_question(const struct dns_question *question)
+{
+	uint8_t folded[DNS_NAME_SIZE];
+
+	for (size_t i = 0; i < question->name_size; i++) {
+		uint8_t c = question->name[i];
+		folded[i] = c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c;
+	}
+	return mix_octets((uint64_t)question->type << 16 | question->class,
+			  folded, question->name_size);
+}
+
+void match_parse(const struct event *event, struct match_message *message)
+{
+	struct dns_question question;
+
+	message->event = event;
+	dns_header_parse(event->payload, &message->header);
+	/* A sent query and a received response are of a question that was asked
+	 * here; the two others of one that is answered here. */
+	message->asked = !!(event->flags & EVENT_SENT) !=
+			 !!DNS_QR(message->header.flags);
+	message->question =
+		dns_question_parse(event->payload, event->size, &question);
+	message->transfer = false;
+	message->question_hash = 0;
+	if (message->question) {
+		message->transfer = question.type == QTYPE_AXFR ||
+				    question.type == QTYPE_IXFR;
+		message->question_hash = hash_question(&question);
+	}
+}
+
+/* Everything that a query and its response have in common, but for the question,
+ * which a response may leave out, and the local address, which may not be
+ * known of both. */
+static uint32_t bucket_of(const struct match_message *message)
+{
+	const struct event *event = message->event;
+	uint64_t hash = (uint64_t)event->remote_port << 48 |
+			(uint64_t)event->local_port << 32 |
+			(uint64_t)message->header.id << 16 |
+			(event->flags & (EVENT_TCP | EVENT_INET6)) << 1 |
+			message->asked;
+
+	hash = mix_octets(hash, event->remote, 16);
+	return hash >> 32 & (BUCKETS - 1);
+}
+
+static bool answers(const struct match_message *response,
+		    const struct match_message *query)
+{
+	const struct event *a = response->event, *b = query->event;
+	uint8_t both = a->flags & b->flags, either = a->flags ^ b->flags;
+
+	return response->header.id == query->header.id &&
+	       response->asked == query->asked &&
+	       a->remote_port == b->remote_port &&
+	       a->local_port == b->local_port &&
+	       !(either & (EVENT_TCP | EVENT_INET6)) &&
+	       !memcmp(a->remote, b->remote, 16) &&
+	       (!(both & EVENT_LOCAL) || !memcmp(a->local, b->local, 16)) &&
+	       (response->question_hash == query->question_hash ||
+		!response->question);
+}
+
+static void unlink_age(struct match *match, struct query *query)
+{
+	match->query[query->older].newer = query->newer;
+	match->query[query->newer].older = query->older;
+}
+
+static void append_age(struct match *match, uint32_t index)
+{
+	struct query *query = &match->query[index];
+
+	query->newer = 0;
+	query->older = match->query[0].older;
+	match->query[query->older].newer = index;
+	match->query[0].older = index;
+}
+
+static void append_bucket(struct match *match, uint32_t index)
+{
+	struct query *query = &match->query[index];
+	struct bucket *bucket = &match->bucket[query->bucket];
+
+	query->before = bucket->newest;
+	query->next = 0;
+	if (bucket->newest)
+		match->query[bucket->newest].next = index;
+	else
+		bucket->oldest = index;
+	bucket->newest = index;
+}
+
+static void unlink_bucket(struct match *match, struct query *query)
+{
+	struct bucket *bucket = &match->bucket[query->bucket];
+
+	if (query->before)
+		match->query[query->before].next = query->next;
+	else
+		bucket->oldest = query->next;
+	if (query->next)
+		match->query[query->next].before = query->before;
+	else
+		bucket->newest = query->before;
+}
+
+static void forget(struct match *match, uint32_t index)
+{
+	struct query *query = &match->query[index];
+
+	unlink_bucket(match, query);
+	unlink_age(match, query);
+	query->next = match->free;
+	match->free = index;
+}
+
+static uint32_t oldest(const struct match *match)
+{
+	return match->query[0].newer;
+}
+
+static void forget_aged(struct match *match, uint64_t now_ns)
+{
+	uint32_t index;
+
+	while ((index = oldest(match)) != 0 &&
+	       match->query[index].event.time_ns + MATCH_AGE_S * NS_PER_S <
+		       now_ns)
+		forget(match, index);
+}
+
+static uint32_t take_free(struct match *match)
+{
+	if (!match->free && match->used < MATCH_QUERIES_MAX)
+		return ++match->used;
+	if (!match->free)
+		forget(match, oldest(match));
+	uint32_t index = match->free;
+	match->free = match->query[index].next;
+	return index;
+}
+
+void match_query(struct match *match, const struct match_message *message)
+{
+	forget_aged(match, message->event->time_ns);
+	uint32_t index = take_free(match);
+	struct query *query = &match->query[index];
+
+	query->message = *message;
+	query->event = *message->event;
+	query->message.event = &query->event;
+	query->bucket = bucket_of(message);
+	append_bucket(match, index);
+	append_age(match, index);
+}
+
+static uint32_t find(const struct match *match,
+		     const struct match_message *response)
+{
+	uint32_t index = match->bucket[bucket_of(response)].oldest;
+
+	for (int i = 0; index && i < STEPS_MAX; i++) {
+		if (answers(response, &match->query[index].message))
+			return index;
+		index = match->query[index].next;
+	}
+	return 0;
+}
+
+const struct match_message *match_response(struct match *match,
+					   const struct match_message *response)
+{
+	uint32_t found = find(match, response);
+
+	if (!found)
+		return NULL;
+	match->answered = match->query[found];
+	match->answered.message.event = &match->answered.event;
+	if (response->event->flags & EVENT_TCP &&
+	    match->query[found].message.transfer) {
+		unlink_age(match, &match->query[found]);
+		append_age(match, found);
+	} else {
+		forget(match, found);
+	}
+	return &match->answered.message;
+}

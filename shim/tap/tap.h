@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One `dnstap` directive at work: its queue's consumer, on a thread of its own.
+ */
+#pragma once
+
+#include "config/config.h"
+#include "shim/queue.h"
+
+/*
+ * Starts the thread that sends what comes into `queue` to the endpoint of
+ * `config`, until queue_finish. Both must stay for the rest of the process's
+ * life. Returns 0 or -errno of what is short: a thread, memory.
+ */
+int tap_start(const struct tap_config *config, struct queue *queue);

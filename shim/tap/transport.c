@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Choosing a transport, and what sockets have in common.
+ */
+#include "shim/tap/transport.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static const struct transport_ops *const by_kind[] = {
+	[ENDPOINT_UNIX] = &transport_unix,
+	[ENDPOINT_TCP] = &transport_tcp,
+};
+
+struct transport *transport_new(const struct tap_config *config)
+{
+	const struct transport_ops *ops = by_kind[config->kind];
+	struct transport *transport = calloc(1, ops->size);
+
+	if (!transport)
+		return NULL;
+	transport->ops = ops;
+	transport->config = config;
+	transport->fd = -1;
+	return transport;
+}
+
+void transport_free(struct transport *transport)
+{
+	if (!transport)
+		return;
+	transport->ops->close(transport);
+	free(transport);
+}
+
+ssize_t transport_socket_read(struct transport *transport, void *data,
+			      size_t size)
+{
+	ssize_t result = recv(transport->fd, data, size, MSG_DONTWAIT);
+
+	return result < 0 ? -errno : result;
+}
+
+ssize_t transport_socket_write(struct transport *transport, const void *data,
+			       size_t size)
+{
+	ssize_t result =
+		send(transport->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	return result < 0 ? -errno : result;
+}
+
+void transport_socket_close(struct transport *transport)
+{
+	if (transport->fd >= 0)
+		close(transport->fd);
+	transport->fd = -1;
+}

@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Collectors on unix stream sockets, in the file system or abstract (@name).
+ */
+#include "shim/tap/transport.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int unix_open(struct transport *transport)
+{
+	const char *path = transport->config->address;
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	size_t size = strlen(path);
+
+	if (size >= sizeof(to.sun_path))
+		return -ENAMETOOLONG;
+	memcpy(to.sun_path, path, size);
+	if (*path == '@')
+		to.sun_path[0] = '\0';
+	else
+		size++; /* the path's NUL belongs to it */
+
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return -errno;
+	if (connect(fd, (struct sockaddr *)&to,
+		    offsetof(struct sockaddr_un, sun_path) + size)) {
+		/* EAGAIN: the collector's backlog is full; no event would tell
+		 * when it no longer is. */
+		int error = errno == EAGAIN ? EBUSY : errno;
+		close(fd);
+		return -error;
+	}
+	transport->fd = fd;
+	return 0;
+}
+
+static int unix_establish(struct transport *transport)
+{
+	(void)transport;
+	return 0;
+}
+
+const struct transport_ops transport_unix = {
+	.size = sizeof(struct transport),
+	.open = unix_open,
+	.establish = unix_establish,
+	.read = transport_socket_read,
+	.write = transport_socket_write,
+	.close = transport_socket_close,
+};

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Which upstream was asked for a question: for {/forward/upstream} in what is
+ * logged of a client's response.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "shim/tap/match.h"
+
+/* "[" IPv6 "]:" port and NUL. */
+#define UPSTREAM_TEXT_MAX 64
+
+struct upstream;
+
+/* Returns NULL when out of memory. */
+struct upstream *upstream_new(void);
+void upstream_free(struct upstream *upstream);
+
+/* A query that the server sent. */
+void upstream_asked(struct upstream *upstream,
+		    const struct match_message *query);
+
+/* Writes ADDRESS:PORT of the upstream that was last asked the question of
+ * `query`, a client's, since that came in. Returns `text`, or NULL if none. */
+const char *upstream_find(const struct upstream *upstream,
+			  const struct match_message *query,
+			  char text[UPSTREAM_TEXT_MAX]);
