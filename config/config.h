@@ -12,11 +12,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CONFIG_TAPS_MAX		64
-#define CONFIG_QUEUE_UNIT	10000 /* messages; `queue` multiplies it */
-#define CONFIG_QUEUE_MAX	4096
-#define CONFIG_WRITE_BUFFER_MAX 1024 /* MiB */
-#define CONFIG_TEXT_MAX		(1 << 20)
+#define CONFIG_TAPS_MAX         64
+#define CONFIG_QUEUE_UNIT       10000 /* messages; `queue` multiplies it */
+#define CONFIG_QUEUE_MAX        4096
+#define CONFIG_WRITE_BUFFER_MAX 1024      /* MiB */
+#define CONFIG_TEXT_MAX         (1 << 20) /* octets of a configuration */
+#define CONFIG_IDENTITY_MAX     255
+#define CONFIG_VERSION_MAX      255
+#define CONFIG_EXTRA_MAX        1024 /* octets of the template's text */
+#define CONFIG_HOST_NAME_MAX    64
+#define CONFIG_SAMPLE_MAX       1000000
+#define CONFIG_ROTATE_SIZE_MIN  4096
+#define CONFIG_ROTATE_SIZE_MAX  (UINT64_C(1) << 50)
+#define CONFIG_ROTATE_COUNT_MAX 1000000
 
 enum endpoint_kind {
 	ENDPOINT_UNIX, /* address: a path, or @name for an abstract socket */
@@ -34,39 +42,45 @@ enum tap_role {
 /* One `dnstap` directive, every default filled in. Strings are UTF-8. */
 struct tap_config {
 	enum endpoint_kind kind;
-	bool listen;	     /* collectors connect to us */
-	char *socket;	     /* SOCKET as written, for the log */
-	char *address;	     /* without scheme, brackets and port */
-	char *port;	     /* decimal; NULL for unix and file */
-	bool full;	     /* include the wire-format message */
-	bool unidirectional; /* START, data, STOP: no handshake */
+	bool listen;           /* collectors connect to us */
+	char *socket;          /* SOCKET as written, for the log */
+	char *address;         /* without scheme, brackets and port; "" for tcp
+			      * and tls: any when listening, else loopback */
+	char *port;            /* decimal; NULL for unix and file */
+	bool full;             /* include the wire-format message */
+	bool unidirectional;   /* START, data, STOP: no handshake */
 	unsigned write_buffer; /* MiB of SO_SNDBUF for tcp and tls */
-	unsigned queue;	       /* times CONFIG_QUEUE_UNIT messages */
-	char *identity;	       /* never NULL; "" leaves the field out */
-	char *version;	       /* likewise */
-	char *extra;	       /* template text; NULL: none */
+	unsigned queue;        /* times CONFIG_QUEUE_UNIT messages */
+	char *identity;        /* never NULL; "" leaves the field out */
+	char *version;         /* likewise */
+	char *extra;           /* template text; NULL: none */
 	bool skip_verify;
 	char *tls_cert; /* paths, or NULL */
 	char *tls_key;
 	char *tls_ca;
-	char *tls_servername;	/* NULL: the address */
-	uint32_t types;		/* bit 1 << Dnstap.Message.Type; all by default */
+	char *tls_servername; /* NULL: the address */
+	uint32_t types;       /* bit 1 << Dnstap.Message.Type; all by default */
 	enum tap_role role;
-	unsigned sample;	/* one transaction in N; 1: every one */
-	uint64_t rotate_size;	/* octets; 0: never */
-	unsigned rotate_count;	/* files kept; 0: all */
-	uint8_t anonymize_v4;	/* leading bits kept; 32: all */
-	uint8_t anonymize_v6;	/* likewise; 128: all */
+	unsigned sample;       /* one transaction in N; 1: every one */
+	uint64_t rotate_size;  /* octets; 0: never */
+	unsigned rotate_count; /* files kept; 0: all */
+	uint8_t anonymize_v4;  /* leading bits kept; 32: all */
+	uint8_t anonymize_v6;  /* likewise; 128: all */
 };
 
-enum log_target { LOG_TARGET_STDERR, LOG_TARGET_SYSLOG, LOG_TARGET_OFF, LOG_TARGET_FILE };
+enum log_target {
+	LOG_TARGET_STDERR,
+	LOG_TARGET_SYSLOG,
+	LOG_TARGET_OFF,
+	LOG_TARGET_FILE
+};
 
 struct config {
 	size_t n_taps; /* 0: DNSTAP_CONFIG is unset or empty, do nothing */
 	struct tap_config *taps;
 	uint64_t ports[65536 / 64]; /* bitmap of DNS ports */
 	enum log_target log;
-	char *log_path;	    /* for LOG_TARGET_FILE */
+	char *log_path;     /* for LOG_TARGET_FILE */
 	char *metrics_path; /* NULL: none; %p is not expanded here */
 };
 
@@ -77,6 +91,11 @@ struct config_env {
 	const char *ports, *log, *metrics;
 	const char *host_name; /* default identity */
 	const char *program;   /* base name, for the default version */
+
+	/* What {$NAME} and {%NAME%} in a word stand for, as in a Corefile; a
+	 * result of NULL: nothing. NULL: they stand for themselves. */
+	const char *(*lookup)(const char *name);
+	char host[CONFIG_HOST_NAME_MAX + 1]; /* room for host_name */
 };
 
 /* One wrong word: a complete sentence, without a newline, that says where
@@ -87,14 +106,20 @@ struct config_error {
 };
 
 /*
- * Reads the settings. Returns 0 and *out (release with config_free), or -EINVAL
+ * Reads the settings. What a tap says itself goes before a setting in the text,
+ * that before the environment, and that before the built-in default. An empty
+ * variable counts as unset. In a tap the last of two equal properties holds, as
+ * in CoreDNS; a setting made twice in the text is an error.
+ *
+ * Returns 0 and *out (release with config_free), or -EINVAL
  * and every error found in *errors (release with config_errors_free), or
  * -ENOMEM. *out is assigned only on success. Thread-safe.
  */
 int config_load(const struct config_env *env, struct config **out,
 		struct config_error **errors);
 
-/* Fills a config_env from getenv(3), gethostname(2) and the program's name. */
+/* Fills a config_env from secure_getenv(3), gethostname(2) and the program's
+ * name. host_name points into *env. */
 void config_env_read(struct config_env *env);
 
 void config_free(struct config *config);

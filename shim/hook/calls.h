@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Every libc name that the library defines, once. Expanded into the table of
+ * real functions, its resolution, the export map and the list that inspecting a
+ * program goes by; so there is no include guard.
+ *
+ * CALL(name, number, arguments): hooked; until the real function is resolved,
+ *   the system call `number` stands in for it, with that many arguments.
+ * KIN(name): another name of a hooked call, which leads to its hook.
+ */
+#ifndef CALL
+#define CALL(name, number, arguments)
+#endif
+#ifndef KIN
+#define KIN(name)
+#endif
+
+/* First: entry.S finds it at the beginning of the table. */
+CALL(syscall, SYS_getpid, 0)
+
+CALL(recv, SYS_recvfrom, 4)
+CALL(recvfrom, SYS_recvfrom, 6)
+CALL(recvmsg, SYS_recvmsg, 3)
+CALL(recvmmsg, SYS_recvmmsg, 5)
+CALL(send, SYS_sendto, 4)
+CALL(sendto, SYS_sendto, 6)
+CALL(sendmsg, SYS_sendmsg, 3)
+CALL(sendmmsg, SYS_sendmmsg, 4)
+CALL(read, SYS_read, 3)
+CALL(readv, SYS_readv, 3)
+CALL(write, SYS_write, 3)
+CALL(writev, SYS_writev, 3)
+
+CALL(socket, SYS_socket, 3)
+CALL(socketpair, SYS_socketpair, 4)
+CALL(bind, SYS_bind, 3)
+CALL(connect, SYS_connect, 3)
+CALL(accept, SYS_accept, 3)
+CALL(accept4, SYS_accept4, 4)
+CALL(close, SYS_close, 1)
+CALL(close_range, SYS_close_range, 3)
+CALL(closefrom, SYS_close_range, 1)
+CALL(dup, SYS_dup, 1)
+CALL(dup2, SYS_dup3, 2)
+CALL(dup3, SYS_dup3, 3)
+CALL(fcntl, SYS_fcntl, 3)
+CALL(fcntl64, SYS_fcntl, 3)
+
+CALL(_exit, SYS_exit_group, 1)
+CALL(_Exit, SYS_exit_group, 1)
+
+KIN(__recv_chk)
+KIN(__recvfrom_chk)
+KIN(__read_chk)
+KIN(__send)
+KIN(__read)
+KIN(__write)
+KIN(__connect)
+KIN(__close)
+KIN(__dup2)
+KIN(__fcntl)
+
+#undef CALL
+#undef KIN

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of real functions, and the system calls it begins with.
+ */
+#include "shim/hook/real.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <sys/syscall.h>
+
+/* Not libc's syscall(): that name is one of ours. */
+static long raw_syscall(long number, long a, long b, long c, long d, long e,
+			long f)
+{
+	long result;
+#if defined(__x86_64__)
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10),
+			   "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+#elif defined(__aarch64__)
+	register long x8 __asm__("x8") = number;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+	register long x3 __asm__("x3") = d;
+	register long x4 __asm__("x4") = e;
+	register long x5 __asm__("x5") = f;
+
+	__asm__ volatile("svc 0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
+			 : "memory");
+	result = x0;
+#else
+#error "no raw system call for this architecture: x86-64 and aarch64 have one"
+#endif
+	if ((unsigned long)result < -4095UL)
+		return result;
+	errno = -result;
+	return -1;
+}
+
+/* The arguments that a call does not have are zero: recv is recvfrom without an
+ * address. */
+#define CALL(name, number, arguments)                                         \
+	static long stub_##name(long a, long b, long c, long d, long e,       \
+				long f)                                       \
+	{                                                                     \
+		return raw_syscall(                                           \
+			number, arguments > 0 ? a : 0, arguments > 1 ? b : 0, \
+			arguments > 2 ? c : 0, arguments > 3 ? d : 0,         \
+			arguments > 4 ? e : 0, arguments > 5 ? f : 0);        \
+	}
+#include "shim/hook/calls.h"
+
+static void early_closefrom(int first)
+{
+	raw_syscall(SYS_close_range, first, ~0U, 0, 0, 0, 0);
+}
+
+static int early_dup2(int from, int to)
+{
+	if (from == to)
+		return raw_syscall(SYS_fcntl, from, F_GETFD, 0, 0, 0, 0) < 0
+			       ? -1
+			       : to;
+	return raw_syscall(SYS_dup3, from, to, 0, 0, 0, 0);
+}
+
+static long early_syscall(long number, long a, long b, long c, long d, long e,
+			  long f)
+{
+	return raw_syscall(number, a, b, c, d, e, f);
+}
+
+/* A later initializer wins: the last three are no plain system calls. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
+struct real_table real = {
+#define CALL(name, number, arguments) .name = (void *)stub_##name,
+#include "shim/hook/calls.h"
+	.closefrom = early_closefrom,
+	.dup2 = early_dup2,
+	.syscall = (void *)early_syscall,
+};
+#pragma GCC diagnostic pop
+
+void real_resolve(void)
+{
+	static const struct {
+		const char *name;
+		void **slot;
+		void *hook;
+	} calls[] = {
+#define CALL(name, number, arguments) { #name, (void **)&real.name, name },
+#include "shim/hook/calls.h"
+	};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+		void *found = dlsym(RTLD_NEXT, calls[i].name);
+
+		if (found && found != calls[i].hook)
+			*calls[i].slot = found;
+	}
+}

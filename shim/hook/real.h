@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The functions that the hooks stand in front of.
+ *
+ * Calls arrive before any constructor of ours has run: from constructors of the
+ * host's libraries, from its allocator. Until real_resolve() the table holds
+ * plain system calls, which need nothing that may not be there yet.
+ */
+#pragma once
+
+/* The hooks have libc's names and are to be found under them. */
+#pragma GCC visibility push(default)
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+#include <unistd.h>
+#pragma GCC visibility pop
+
+/* Typed by libc's own declarations. */
+struct real_table {
+#define CALL(name, number, arguments) typeof(name) *name;
+#include "shim/hook/calls.h"
+};
+
+extern struct real_table real;
+
+/* Looks every name up behind this library. A name that libc lacks keeps its
+ * system call. */
+void real_resolve(void);

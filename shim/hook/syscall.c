@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The system calls that entry.S does not pass straight on.
+ *
+ * They are made by the real syscall(), not by the named function: that one is a
+ * cancellation point, and another preloaded library may stand behind it.
+ */
+#include "shim/hook/syscall.h"
+
+#include <linux/close_range.h>
+#include <stdbool.h>
+#include <sys/syscall.h>
+
+#include "shim/hook/observe.h"
+#include "shim/hook/real.h"
+#include "shim/life.h"
+
+/* The stub reads the real function at the table's very beginning. */
+_Static_assert(offsetof(struct real_table, syscall) == 0, "entry.S");
+
+/* One call as the stub was given it: its arguments, and what was known before
+ * it was made. */
+struct call {
+	long argument[6];
+	uint64_t word;
+	uint64_t now;
+};
+
+#define FD(call)     ((int)(call)->argument[0])
+#define POINTER(n)   ((void *)call->argument[n])
+#define FLAGS_NOT(n) (call->argument[n] & OBSERVE_NOT)
+
+static void after_recvfrom(const struct call *call, long result)
+{
+	const socklen_t *size = POINTER(5);
+
+	if (result > 0 && !FLAGS_NOT(3))
+		observe_buffer(FD(call), call->word, false, 0, POINTER(1),
+			       call->argument[2], result, POINTER(4),
+			       POINTER(4) && size ? *size : 0);
+}
+
+static void after_sendto(const struct call *call, long result)
+{
+	if (!FLAGS_NOT(3))
+		observe_buffer(FD(call), call->word, true, call->now,
+			       POINTER(1), call->argument[2], result,
+			       POINTER(4), call->argument[5]);
+}
+
+static void after_read(const struct call *call, long result)
+{
+	observe_buffer(FD(call), call->word, false, 0, POINTER(1),
+		       call->argument[2], result, NULL, 0);
+}
+
+static void after_write(const struct call *call, long result)
+{
+	observe_buffer(FD(call), call->word, true, call->now, POINTER(1),
+		       call->argument[2], result, NULL, 0);
+}
+
+static void after_readv(const struct call *call, long result)
+{
+	observe_iovec(FD(call), call->word, false, 0, POINTER(1),
+		      call->argument[2], result);
+}
+
+static void after_writev(const struct call *call, long result)
+{
+	observe_iovec(FD(call), call->word, true, call->now, POINTER(1),
+		      call->argument[2], result);
+}
+
+static void after_recvmsg(const struct call *call, long result)
+{
+	if (!FLAGS_NOT(2))
+		observe_message(FD(call), call->word, false, 0, POINTER(1),
+				result);
+}
+
+static void after_sendmsg(const struct call *call, long result)
+{
+	if (!FLAGS_NOT(2))
+		observe_message(FD(call), call->word, true, call->now,
+				POINTER(1), result);
+}
+
+static void after_recvmmsg(const struct call *call, long result)
+{
+	if (!FLAGS_NOT(3))
+		observe_vector(FD(call), call->word, false, 0, POINTER(1),
+			       result);
+}
+
+static void after_sendmmsg(const struct call *call, long result)
+{
+	if (!FLAGS_NOT(3))
+		observe_vector(FD(call), call->word, true, call->now,
+			       POINTER(1), result);
+}
+
+static void after_new_fd(const struct call *call, long result)
+{
+	(void)call;
+	if (result >= 0)
+		capture_forget(result);
+}
+
+static void after_socket(const struct call *call, long result)
+{
+	if (result >= 0)
+		capture_socket(result, call->argument[0], call->argument[1],
+			       call->argument[2]);
+}
+
+static void after_address(const struct call *call, long result)
+{
+	(void)result;
+	capture_unlearn(FD(call));
+}
+
+static void after_fcntl(const struct call *call, long result)
+{
+	if (call->argument[1] == F_DUPFD ||
+	    call->argument[1] == F_DUPFD_CLOEXEC)
+		after_new_fd(call, result);
+}
+
+static void before_close(const struct call *call)
+{
+	capture_forget(FD(call));
+}
+
+static void before_dup(const struct call *call)
+{
+	if (call->argument[0] != call->argument[1])
+		capture_forget(call->argument[1]);
+}
+
+static void before_close_range(const struct call *call)
+{
+	if (!(call->argument[2] & CLOSE_RANGE_CLOEXEC))
+		capture_forget_range(call->argument[0], call->argument[1]);
+}
+
+static void before_exit(const struct call *call)
+{
+	(void)call;
+	life_end();
+}
+
+static const struct observer {
+	int number;
+	enum { CARRIES_NOTHING, RECEIVES, SENDS } carries; /* on its fd */
+	void (*before)(const struct call *call);
+	void (*after)(const struct call *call, long result);
+} observers[] = {
+	{ SYS_recvfrom, RECEIVES, NULL, after_recvfrom },
+	{ SYS_sendto, SENDS, NULL, after_sendto },
+	{ SYS_recvmsg, RECEIVES, NULL, after_recvmsg },
+	{ SYS_sendmsg, SENDS, NULL, after_sendmsg },
+	{ SYS_recvmmsg, RECEIVES, NULL, after_recvmmsg },
+	{ SYS_sendmmsg, SENDS, NULL, after_sendmmsg },
+	{ SYS_read, RECEIVES, NULL, after_read },
+	{ SYS_write, SENDS, NULL, after_write },
+	{ SYS_readv, RECEIVES, NULL, after_readv },
+	{ SYS_writev, SENDS, NULL, after_writev },
+	{ SYS_socket, CARRIES_NOTHING, NULL, after_socket },
+	{ SYS_accept, CARRIES_NOTHING, NULL, after_new_fd },
+	{ SYS_accept4, CARRIES_NOTHING, NULL, after_new_fd },
+	{ SYS_dup, CARRIES_NOTHING, NULL, after_new_fd },
+	{ SYS_fcntl, CARRIES_NOTHING, NULL, after_fcntl },
+	{ SYS_bind, CARRIES_NOTHING, NULL, after_address },
+	{ SYS_connect, CARRIES_NOTHING, NULL, after_address },
+	{ SYS_close, CARRIES_NOTHING, before_close, NULL },
+	{ SYS_close_range, CARRIES_NOTHING, before_close_range, NULL },
+	{ SYS_dup3, CARRIES_NOTHING, before_dup, NULL },
+#ifdef SYS_dup2
+	{ SYS_dup2, CARRIES_NOTHING, before_dup, NULL },
+#endif
+	{ SYS_exit_group, CARRIES_NOTHING, before_exit, NULL },
+};
+
+/* The index into observers by number, plus one; 0: not observed. */
+#define OBSERVERS (sizeof(observers) / sizeof(*observers))
+uint8_t syscall_observed[SYSCALL_OBSERVED_SIZE];
+
+void syscall_observe(void)
+{
+	for (size_t i = 0; i < OBSERVERS; i++)
+		syscall_observed[observers[i].number] = i + 1;
+}
+
+long observed_syscall(long number, long a, long b, long c, long d, long e,
+		      long f)
+{
+	const struct observer *observer =
+		&observers[syscall_observed[number] - 1];
+	struct call call = { .argument = { a, b, c, d, e, f } };
+
+	if (observer->carries) {
+		if (!capture_watches(a))
+			return real.syscall(number, a, b, c, d, e, f);
+		call.word = fdtable_word(a);
+		if (observer->carries == SENDS)
+			call.now = clock_wall();
+	}
+	if (observer->before)
+		observer->before(&call);
+	long result = real.syscall(number, a, b, c, d, e, f);
+	if (observer->after)
+		observer->after(&call, result);
+	return result;
+}

@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The order of beginning, and what a forked child begins anew.
+ *
+ *   constructor    real functions; configuration; capture on. No thread, no
+ *                  socket, no large memory: the host may close every fd, fork
+ *                  into the background, change its root and its user first.
+ *   first message  the queues, then the taps' threads.
+ *   fork           the child finds its `live` page zeroed by the kernel, however
+ *                  it was forked, and begins at its own first message.
+ *   exit           everything captured is sent, or the time is up.
+ */
+#include "shim/life.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "config/config.h"
+#include "shim/base/clock.h"
+#include "shim/base/log.h"
+#include "shim/capture/capture.h"
+#include "shim/hook/real.h"
+#include "shim/hook/syscall.h"
+#include "shim/queue.h"
+#include "shim/tap/tap.h"
+
+#define EXIT_MS_DEFAULT 1000
+#define EXIT_MS_MAX     60000
+#define RETRY_NS        NS_PER_S /* after memory or a thread was refused */
+
+/* Zero in a process that has not begun. */
+struct live {
+	_Atomic pid_t process;
+	_Atomic uint64_t retry_ns;
+	struct queue *_Atomic queue[CONFIG_TAPS_MAX]; /* what capture fills */
+	struct queue *_Atomic mapped[CONFIG_TAPS_MAX];
+	_Atomic bool running[CONFIG_TAPS_MAX];
+	_Atomic uint64_t lost[CONFIG_TAPS_MAX];
+};
+
+static struct live *live;
+static struct config *config;
+static uint64_t exit_ns;
+
+__attribute__((visibility("default"))) const char dnstapshim_version[] =
+	DNSTAPSHIM_VERSION;
+
+static struct queue *map_queue(size_t i)
+{
+	struct queue *queue = atomic_load(&live->mapped[i]);
+
+	if (queue)
+		return queue;
+	struct queue *made =
+		queue_new((size_t)config->taps[i].queue * CONFIG_QUEUE_UNIT);
+	if (made &&
+	    !atomic_compare_exchange_strong(&live->mapped[i], &queue, made)) {
+		queue_free(made); /* another thread was first */
+		return queue;
+	}
+	return made;
+}
+
+static int start_tap(size_t i)
+{
+	struct queue *queue = map_queue(i);
+
+	if (!queue)
+		return -ENOMEM;
+	/* Open before the thread runs: others need not wait for that. */
+	atomic_store(&live->queue[i], queue);
+	if (atomic_exchange(&live->running[i], true))
+		return 0;
+	int error = tap_start(&config->taps[i], queue);
+	if (error) {
+		atomic_store(&live->queue[i], NULL);
+		atomic_store(&live->running[i], false);
+		return error;
+	}
+	queue_count_drop(queue, DROP_UNSTARTED,
+			 atomic_exchange(&live->lost[i], 0));
+	return 0;
+}
+
+static void start(void)
+{
+	int saved = errno;
+	uint64_t now = clock_steady();
+
+	atomic_store(&live->process, getpid());
+	if (now >= atomic_load(&live->retry_ns))
+		for (size_t i = 0; i < config->n_taps; i++)
+			if (start_tap(i))
+				atomic_store(&live->retry_ns, now + RETRY_NS);
+	errno = saved;
+}
+
+void life_end(void)
+{
+	int saved = errno;
+
+	if (!live || atomic_load(&live->process) != getpid())
+		return;
+	uint64_t deadline = clock_steady() + exit_ns;
+	for (size_t i = 0; i < config->n_taps; i++)
+		if (atomic_load(&live->running[i]))
+			queue_finish(live->mapped[i], deadline);
+	for (size_t i = 0; i < config->n_taps; i++)
+		if (atomic_load(&live->running[i]))
+			queue_await_finished(live->mapped[i], deadline);
+	errno = saved;
+}
+
+/* Where the kernel cannot wipe a page on fork, libc's own forks must do. */
+static void wipe(void)
+{
+	memset(live, 0, sizeof(*live));
+}
+
+static bool map_live(void)
+{
+	void *page = mmap(NULL, sizeof(*live), PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (page == MAP_FAILED)
+		return false;
+	live = page;
+	return !madvise(page, sizeof(*live), MADV_WIPEONFORK) ||
+	       !pthread_atfork(NULL, NULL, wipe);
+}
+
+static bool load_config(void)
+{
+	struct config_env env;
+	struct config_error *errors = NULL;
+
+	config_env_read(&env);
+	if (!env.config || !*env.config)
+		return false;
+	int error = config_load(&env, &config, &errors);
+	if (error && !errors)
+		log_line(NULL, "not tapped: %s", strerror(-error));
+	for (struct config_error *e = errors; e; e = e->next)
+		log_line(NULL, "not tapped: %s", e->text);
+	config_errors_free(errors);
+	return !error && config->n_taps;
+}
+
+static uint64_t exit_budget(void)
+{
+	const char *text = getenv("DNSTAP_EXIT_MS");
+	char *end;
+	unsigned long ms = text ? strtoul(text, &end, 10) : EXIT_MS_DEFAULT;
+
+	if (text && (end == text || *end || ms > EXIT_MS_MAX)) {
+		log_line(NULL,
+			 "DNSTAP_EXIT_MS: \"%s\" is not a number of "
+			 "milliseconds up to %d; using %d",
+			 text, EXIT_MS_MAX, EXIT_MS_DEFAULT);
+		ms = EXIT_MS_DEFAULT;
+	}
+	return ms * NS_PER_MS;
+}
+
+static bool wanted(void)
+{
+	const char *disable = getenv("DNSTAP_DISABLE");
+
+	/* The environment of a set-id program is its caller's. */
+	return !getauxval(AT_SECURE) && !(disable && !strcmp(disable, "1"));
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	real_resolve();
+	if (!wanted() || !load_config())
+		return;
+	log_open(config->log, config->log_path);
+	exit_ns = exit_budget();
+	if (!map_live()) {
+		log_line(NULL, "not tapped: %s", strerror(errno));
+		return;
+	}
+	at_quick_exit(life_end);
+	syscall_observe();
+	capture_begin(&(struct capture_setup){
+		.ports = config->ports,
+		.queues = config->n_taps,
+		.queue = live->queue,
+		.start = start,
+		.lost = live->lost,
+	});
+}
+
+__attribute__((destructor)) static void end(void)
+{
+	life_end();
+}

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The library's life in a process: from the constructor to the exit, and
+ * across forks.
+ */
+#pragma once
+
+/* Flushes what this process has captured and ends its taps, in at most
+ * DNSTAP_EXIT_MS milliseconds. Does nothing in a child of vfork(2), where the
+ * memory is the parent's, and at once where nothing was ever captured.
+ * Async-signal-safe. */
+void life_end(void);
