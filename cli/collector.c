@@ -29,7 +29,7 @@ struct source {
 	unsigned connections; /* of a listener, so far */
 	unsigned number;      /* of a connection; 0: a file */
 	int64_t deadline;     /* of the handshake, ms; 0: none */
-	struct stream stream; /* a listener uses its fd only */
+	struct inflow inflow; /* a listener uses its fd only */
 };
 
 struct collector {
@@ -116,7 +116,7 @@ static struct source *add(struct collector *collector, const char *name, int fd)
 		cli_warn("%s: out of memory", name);
 		return NULL;
 	}
-	source->stream.fd = fd;
+	source->inflow.fd = fd;
 	collector->sources[collector->n++] = source;
 	return source;
 }
@@ -127,7 +127,7 @@ static void drop(struct collector *collector, size_t i)
 
 	if (source->unlink)
 		unlink(source->name);
-	stream_release(&source->stream);
+	inflow_release(&source->inflow);
 	free(source->name);
 	free(source);
 	collector->sources[i] = collector->sources[--collector->n];
@@ -208,7 +208,7 @@ int collector_file(struct collector *collector, const char *path)
 static void accept_one(struct collector *collector, struct source *listener)
 {
 	int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
-	int fd = accept4(listener->stream.fd, NULL, NULL, flags);
+	int fd = accept4(listener->inflow.fd, NULL, NULL, flags);
 	struct source *source;
 
 	if (fd < 0)
@@ -216,7 +216,7 @@ static void accept_one(struct collector *collector, struct source *listener)
 	source = add(collector, listener->name, fd);
 	if (!source)
 		return;
-	source->stream.socket = true;
+	source->inflow.socket = true;
 	source->number = ++listener->connections;
 	if (collector->timeout)
 		source->deadline = now_ms() + collector->timeout;
@@ -227,24 +227,24 @@ static void accept_one(struct collector *collector, struct source *listener)
 static void end(struct collector *collector, size_t i, int error)
 {
 	const struct source *source = collector->sources[i];
-	const struct stream *stream = &source->stream;
+	const struct inflow *inflow = &source->inflow;
 	char number[32] = "";
 
 	if (source->number)
 		snprintf(number, sizeof(number),
 			 "connection %u: ", source->number);
-	if (stream->oversize)
+	if (inflow->oversize)
 		cli_warn("%s: %s%" PRIu64 " frames of more than %d octets "
 			 "skipped",
-			 source->name, number, stream->oversize,
+			 source->name, number, inflow->oversize,
 			 FRAMES_SIZE_MAX);
 	if (error != -ENODATA)
 		cli_warn("%s: %s%s, after %" PRIu64 " messages", source->name,
-			 number, stream_error(error), stream->messages);
+			 number, inflow_error(error), inflow->messages);
 	else if (source->number)
 		cli_warn("%s: %sclosed after %" PRIu64 " messages",
-			 source->name, number, stream->messages);
-	if (!source->number && (error != -ENODATA || stream->oversize))
+			 source->name, number, inflow->messages);
+	if (!source->number && (error != -ENODATA || inflow->oversize))
 		collector->status = EX_DATAERR;
 	drop(collector, i);
 }
@@ -259,9 +259,9 @@ static int serve(struct collector *collector, size_t i)
 		accept_one(collector, source);
 		return 0;
 	}
-	result = stream_read(&source->stream, collector->events.frame,
+	result = inflow_read(&source->inflow, collector->events.frame,
 			     collector->events.context);
-	if (source->stream.started)
+	if (source->inflow.started)
 		source->deadline = 0;
 	if (result < 0)
 		end(collector, i, result);
@@ -292,7 +292,7 @@ static int prepare(struct collector *collector)
 		const struct source *source = collector->sources[i];
 
 		collector->polled[i + 1] = (struct pollfd){
-			.fd = source->listens && full ? -1 : source->stream.fd,
+			.fd = source->listens && full ? -1 : source->inflow.fd,
 			.events = POLLIN,
 		};
 		if (source->deadline && source->deadline < earliest)

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "cli/stream.h"
+#include "cli/inflow.h"
 
 struct collector;
 
