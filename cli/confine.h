@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What else keeps a library from being preloaded into a program: privileges
+ * that it gains, and mandatory access control.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "cli/findings.h"
+
+/* by_caller: a gain of privileges counts only if this process would gain
+ * them. */
+void confine_judge(struct findings *findings, const char *path, bool by_caller);

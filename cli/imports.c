@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The imports of a program and its libraries.
+ */
+#include "cli/imports.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/ldcache.h"
+
+/* What moves octets over a socket. The library defines the names of calls.h. */
+static const struct {
+	const char *name;
+	bool for_sockets;
+} calls[] = {
+	{ "recv", true },      { "recvfrom", true },
+	{ "recvmsg", true },   { "recvmmsg", true },
+	{ "send", true },      { "sendto", true },
+	{ "sendmsg", true },   { "sendmmsg", true },
+	{ "__recv", true },    { "__recv_chk", true },
+	{ "__send", true },    { "__recvfrom_chk", true },
+	{ "read", false },     { "readv", false },
+	{ "write", false },    { "writev", false },
+	{ "__read", false },   { "__read_chk", false },
+	{ "__write", false },  { "preadv2", false },
+	{ "pwritev2", false }, { "syscall", true },
+};
+#define N_CALLS (sizeof(calls) / sizeof(*calls))
+_Static_assert(N_CALLS <= IMPORTS_CALLS_MAX, "one bit each");
+
+static const char *const hooked_names[] = {
+#define CALL(name, number, arguments) #name,
+#define KIN(name)                     #name,
+#include "shim/hook/calls.h"
+};
+
+static bool is_hooked(const char *name)
+{
+	for (size_t i = 0; i < sizeof(hooked_names) / sizeof(char *); i++)
+		if (!strcmp(hooked_names[i], name))
+			return true;
+	return false;
+}
+
+const char *imports_call(size_t n, struct call *call)
+{
+	if (n >= N_CALLS)
+		return NULL;
+	call->for_sockets = calls[n].for_sockets;
+	call->hooked = is_hooked(calls[n].name);
+	return calls[n].name;
+}
+
+static bool begins(const char *text, const char *with)
+{
+	return !strncmp(text, with, strlen(with));
+}
+
+static void on_import(void *context, const char *name)
+{
+	struct module *module = context;
+
+	for (size_t i = 0; i < N_CALLS; i++)
+		if (!strcmp(name, calls[i].name))
+			module->calls |= UINT64_C(1) << i;
+	if (begins(name, "io_uring_"))
+		module->uring = true;
+	if (begins(name, "xsk_"))
+		module->xdp = true;
+	if (!strcmp(name, "dlopen"))
+		module->dlopens = true;
+}
+
+/* Returns a new module, or NULL if it is known, or there is no room for it. */
+static struct module *add(struct imports *imports, const char *path,
+			  const char *name)
+{
+	struct module *modules, *module;
+
+	for (size_t i = 0; i < imports->n; i++)
+		if (!strcmp(imports->modules[i].name, name))
+			return NULL;
+	if (imports->n == IMPORTS_MODULES_MAX)
+		return NULL;
+	modules =
+		realloc(imports->modules, (imports->n + 1) * sizeof(*modules));
+	if (!modules)
+		return NULL;
+	imports->modules = modules;
+	module = &modules[imports->n];
+	*module = (struct module){ .path = path ? strdup(path) : NULL,
+				   .name = strdup(name),
+				   .found = path != NULL };
+	if (!module->name || (path && !module->path)) {
+		free(module->path);
+		free(module->name);
+		return NULL;
+	}
+	imports->n++;
+	return module;
+}
+
+static void add_needed(struct imports *imports, const struct ldcache *cache,
+		       const struct elf *elf, const char *path)
+{
+	const char *name;
+
+	for (size_t n = 0; (name = elf_needed(elf, n)); n++) {
+		char *found = ldcache_find(cache, name, elf, path);
+
+		add(imports, found, name);
+		free(found);
+	}
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+int imports_of_file(struct imports *imports, const char *path)
+{
+	struct ldcache *cache = ldcache_open();
+	struct elf elf;
+	int error, first = 0;
+
+	if (!cache || !add(imports, path, base_name(path))) {
+		ldcache_close(cache);
+		return -ENOMEM;
+	}
+	/* The list grows under the loop: breadth first, as the linker goes. */
+	for (size_t i = 0; i < imports->n; i++) {
+		const char *at = imports->modules[i].path;
+
+		error = at ? elf_open(&elf, at) : -ENOENT;
+		if (i == 0)
+			first = error;
+		if (error)
+			continue;
+		elf_imports(&elf, on_import, &imports->modules[i]);
+		add_needed(imports, cache, &elf, at);
+		elf_close(&elf);
+	}
+	ldcache_close(cache);
+	return first;
+}
+
+int imports_of_module(struct imports *imports, const char *path,
+		      const char *name)
+{
+	struct elf elf;
+	struct module *module;
+	int error = elf_open(&elf, path);
+
+	if (error)
+		return error;
+	module = add(imports, path, name);
+	if (module)
+		elf_imports(&elf, on_import, module);
+	elf_close(&elf);
+	return 0;
+}
+
+void imports_free(struct imports *imports)
+{
+	for (size_t i = 0; i < imports->n; i++) {
+		free(imports->modules[i].path);
+		free(imports->modules[i].name);
+	}
+	free(imports->modules);
+	*imports = (struct imports){ 0 };
+}

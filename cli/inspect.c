@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dnstapshim inspect: can this program be tapped, and is this process?
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/process.h"
+#include "cli/program.h"
+
+#define IMPORTERS_SHOWN 4
+
+static const char usage[] =
+	"usage: dnstapshim inspect PROGRAM|PID...\n"
+	"\n"
+	"Says whether the library can see the DNS messages of a program, or of\n"
+	"a process, and why. The first line has the verdict: yes, partly or "
+	"no.\n"
+	"A PROGRAM without a slash is looked for in PATH.\n"
+	"\n"
+	"The exit status is 0 for yes and partly, and 69 for no.\n";
+
+static const struct {
+	const char *word, *colour;
+} verdicts[] = {
+	[VERDICT_YES] = { "yes", "\033[1;32m" },
+	[VERDICT_PARTLY] = { "partly", "\033[1;33m" },
+	[VERDICT_NO] = { "no", "\033[1;31m" },
+};
+
+/* yes: what the first line says if nothing speaks against it. */
+static void print_verdict(const struct findings *findings, const char *subject,
+			  const char *yes)
+{
+	bool colour = cli_colour(stdout);
+	enum verdict verdict = findings_verdict(findings);
+	const struct finding *first =
+		verdict == VERDICT_YES ? NULL : findings_heaviest(findings);
+
+	printf("%s%s%s: %s: %s\n", colour ? verdicts[verdict].colour : "",
+	       verdicts[verdict].word, colour ? "\033[0m" : "", subject,
+	       first ? first->text : yes);
+	for (const struct finding *f = findings->first; f; f = f->next)
+		if (f != first)
+			printf("  %s%s\n",
+			       f->weight == VERDICT_YES ? "" : "also: ",
+			       f->text);
+}
+
+/* Who imports the n-th call: the first few by name. */
+static void print_importers(const struct imports *imports, size_t n)
+{
+	unsigned shown = 0, more = 0;
+
+	for (size_t i = 0; i < imports->n; i++) {
+		if (!(imports->modules[i].calls >> n & 1))
+			continue;
+		if (shown == IMPORTERS_SHOWN) {
+			more++;
+			continue;
+		}
+		printf("%s%s", shown++ ? ", " : "", imports->modules[i].name);
+	}
+	if (more)
+		printf(" and %u more", more);
+	putchar('\n');
+}
+
+static void print_calls(const struct imports *imports)
+{
+	uint64_t all = 0;
+	const char *call;
+	struct call about;
+
+	for (size_t i = 0; i < imports->n; i++)
+		all |= imports->modules[i].calls;
+	for (size_t n = 0; (call = imports_call(n, &about)); n++) {
+		if (!(all >> n & 1))
+			continue;
+		printf("  %-15s %-11s ", call,
+		       about.hooked ? "hooked" : "NOT hooked");
+		print_importers(imports, n);
+	}
+}
+
+static int status_of(const struct findings *findings)
+{
+	return findings_verdict(findings) == VERDICT_NO ? EX_UNAVAILABLE
+							: EX_OK;
+}
+
+static int inspect_program(const char *name)
+{
+	struct program program;
+	char *path = program_find(name);
+	int error, status = EX_NOINPUT;
+
+	if (!path) {
+		cli_warn("%s: no such program", name);
+		return EX_NOINPUT;
+	}
+	error = program_examine(&program, path, false);
+	if (!error)
+		error = program_examine_imports(&program);
+	if (error) {
+		cli_warn("%s: %s", path, strerror(-error));
+	} else {
+		print_verdict(&program.findings, program.path,
+			      "every call that can carry its DNS messages is "
+			      "hooked");
+		print_calls(&program.imports);
+		status = status_of(&program.findings);
+	}
+	program_free(&program);
+	free(path);
+	return status;
+}
+
+static void print_process(const struct process *process)
+{
+	printf("  program         %s\n", process->program);
+	if (process->library)
+		printf("  library         %s\n", process->library);
+	if (process->config)
+		printf("  DNSTAP_CONFIG   %s\n", process->config);
+	if (process->metrics)
+		printf("  DNSTAP_METRICS  %s\n", process->metrics);
+}
+
+static int inspect_process(pid_t pid)
+{
+	struct process process;
+	char subject[32];
+	int error = process_examine(&process, pid), status = EX_NOINPUT;
+
+	snprintf(subject, sizeof(subject), "process %d", (int)pid);
+	if (error == -EACCES || error == -EPERM)
+		status = EX_NOPERM;
+	if (error) {
+		cli_warn("%s: %s", subject, strerror(-error));
+	} else {
+		print_verdict(&process.findings, subject, process.state);
+		print_process(&process);
+		print_calls(&process.imports);
+		if (!process.library)
+			inspect_program(process.program);
+		status = status_of(&process.findings);
+	}
+	process_free(&process);
+	return status;
+}
+
+/* A number is a process; a program of that name needs a slash. */
+static int inspect(const char *word)
+{
+	uint64_t pid;
+
+	if (cli_number(word, 1, INT32_MAX, &pid))
+		return inspect_process((pid_t)pid);
+	return inspect_program(word);
+}
+
+int inspect_main(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{ "help", no_argument, NULL, 'h' },
+		{ 0 },
+	};
+	int option, status = EX_OK, one;
+
+	while ((option = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
+		if (option != 'h')
+			return cli_option(option, argv);
+		fputs(usage, stdout);
+		return EX_OK;
+	}
+	if (optind == argc)
+		return cli_usage("name a program or a process");
+	for (int i = optind; i < argc; i++) {
+		one = inspect(argv[i]);
+		if (one != EX_OK)
+			status = one;
+	}
+	return status;
+}

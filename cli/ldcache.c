@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The search for libraries, as ld.so(8) describes it.
+ */
+#include "cli/ldcache.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define CACHE_FILE "/etc/ld.so.cache"
+#define MAGIC      "glibc-ld.so.cache1.1"
+
+/* glibc's format, sysdeps/generic/dl-cache.h, in the machine's octet order. */
+struct cache_header {
+	char magic[sizeof(MAGIC) - 1];
+	uint32_t n, strings_size;
+	uint8_t flags, padding[3];
+	uint32_t extension, unused[3];
+};
+
+struct cache_entry {
+	int32_t flags;
+	uint32_t name, path; /* offsets in the file */
+	uint32_t os_version;
+	uint64_t hwcap;
+};
+
+struct ldcache {
+	char *data;
+	size_t size;
+};
+
+struct ldcache *ldcache_open(void)
+{
+	struct ldcache *cache = calloc(1, sizeof(*cache));
+	int fd = open(CACHE_FILE, O_RDONLY | O_CLOEXEC);
+	struct stat file;
+	void *data;
+
+	if (cache && fd >= 0 && !fstat(fd, &file) &&
+	    file.st_size > (off_t)sizeof(struct cache_header)) {
+		data = mmap(NULL, file.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+		if (data != MAP_FAILED) {
+			cache->data = data;
+			cache->size = file.st_size;
+		}
+	}
+	if (fd >= 0)
+		close(fd);
+	return cache;
+}
+
+void ldcache_close(struct ldcache *cache)
+{
+	if (!cache)
+		return;
+	if (cache->data)
+		munmap(cache->data, cache->size);
+	free(cache);
+}
+
+/* Whether this file can be loaded; one of another class is passed over. */
+static bool fits(const char *path)
+{
+	struct elf elf;
+	bool native;
+
+	if (elf_open(&elf, path))
+		return false;
+	native = elf.native;
+	elf_close(&elf);
+	return native;
+}
+
+static const char *cached_string(const struct ldcache *cache, uint32_t offset)
+{
+	if (offset >= cache->size ||
+	    !memchr(cache->data + offset, '\0', cache->size - offset))
+		return NULL;
+	return cache->data + offset;
+}
+
+static char *find_cached(const struct ldcache *cache, const char *name)
+{
+	const struct cache_header *header = (const void *)cache->data;
+	const struct cache_entry *entry = (const void *)(header + 1);
+
+	if (!header || memcmp(header->magic, MAGIC, sizeof(header->magic)) ||
+	    header->n > (cache->size - sizeof(*header)) / sizeof(*entry))
+		return NULL;
+	for (uint32_t i = 0; i < header->n; i++) {
+		const char *known = cached_string(cache, entry[i].name);
+		const char *path = cached_string(cache, entry[i].path);
+
+		if (known && path && !strcmp(known, name) && fits(path))
+			return strdup(path);
+	}
+	return NULL;
+}
+
+/* One directory of a list, with $ORIGIN as that of the file at `origin`. */
+static char *find_in(const char *directory, size_t length, const char *name,
+		     const char *origin)
+{
+	static const char *const tokens[] = { "$ORIGIN", "${ORIGIN}" };
+	const char *slash = strrchr(origin, '/');
+	int origin_length = slash ? (int)(slash - origin) : 0;
+	char *path = NULL;
+	int result = -1;
+
+	for (size_t i = 0; i < 2; i++) {
+		size_t n = strlen(tokens[i]);
+
+		if (length >= n && !memcmp(directory, tokens[i], n)) {
+			result = asprintf(&path, "%.*s%.*s/%s", origin_length,
+					  origin, (int)(length - n),
+					  directory + n, name);
+			break;
+		}
+	}
+	if (result < 0)
+		result = asprintf(&path, "%.*s/%s", (int)length, directory,
+				  name);
+	if (result < 0)
+		return NULL;
+	if (fits(path))
+		return path;
+	free(path);
+	return NULL;
+}
+
+static char *find_listed(const char *list, const char *name, const char *origin)
+{
+	char *path = NULL;
+
+	while (list && *list && !path) {
+		size_t length = strcspn(list, ":");
+
+		if (length > 0)
+			path = find_in(list, length, name, origin);
+		list += length;
+		list += *list == ':';
+	}
+	return path;
+}
+
+static char *find_path(const char *name)
+{
+	return fits(name) ? strdup(name) : NULL;
+}
+
+char *ldcache_find(const struct ldcache *cache, const char *name,
+		   const struct elf *needed_by, const char *path)
+{
+	char *found = NULL;
+
+	if (strchr(name, '/'))
+		return find_path(name);
+	if (!needed_by->runpath)
+		found = find_listed(needed_by->rpath, name, path);
+	if (!found)
+		found = find_listed(getenv("LD_LIBRARY_PATH"), name, path);
+	if (!found)
+		found = find_listed(needed_by->runpath, name, path);
+	if (!found)
+		found = find_cached(cache, name);
+	if (!found)
+		found = find_listed("/lib:/usr/lib:/lib64:/usr/lib64", name,
+				    path);
+	return found;
+}

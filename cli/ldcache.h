@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where the dynamic linker finds a library: the directories that the file or
+ * the environment names, the linker's cache, and its default directories.
+ */
+#pragma once
+
+#include "cli/elf.h"
+
+struct ldcache;
+
+/* Reads /etc/ld.so.cache. Returns NULL when out of memory; a missing cache is
+ * an empty one. */
+struct ldcache *ldcache_open(void);
+void ldcache_close(struct ldcache *cache);
+
+/* The path (release with free) of the library `name` as `needed_by`, which
+ * lies at `path`, gets it; NULL if it is not found. */
+char *ldcache_find(const struct ldcache *cache, const char *name,
+		   const struct elf *needed_by, const char *path);

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A running process, and whether the library is at work in it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+#include "cli/findings.h"
+#include "cli/imports.h"
+
+struct process {
+	pid_t pid;
+	char *program;  /* the path of its program */
+	char *library;  /* the path of libdnstapshim.so in it; NULL: none */
+	unsigned taps;  /* threads of the library */
+	char *config;   /* DNSTAP_CONFIG as it was started; NULL: not set */
+	char *metrics;  /* the path of its metrics file; NULL: none */
+	char state[64]; /* how the library does, if nothing is wrong */
+	struct findings findings;
+	struct imports imports; /* of what is mapped */
+};
+
+/* Looks at a process. Returns 0; -ESRCH if there is none; or -errno, -EACCES if
+ * it is somebody else's. */
+int process_examine(struct process *process, pid_t pid);
+
+/* The metrics file of a process: what DNSTAP_METRICS says with %p filled in
+ * (release with free), or NULL. */
+char *process_metrics(pid_t pid);
+
+void process_free(struct process *process);
