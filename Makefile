@@ -86,6 +86,8 @@ $(GEN).h: proto/dnstap.proto
 # Hooks must call the very functions they stand for, not their fortified kin.
 $(HOOK_O): CFLAGS += -U_FORTIFY_SOURCE -fno-builtin
 
+$(B)/cli/run.o: CPPFLAGS += -DDNSTAPSHIM_LIBDIR='"$(LIBDIR)"'
+
 check:
 	$(Q)tests/setup check
 	$(Q)$(MAKE) --no-print-directory all unit

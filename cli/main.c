@@ -11,6 +11,7 @@ static const struct command {
 	command_main *main;
 	const char *summary;
 } commands[] = {
+	{ "run", run_main, "start a program with the library preloaded" },
 	{ "inspect", inspect_main,
 	  "say whether a program or a process can be tapped" },
 	{ "read", read_main, "collect or read dnstap, and show it" },

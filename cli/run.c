@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dnstapshim run: starts a program with the library preloaded, once it is sure
+ * that the configuration is right and that the program can be tapped.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/elf.h"
+#include "cli/program.h"
+#include "config/config.h"
+
+#define LIBRARY "libdnstapshim.so"
+
+static const char usage[] =
+	"usage: dnstapshim run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
+	"\n"
+	"Starts PROGRAM with the library preloaded. Without options the\n"
+	"configuration is that of the environment, see dnstapshim.conf(5).\n"
+	"\n"
+	"  -t, --tap TAP            a tap, such as '/run/dnstap.sock full';\n"
+	"                           may be repeated\n"
+	"  -c, --config FILE        the taps and settings of this file\n"
+	"      --identity TEXT      identity of taps that have none of their "
+	"own\n"
+	"      --version-string TEXT  likewise, their version\n"
+	"      --extra TEMPLATE     likewise, their extra field\n"
+	"      --ports LIST         DNS ports, such as 53,5353\n"
+	"      --log TARGET         stderr, syslog, off or a file\n"
+	"      --metrics FILE       Prometheus text file; %p is the process id\n"
+	"      --library FILE       the library, if it is not beside this "
+	"command\n"
+	"\n"
+	"A wrong configuration (exit status 78) and a program that cannot be\n"
+	"preloaded (69) are refused.\n";
+
+enum { OPTION_LIBRARY = 256, OPTION_VARIABLE };
+
+/* Options that stand for a variable: val is OPTION_VARIABLE + index. */
+static const char *const variables[] = {
+	"DNSTAP_IDENTITY", "DNSTAP_VERSION", "DNSTAP_EXTRA",
+	"DNSTAP_PORTS",    "DNSTAP_LOG",     "DNSTAP_METRICS",
+};
+
+static const struct option options[] = {
+	{ "help", no_argument, NULL, 'h' },
+	{ "tap", required_argument, NULL, 't' },
+	{ "config", required_argument, NULL, 'c' },
+	{ "library", required_argument, NULL, OPTION_LIBRARY },
+	{ "identity", required_argument, NULL, OPTION_VARIABLE },
+	{ "version-string", required_argument, NULL, OPTION_VARIABLE + 1 },
+	{ "extra", required_argument, NULL, OPTION_VARIABLE + 2 },
+	{ "ports", required_argument, NULL, OPTION_VARIABLE + 3 },
+	{ "log", required_argument, NULL, OPTION_VARIABLE + 4 },
+	{ "metrics", required_argument, NULL, OPTION_VARIABLE + 5 },
+	{ 0 },
+};
+
+struct run {
+	char *taps;   /* of --tap, a line each */
+	char *config; /* of --config */
+	char *library;
+	char **command;
+};
+
+static int out_of_memory(void)
+{
+	cli_warn("out of memory");
+	return EX_OSERR;
+}
+
+/* The word dnstap keeps a path from being taken for a file's name. */
+static int add_tap(struct run *run, const char *text)
+{
+	size_t word = strspn(text, " \t\n");
+	bool complete = !strncmp(text + word, "dnstap", 6) &&
+			strchr(" \t\n", text[word + 6]);
+	char *taps;
+
+	if (asprintf(&taps, "%s%s%s%s", run->taps ? run->taps : "",
+		     run->taps ? "\n" : "", complete ? "" : "dnstap ",
+		     text) < 0)
+		return out_of_memory();
+	free(run->taps);
+	run->taps = taps;
+	return EX_OK;
+}
+
+static int set_option(struct run *run, int option, const char *value)
+{
+	char **path = option == 'c' ? &run->config : &run->library;
+
+	if (option == 't')
+		return add_tap(run, value);
+	if (option >= OPTION_VARIABLE)
+		return setenv(variables[option - OPTION_VARIABLE], value, 1)
+			       ? out_of_memory()
+			       : EX_OK;
+	free(*path);
+	*path = realpath(value, NULL);
+	if (*path)
+		return EX_OK;
+	cli_warn("%s: %s", value, strerror(errno));
+	return EX_NOINPUT;
+}
+
+/* Returns -1 to go on, or an exit status. */
+static int parse(struct run *run, int argc, char **argv)
+{
+	int option, status;
+
+	while ((option = getopt_long(argc, argv, "+:t:c:h", options, NULL)) !=
+	       -1) {
+		if (option == 'h') {
+			fputs(usage, stdout);
+			return EX_OK;
+		}
+		if (option == '?' || option == ':')
+			return cli_option(option, argv);
+		status = set_option(run, option, optarg);
+		if (status != EX_OK)
+			return status;
+	}
+	if (run->taps && run->config)
+		return cli_usage("give either --tap or --config");
+	if (optind == argc)
+		return cli_usage("name the program to run");
+	run->command = argv + optind;
+	return -1;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* Puts the configuration where the library will find it, and reads it as the
+ * library will. */
+static int check_config(const struct run *run)
+{
+	const char *text = run->taps ? run->taps : run->config;
+	struct config_error *errors = NULL;
+	struct config *config;
+	struct config_env env;
+	int error;
+
+	if (text && setenv("DNSTAP_CONFIG", text, 1))
+		return out_of_memory();
+	config_env_read(&env);
+	env.program = base_name(run->command[0]);
+	if (!env.config || !*env.config)
+		return cli_usage("there is no tap: give --tap or --config, or "
+				 "set DNSTAP_CONFIG");
+	error = config_load(&env, &config, &errors);
+	for (const struct config_error *e = errors; e; e = e->next)
+		cli_warn("%s", e->text);
+	config_errors_free(errors);
+	if (error)
+		return error == -ENOMEM ? out_of_memory() : EX_CONFIG;
+	config_free(config);
+	return EX_OK;
+}
+
+/* A copy of the library at one of the usual places (release with free). */
+static char *find_library(void)
+{
+	static const char *const beside[] = { "/" LIBRARY, "/../lib/" LIBRARY };
+	char self[PATH_MAX], *path, *found = NULL;
+	ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
+
+	self[size < 0 ? 0 : size] = '\0';
+	*strrchr(size < 0 ? strcpy(self, "/") : self, '/') = '\0';
+	for (size_t i = 0; i < 2 && !found; i++) {
+		if (asprintf(&path, "%s%s", self, beside[i]) < 0)
+			return NULL;
+		found = realpath(path, NULL);
+		free(path);
+	}
+	return found ? found : realpath(DNSTAPSHIM_LIBDIR "/" LIBRARY, NULL);
+}
+
+static int check_library(struct run *run)
+{
+	struct elf elf;
+	bool native;
+
+	if (!run->library)
+		run->library = find_library();
+	if (!run->library) {
+		cli_warn(LIBRARY " is neither beside this command nor in "
+				 "../lib nor in " DNSTAPSHIM_LIBDIR
+				 "; name it with --library");
+		return EX_UNAVAILABLE;
+	}
+	native = !elf_open(&elf, run->library) && elf.native && elf.soname;
+	elf_close(&elf);
+	if (native && !strpbrk(run->library, " :"))
+		return EX_OK;
+	cli_warn("%s: %s", run->library,
+		 native ? "the loader takes no path with a blank or a colon"
+			: "this is no shared library for this machine");
+	return EX_UNAVAILABLE;
+}
+
+/* A sanitizer's runtime insists on the first place. */
+static bool insists_on_first(const char *preloaded)
+{
+	size_t length = strcspn(preloaded, " :");
+	const char *san = memmem(preloaded, length, "san.so", 6);
+
+	return san || memmem(preloaded, length, "libclang_rt", 11);
+}
+
+/* What is preloaded already stays. The library comes first, so that it sees
+ * what the program does and not what others make of it. */
+static int preload(const char *library)
+{
+	const char *others = getenv("LD_PRELOAD");
+	char *list;
+	int length;
+
+	if (!others || !*others)
+		return setenv("LD_PRELOAD", library, 1);
+	if (strstr(others, LIBRARY))
+		return 0;
+	length = insists_on_first(others)
+			 ? asprintf(&list, "%s:%s", others, library)
+			 : asprintf(&list, "%s:%s", library, others);
+	if (length < 0 || setenv("LD_PRELOAD", list, 1))
+		return -1;
+	free(list);
+	return 0;
+}
+
+static int check_program(const char *path)
+{
+	struct program program;
+	const struct finding *first;
+	int error = program_examine(&program, path, true);
+	int status = error ? EX_NOINPUT : EX_OK;
+
+	if (error)
+		cli_warn("%s: %s", path, strerror(-error));
+	first = findings_heaviest(&program.findings);
+	if (!error && first && first->weight != VERDICT_YES)
+		cli_warn("%s: %s", program.path, first->text);
+	if (!error && first && first->weight == VERDICT_NO)
+		status = EX_UNAVAILABLE;
+	program_free(&program);
+	return status;
+}
+
+static int start(const struct run *run)
+{
+	char *path = program_find(run->command[0]);
+	int status;
+
+	if (!path) {
+		cli_warn("%s: no such program", run->command[0]);
+		return EX_NOINPUT;
+	}
+	status = check_program(path);
+	if (status == EX_OK && preload(run->library))
+		status = out_of_memory();
+	if (status == EX_OK) {
+		execv(path, run->command);
+		cli_warn("%s: %s", path, strerror(errno));
+		status = EX_NOINPUT;
+	}
+	free(path);
+	return status;
+}
+
+int run_main(int argc, char **argv)
+{
+	struct run run = { 0 };
+	int status = parse(&run, argc, argv);
+
+	if (status < 0)
+		status = check_config(&run);
+	if (run.command && status == EX_OK)
+		status = check_library(&run);
+	if (run.command && status == EX_OK)
+		status = start(&run);
+	free(run.taps);
+	free(run.config);
+	free(run.library);
+	return status;
+}
