@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The text of a configuration → its words, with the place of each.
+ *
+ * A word ends at white space, `;` or `#` (a comment, to the end of its line). A
+ * word that begins with a double quote goes to the next one and may hold
+ * anything; in it \" is a quote, and no other backslash is special, as in a
+ * Corefile. Outside quotes a backslash is a letter: it continues no line.
+ * `{` and `}` count where they stand alone. No I/O, no allocation.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum token_kind {
+	TOKEN_END,
+	TOKEN_SEPARATOR, /* the end of a line, or ; */
+	TOKEN_OPEN,      /* { */
+	TOKEN_CLOSE,     /* } */
+	TOKEN_WORD,
+};
+
+struct token {
+	enum token_kind kind;
+	unsigned line, column; /* from 1; a column is a character */
+	const char *text;      /* as meant: without quotes; "" for an end */
+	const char *fault;     /* what is wrong with the word, or NULL */
+};
+
+struct lexer {
+	const char *at, *end;
+	unsigned line, column;
+	char *words;
+	bool unclosed; /* the text ended within quotes */
+};
+
+/* `words` holds size + 1 octets; the texts of the tokens lie there. */
+void lexer_init(struct lexer *lexer, const char *text, size_t size,
+		char *words);
+
+/* Assigns the next token; at the end, again and again TOKEN_END. */
+void lexer_next(struct lexer *lexer, struct token *token);
+
+/* Is the valid UTF-8 text one word as it stands, without quotes? */
+bool lexer_is_bare(const char *text);

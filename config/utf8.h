@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * UTF-8 (RFC 3629), as far as reading a configuration needs it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define UTF8_INVALID UINT32_MAX
+
+/*
+ * Decodes the character at `at`, which lies before `end`. Returns the octets it
+ * takes and assigns *point; or returns 1 and assigns UTF8_INVALID.
+ */
+unsigned utf8_decode(const char *at, const char *end, uint32_t *point);
+
+bool utf8_valid(const char *text);
+
+/* White space as Unicode has it, the no-break space of web pages included. */
+bool utf8_is_space(uint32_t point);
+
+/* Control characters, and the invisible ones that change the direction. */
+bool utf8_is_control(uint32_t point);
