@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The table of settings, and how each is read and shown.
+ */
+#include "config/setting.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/value.h"
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+static void set_identity(struct settings *settings, const struct words *words,
+			 struct errors *errors)
+{
+	value_text(&words->word[0], CONFIG_IDENTITY_MAX, &settings->identity,
+		   errors);
+}
+
+static void set_version(struct settings *settings, const struct words *words,
+			struct errors *errors)
+{
+	value_text(&words->word[0], CONFIG_VERSION_MAX, &settings->version,
+		   errors);
+}
+
+static void set_extra(struct settings *settings, const struct words *words,
+		      struct errors *errors)
+{
+	value_text(&words->word[0], CONFIG_EXTRA_MAX, &settings->extra, errors);
+}
+
+static void set_ports(struct settings *settings, const struct words *words,
+		      struct errors *errors)
+{
+	uint64_t *ports = settings->config->ports;
+
+	memset(ports, 0, sizeof(settings->config->ports));
+	for (unsigned i = 0; i < words->count; i++)
+		value_ports(&words->word[i], ports, errors);
+}
+
+static void show_ports(const struct config *config, FILE *out)
+{
+	char between = ' ';
+
+	for (unsigned first = 1; first <= 65535; first++) {
+		unsigned last = first;
+
+		if (!config_port(config, (uint16_t)first))
+			continue;
+		while (last < 65535 &&
+		       config_port(config, (uint16_t)(last + 1)))
+			last++;
+		fprintf(out, "%c%u", between, first);
+		if (last > first)
+			fprintf(out, "-%u", last);
+		between = ',';
+		first = last;
+	}
+}
+
+static const struct log_name {
+	const char *name;
+	enum log_target target;
+} log_names[] = {
+	{ "stderr", LOG_TARGET_STDERR },
+	{ "syslog", LOG_TARGET_SYSLOG },
+	{ "off", LOG_TARGET_OFF },
+	{ "a path with a /", LOG_TARGET_FILE },
+};
+
+static void set_log_path(struct config *config, const struct token *word,
+			 struct errors *errors)
+{
+	if (!strchr(word->text, '/'))
+		errors_add_unknown(errors, word, "a place to log to",
+				   NAMES_OF(log_names));
+	else if (value_text(word, PATH_MAX - 1, &config->log_path, errors))
+		config->log = LOG_TARGET_FILE;
+}
+
+static void set_log(struct settings *settings, const struct words *words,
+		    struct errors *errors)
+{
+	const struct token *word = &words->word[0];
+	struct config *config = settings->config;
+	int row = names_find(NAMES_OF(log_names), word->text);
+
+	if (row < 0 || log_names[row].target == LOG_TARGET_FILE) {
+		set_log_path(config, word, errors);
+		return;
+	}
+	free(config->log_path);
+	config->log_path = NULL;
+	config->log = log_names[row].target;
+}
+
+static void show_log(const struct config *config, FILE *out)
+{
+	fputc(' ', out);
+	if (config->log == LOG_TARGET_FILE)
+		word_print(config->log_path, out);
+	else
+		fputs(log_names[config->log].name, out);
+}
+
+static void set_metrics(struct settings *settings, const struct words *words,
+			struct errors *errors)
+{
+	const struct token *word = &words->word[0];
+	char **path = &settings->config->metrics_path;
+
+	if (*word->text == '\0') {
+		errors_add(errors, word, "expected a path, or off");
+	} else if (strcmp(word->text, "off") == 0) {
+		free(*path);
+		*path = NULL;
+	} else {
+		value_text(word, PATH_MAX - 1, path, errors);
+	}
+}
+
+static void show_metrics(const struct config *config, FILE *out)
+{
+	fputc(' ', out);
+	word_print(config->metrics_path ? config->metrics_path : "off", out);
+}
+
+#define ENV(name) offsetof(struct config_env, name)
+
+static const struct setting table[] = {
+	{ "identity", "DNSTAP_IDENTITY", ENV(identity), 1, 1, " IDENTITY",
+	  set_identity, NULL },
+	{ "version", "DNSTAP_VERSION", ENV(version), 1, 1, " VERSION",
+	  set_version, NULL },
+	{ "extra", "DNSTAP_EXTRA", ENV(extra), 1, 1, " EXTRA", set_extra,
+	  NULL },
+	{ "ports", "DNSTAP_PORTS", ENV(ports), 1, WORDS_MAX, " PORT,...",
+	  set_ports, show_ports },
+	{ "log", "DNSTAP_LOG", ENV(log), 1, 1, " stderr|syslog|off|PATH",
+	  set_log, show_log },
+	{ "metrics", "DNSTAP_METRICS", ENV(metrics), 1, 1, " PATH|off",
+	  set_metrics, show_metrics },
+};
+
+_Static_assert(ARRAY_SIZE(table) <= SETTINGS_MAX, "raise SETTINGS_MAX");
+
+const struct names settings_names = { table, sizeof(table[0]),
+				      ARRAY_SIZE(table) };
+
+const struct setting *setting_at(size_t i)
+{
+	return &table[i];
+}
+
+static void set_from(const struct setting *setting, const char *value,
+		     struct settings *settings, struct errors *errors)
+{
+	const struct token word = {
+		.kind = TOKEN_WORD,
+		.line = 1,
+		.column = 1,
+		.text = value,
+	};
+	const struct words words = { .count = 1, .word = { word } };
+
+	errors->source = setting->variable;
+	if (value_check(&word, errors))
+		setting->set(settings, &words, errors);
+}
+
+void settings_from_env(struct settings *settings, const struct config_env *env,
+		       struct errors *errors)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(table); i++) {
+		const char *const *value =
+			(const char *const *)((const char *)env + table[i].env);
+
+		if (*value && **value)
+			set_from(&table[i], *value, settings, errors);
+	}
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Values: from words to numbers, and what was expected where that fails.
+ */
+#include "config/value.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/utf8.h"
+#include "config/word.h"
+
+bool value_check(const struct token *word, struct errors *errors)
+{
+	if (word_sayable(word->text))
+		return true;
+	if (!utf8_valid(word->text))
+		errors_add(errors, word, "expected valid UTF-8");
+	else
+		errors_add(errors, word,
+			   "expected text without {$NAME} and without a single "
+			   "\\ before a quote or at the end");
+	return false;
+}
+
+bool value_text(const struct token *word, size_t limit, char **field,
+		struct errors *errors)
+{
+	size_t size = strlen(word->text);
+
+	if (size > limit) {
+		errors_add(errors, word, "expected at most %zu octets, not %zu",
+			   limit, size);
+		return false;
+	}
+	free(*field);
+	*field = errors_strdup(errors, word->text);
+	return *field;
+}
+
+/* Reads the digits at *text and moves behind them. */
+static bool read_digits(const char **text, uint64_t *out)
+{
+	const char *at = *text;
+	uint64_t value = 0;
+
+	for (; *at >= '0' && *at <= '9'; at++)
+		if (__builtin_mul_overflow(value, 10, &value) ||
+		    __builtin_add_overflow(value, *at - '0', &value))
+			return false;
+	if (at == *text)
+		return false;
+	*text = at;
+	*out = value;
+	return true;
+}
+
+static bool within(struct range range, uint64_t value)
+{
+	return value >= range.min && value <= range.max;
+}
+
+bool value_number(const struct token *word, struct range range, uint64_t *out,
+		  struct errors *errors)
+{
+	const char *text = word->text;
+	uint64_t value;
+
+	if (read_digits(&text, &value) && !*text && within(range, value)) {
+		*out = value;
+		return true;
+	}
+	errors_add(errors, word, "expected %s from %" PRIu64 " to %" PRIu64,
+		   range.what, range.min, range.max);
+	return false;
+}
+
+/* Returns the shift that a suffix stands for, or -1. */
+static int suffix_shift(const char *suffix)
+{
+	static const char units[] = "KMG";
+	const char *unit;
+
+	if (*suffix == '\0')
+		return 0;
+	unit = strchr(units, *suffix);
+	return unit && !suffix[1] ? 10 * (int)(unit - units + 1) : -1;
+}
+
+bool value_size(const struct token *word, struct range range, uint64_t *out,
+		struct errors *errors)
+{
+	const char *text = word->text;
+	uint64_t value;
+
+	if (read_digits(&text, &value)) {
+		int shift = suffix_shift(text);
+
+		if (shift >= 0 && value <= range.max >> shift &&
+		    within(range, value << shift)) {
+			*out = value << shift;
+			return true;
+		}
+	}
+	errors_add(errors, word,
+		   "expected %s: a number, then K, M or G if need be, from "
+		   "%" PRIu64 " to %" PRIu64 " octets",
+		   range.what, range.min, range.max);
+	return false;
+}
+
+static bool read_port(const char **text, uint64_t *port)
+{
+	return read_digits(text, port) && *port >= 1 && *port <= 65535;
+}
+
+/* One port, or FIRST-LAST. */
+static bool add_ports(const char *item, uint64_t ports[PORTS_WORDS])
+{
+	uint64_t first, last;
+
+	if (!read_port(&item, &first))
+		return false;
+	last = first;
+	if (*item == '-') {
+		item++;
+		if (!read_port(&item, &last))
+			return false;
+	}
+	if (*item || last < first)
+		return false;
+	for (; first <= last; first++)
+		ports[first / 64] |= UINT64_C(1) << first % 64;
+	return true;
+}
+
+bool value_ports(const struct token *word, uint64_t ports[PORTS_WORDS],
+		 struct errors *errors)
+{
+	static const char between[] = ", ";
+	const char *at = word->text + strspn(word->text, between);
+	bool good = *at != '\0';
+
+	if (!good)
+		errors_add(errors, word, "expected a port");
+	for (; *at; at += strspn(at, between)) {
+		size_t size = strcspn(at, between);
+		struct token item = *word;
+		char *text = strndup(at, size);
+
+		if (!text) {
+			errors->no_memory = true;
+			return false;
+		}
+		item.text = text;
+		item.column += (unsigned)(at - word->text);
+		if (!add_ports(text, ports)) {
+			errors_add(errors, &item,
+				   "expected a port from 1 to 65535, or a "
+				   "range of them like 5300-5309");
+			good = false;
+		}
+		free(text);
+		at += size;
+	}
+	return good;
+}
