@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The grammar: words → settings and taps.
+ *
+ *	configuration = { separator | setting | tap }
+ *	setting       = NAME word...
+ *	tap           = [ "dnstap" ] [ "listen" ] SOCKET
+ *	                [ "full" [ writebuffer [ queue ] ] ] [ block ]
+ *	block         = "{" { separator | property } "}"
+ *	property      = NAME word...
+ *
+ * A setting, and a tap without a block, end at a separator. So does a property,
+ * or before "}"; one that takes a fixed number of words also ends after these, so
+ * that others may follow on its line, as in a Corefile.
+ */
+#pragma once
+
+#include "config/reader.h"
+#include "config/setting.h"
+
+/* Adds what the text sets to *settings; errors go to the reader's. */
+void parse_configuration(struct reader *reader, struct settings *settings);
