@@ -9,7 +9,8 @@ B       := build$(if $(SAN),/$(SAN))
 Q       := $(if $(V),,@)
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
-           -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef
+           -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef \
+           -Wno-gnu-variable-sized-type-not-at-end
 CFLAGS  ?= -O2 -g
 CFLAGS  += -std=gnu11 $(WARN) -fPIC -fvisibility=hidden -fexceptions \
            -ftls-model=initial-exec -ffunction-sections -fdata-sections \

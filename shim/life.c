@@ -24,6 +24,7 @@
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
 #include "shim/capture/capture.h"
+#include "shim/capture/enqueue.h"
 #include "shim/hook/real.h"
 #include "shim/hook/syscall.h"
 #include "shim/queue.h"
@@ -188,13 +189,13 @@ __attribute__((constructor)) static void begin(void)
 	}
 	at_quick_exit(life_end);
 	syscall_observe();
-	capture_begin(&(struct capture_setup){
-		.ports = config->ports,
+	enqueue_begin(&(struct enqueue_setup){
 		.queues = config->n_taps,
 		.queue = live->queue,
-		.start = start,
 		.lost = live->lost,
+		.start = start,
 	});
+	capture_begin(config->ports);
 }
 
 __attribute__((destructor)) static void end(void)

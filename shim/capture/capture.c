@@ -1,86 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * From a hooked call to the queues: whose message is it, and between whom?
+ * From a hooked call to the queues: whose messages are they, and between whom?
  */
 #include "shim/capture/capture.h"
 
-#include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
 
 #include "shim/capture/control.h"
+#include "shim/capture/enqueue.h"
 #include "shim/capture/facts.h"
-#include "shim/queue.h"
 
 _Atomic bool capture_active;
 
-static struct capture_setup setup;
+static const uint64_t *ports;
 
-void capture_begin(const struct capture_setup *from)
+void capture_begin(const uint64_t *dns_ports)
 {
-	setup = *from;
+	ports = dns_ports;
 	atomic_store_explicit(&capture_active, true, memory_order_release);
 }
 
-/* This process's queue of tap `index`. Returns NULL where it cannot be had, and
- * counts a message as lost to it. */
-static struct queue *queue_of(size_t index)
-{
-	struct queue *queue =
-		atomic_load_explicit(&setup.queue[index], memory_order_acquire);
-	if (queue)
-		return queue;
-	setup.start();
-	queue = atomic_load_explicit(&setup.queue[index], memory_order_acquire);
-	if (!queue)
-		atomic_fetch_add_explicit(&setup.lost[index], 1,
-					  memory_order_relaxed);
-	return queue;
-}
-
-static void count_drop(enum drop_cause cause)
-{
-	for (size_t i = 0; i < setup.queues; i++) {
-		struct queue *queue = queue_of(i);
-
-		if (queue)
-			queue_count_drop(queue, cause, 1);
-	}
-}
-
-/* Copies `size` octets out of the vector. */
-static void gather(uint8_t *to, const struct iovec *iov, size_t size)
-{
-	while (size > iov->iov_len) {
-		memcpy(to, iov->iov_base, iov->iov_len);
-		to += iov->iov_len;
-		size -= iov->iov_len;
-		iov++;
-	}
-	memcpy(to, iov->iov_base, size);
-}
-
-/* One whole DNS message, described by `seen` but for its payload. */
-static void enqueue(const struct event *seen, const struct iovec *iov)
-{
-	for (size_t i = 0; i < setup.queues; i++) {
-		struct queue *queue = queue_of(i);
-
-		if (!queue)
-			continue;
-		struct queue_room room = queue_reserve(queue, seen->size);
-		if (!room.event)
-			continue;
-		uint8_t lane = room.event->lane;
-		*room.event = *seen;
-		room.event->lane = lane;
-		gather(room.event->payload, iov, seen->size);
-		queue_commit(queue, room);
-	}
-}
-
 static void describe(struct event *event, bool sent, uint64_t time_ns,
-		     const struct fd_facts *facts, const struct address *local,
+		     bool serves, const struct address *local,
 		     const struct address *remote)
 {
 	bool inet6 = remote->known ? remote->inet6 : local->inet6;
@@ -95,7 +37,7 @@ static void describe(struct event *event, bool sent, uint64_t time_ns,
 		(sent ? EVENT_SENT : 0) | (inet6 ? EVENT_INET6 : 0) |
 		(local->known && local->inet6 == inet6 ? EVENT_LOCAL : 0) |
 		(remote->known ? EVENT_REMOTE : 0) |
-		(facts->serves ? EVENT_SERVES : 0);
+		(serves ? EVENT_SERVES : 0);
 }
 
 static void datagram(const struct fd_facts *facts, bool sent, uint64_t time_ns,
@@ -108,49 +50,132 @@ static void datagram(const struct fd_facts *facts, bool sent, uint64_t time_ns,
 	    !address_from_sockaddr(&remote, message->msg_name,
 				   message->msg_namelen))
 		remote = facts->remote;
-	if (!facts->serves && !facts_port(setup.ports, remote.port))
+	if (!facts->serves && !facts_port(ports, remote.port))
 		return;
 	if (!sent && message->msg_flags & MSG_TRUNC) {
-		count_drop(DROP_TRUNCATED);
+		enqueue_count_drop(DROP_TRUNCATED);
 		return;
 	}
 	if (size < EVENT_PAYLOAD_MIN) {
-		count_drop(DROP_MALFORMED);
+		enqueue_count_drop(DROP_MALFORMED);
 		return;
 	}
 	if (!local.known)
 		control_local(message, sent, &local);
-	describe(&seen, sent, time_ns, facts, &local, &remote);
+	describe(&seen, sent, time_ns, facts->serves, &local, &remote);
 	seen.size = size;
-	enqueue(&seen, message->msg_iov);
+	enqueue(&seen, (struct octets){ message->msg_iov, 0, size });
 }
 
-/* What is known of the fd, asked of the kernel if need be. */
-static enum fd_kind facts_of(int fd, uint64_t before, struct fd_facts *facts)
+/* Cuts what crossed into messages. Returns false if this is no DNS. */
+static bool cut(struct stream *stream, struct event *seen, struct octets octets)
+{
+	struct octets message;
+	struct iovec whole;
+
+	for (;;) {
+		switch (stream_next(stream, &octets, &message, &whole)) {
+		case STREAM_MESSAGE:
+			seen->size = message.left;
+			enqueue(seen, message);
+			break;
+		case STREAM_SHORT:
+			enqueue_count_drop(DROP_MALFORMED);
+			break;
+		case STREAM_NO_MEMORY:
+			enqueue_count_drop(DROP_POOL);
+			break;
+		case STREAM_MORE:
+			return true;
+		case STREAM_NONSENSE:
+			return false;
+		}
+	}
+}
+
+/* The connection is not followed any further: its octets have lost their
+ * meaning. That it is foreign is all that will be looked at. */
+static void give_up(int fd, uint64_t word, const struct fd_facts *facts)
+{
+	enqueue_count_drop(DROP_STREAM);
+	fdtable_learn(fd, word, FD_FOREIGN, facts);
+}
+
+static void follow(int fd, uint64_t word, const struct fd_facts *facts,
+		   bool sent, uint64_t time_ns, const struct msghdr *message,
+		   size_t size)
 {
 	struct fd_entry *entry = fdtable_entry(fd);
-	uint64_t word = fdtable_word(fd);
-	enum fd_kind kind = fd_kind(word);
+	struct fd_stream *side = entry ? &entry->stream[sent] : NULL;
+	struct event seen;
 
+	/* What MSG_TRUNC has thrown away, and in which order two threads read
+	 * one connection, cannot be known. Whoever holds the stream of an
+	 * earlier socket has left it behind. */
+	if (!side || (!sent && message->msg_flags & MSG_TRUNC) ||
+	    (atomic_exchange(&side->held, true) &&
+	     side->socket == word >> 32)) {
+		give_up(fd, word, facts);
+		return;
+	}
+	if (side->socket != word >> 32) {
+		stream_reset(&side->stream);
+		side->socket = word >> 32;
+	}
+	describe(&seen, sent, time_ns, facts->serves, &facts->local,
+		 &facts->remote);
+	seen.flags |= EVENT_TCP;
+	bool good = cut(&side->stream, &seen,
+			(struct octets){ message->msg_iov, 0, size });
+	if (!good)
+		stream_reset(&side->stream);
+	atomic_store(&side->held, false);
+	if (!good)
+		give_up(fd, word, facts);
+}
+
+/* What is known of the fd, asked of the kernel if need be. Assigns the word that
+ * it is known under. `to` is where a call sent to, or NULL: with MSG_FASTOPEN a
+ * socket sends before it is connected. */
+static enum fd_kind facts_of(int fd, uint64_t before, uint64_t *word,
+			     struct fd_facts *facts, const struct msghdr *to)
+{
+	struct fd_entry *entry = fdtable_entry(fd);
+	enum fd_kind kind;
+
+	*word = fdtable_word(fd);
+	kind = fd_kind(*word);
 	/* Where the number became another socket's while the call ran, the
 	 * message was the earlier one's, of which nothing is known any more. */
-	if (!fd_same_socket(word, before))
+	if (!fd_same_socket(*word, before))
 		return FD_FOREIGN;
-	if (kind >= FD_FOREIGN && fdtable_read(entry, word, facts))
+	bool known = entry && kind != FD_LEARNING &&
+		     fdtable_read(entry, *word, facts);
+	if (known && kind >= FD_FOREIGN)
 		return kind;
-	kind = facts_ask(fd, kind, setup.ports, facts);
-	fdtable_learn(fd, word, kind, facts);
+	if (!known || kind == FD_UNKNOWN)
+		memset(facts, 0, sizeof(*facts));
+	if (kind == FD_FRESH_TCP && !facts->remote.port && to && to->msg_name)
+		address_from_sockaddr(&facts->remote, to->msg_name,
+				      to->msg_namelen);
+	kind = facts_ask(fd, known ? kind : FD_UNKNOWN, ports, facts);
+	fdtable_learn(fd, *word, kind, facts);
+	*word = fdtable_word(fd);
 	return kind;
 }
 
-void capture_message(int fd, uint64_t word, bool sent, uint64_t time_ns,
+void capture_message(int fd, uint64_t before, bool sent, uint64_t time_ns,
 		     const struct msghdr *message, size_t size)
 {
 	struct fd_facts facts;
+	uint64_t word;
 
-	switch (facts_of(fd, word, &facts)) {
+	switch (facts_of(fd, before, &word, &facts, sent ? message : NULL)) {
 	case FD_DATAGRAM:
 		datagram(&facts, sent, time_ns, message, size);
+		break;
+	case FD_STREAM:
+		follow(fd, word, &facts, sent, time_ns, message, size);
 		break;
 	default:
 		break;
@@ -159,11 +184,11 @@ void capture_message(int fd, uint64_t word, bool sent, uint64_t time_ns,
 
 void capture_socket(int fd, int domain, int type, int protocol)
 {
-	if (thread_state.muted)
-		return;
 	int transport = type & 0xf; /* without SOCK_NONBLOCK, SOCK_CLOEXEC */
 	bool inet = domain == AF_INET || domain == AF_INET6;
 
+	if (thread_state.muted)
+		return;
 	if (inet && transport == SOCK_DGRAM &&
 	    (protocol == 0 || protocol == IPPROTO_UDP))
 		fdtable_fresh(fd, FD_FRESH_UDP);
@@ -172,6 +197,18 @@ void capture_socket(int fd, int domain, int type, int protocol)
 		fdtable_fresh(fd, FD_FRESH_TCP);
 	else
 		fdtable_forget(fd);
+}
+
+void capture_connect(int fd, const struct sockaddr *name, socklen_t size)
+{
+	struct address remote;
+
+	if (thread_state.muted)
+		return;
+	if (address_from_sockaddr(&remote, name, size))
+		fdtable_connected(fd, &remote);
+	else
+		fdtable_unlearn(fd);
 }
 
 void capture_unlearn(int fd)

@@ -15,23 +15,9 @@
 #include "shim/base/thread.h"
 #include "shim/capture/fdtable.h"
 
-struct queue;
-
-struct capture_setup {
-	const uint64_t *ports; /* bitmap of the DNS ports */
-	size_t queues;
-	/* One per tap; NULL where this process has none yet. All of this lies in
-	 * memory that a forked child finds zeroed. */
-	struct queue *_Atomic *queue;
-	/* Called, on a server's thread, where a queue is NULL. Where it cannot
-	 * help that, the messages that a tap lost are counted in `lost`. */
-	void (*start)(void);
-	_Atomic uint64_t *lost; /* one per tap */
-};
-
-/* Messages are captured from now on, for the rest of the process's life.
- * `setup` is copied; what it points to must stay. */
-void capture_begin(const struct capture_setup *setup);
+/* Messages from and to these ports (a bitmap, which must stay) are captured
+ * from now on, for the rest of the process's life. */
+void capture_begin(const uint64_t *ports);
 
 extern _Atomic bool capture_active;
 
@@ -52,9 +38,10 @@ static inline bool capture_watches(int fd)
 void capture_message(int fd, uint64_t word, bool sent, uint64_t time_ns,
 		     const struct msghdr *message, size_t size);
 
-/* The fd table's side of socket(2), of bind(2) and connect(2), and of what ends
- * the life of an fd or begins another. */
+/* The fd table's side of socket(2), connect(2) and bind(2), and of what ends the
+ * life of an fd or begins another. */
 void capture_socket(int fd, int domain, int type, int protocol);
+void capture_connect(int fd, const struct sockaddr *name, socklen_t size);
 void capture_unlearn(int fd);
 void capture_forget(int fd);
 void capture_forget_range(unsigned first, unsigned last);

@@ -55,13 +55,13 @@ static bool name_of(int fd, struct address *address,
 static enum fd_kind ask(int fd, enum fd_kind known, const uint64_t *ports,
 			struct fd_facts *facts)
 {
-	memset(facts, 0, sizeof(*facts));
 	if (!name_of(fd, &facts->local, getsockname))
 		return FD_FOREIGN;
 	enum fd_kind kind = transport(fd, known);
 	if (kind == FD_FOREIGN)
 		return FD_FOREIGN;
-	bool connected = name_of(fd, &facts->remote, getpeername);
+	bool connected =
+		facts->remote.known || name_of(fd, &facts->remote, getpeername);
 	facts->serves = facts_port(ports, facts->local.port);
 	if (facts->serves || facts_port(ports, facts->remote.port))
 		return kind;

@@ -8,9 +8,10 @@
 
 /*
  * Assigns *facts and returns FD_FOREIGN, FD_DATAGRAM or FD_STREAM. `known` is
- * the kind the table has, which saves questions. `ports` is the bitmap of DNS
- * ports. A datagram socket that is not connected is never foreign: each message
- * has a remote port of its own. Preserves errno.
+ * the kind the table has, and *facts its facts where that is FD_FRESH_*; what is
+ * known need not be asked. `ports` is the bitmap of DNS ports. A datagram socket
+ * that is not connected is never foreign: each message has a remote port of its
+ * own. Preserves errno.
  */
 enum fd_kind facts_ask(int fd, enum fd_kind known, const uint64_t *ports,
 		       struct fd_facts *facts);

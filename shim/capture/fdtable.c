@@ -88,37 +88,69 @@ static void set_reborn(struct fd_entry *entry, enum fd_kind kind)
 
 void fdtable_fresh(int fd, enum fd_kind kind)
 {
+	static const struct fd_facts none;
 	struct fd_entry *entry = entry_make(fd);
 
-	if (entry)
-		set_reborn(entry, kind);
+	if (!entry)
+		return;
+	set_reborn(entry, FD_UNKNOWN);
+	fdtable_learn(fd, fdtable_word(fd), kind, &none);
+}
+
+/* What is left of what is known when an address changes. */
+static enum fd_kind less(enum fd_kind kind)
+{
+	switch (kind) {
+	case FD_FRESH_UDP:
+	case FD_DATAGRAM:
+		return FD_FRESH_UDP;
+	case FD_FRESH_TCP:
+	case FD_STREAM:
+		return FD_FRESH_TCP;
+	default:
+		return FD_UNKNOWN;
+	}
+}
+
+void fdtable_connected(int fd, const struct address *remote)
+{
+	struct fd_facts facts = { .remote = *remote };
+	uint64_t word = fdtable_word(fd);
+
+	if (fd_kind(word) != FD_UNKNOWN)
+		fdtable_learn(fd, word, less(fd_kind(word)), &facts);
 }
 
 void fdtable_unlearn(int fd)
 {
-	static const uint8_t less[] = {
-		[FD_UNKNOWN] = FD_UNKNOWN,     [FD_FRESH_UDP] = FD_FRESH_UDP,
-		[FD_FRESH_TCP] = FD_FRESH_TCP, [FD_LEARNING] = FD_UNKNOWN,
-		[FD_FOREIGN] = FD_UNKNOWN,     [FD_DATAGRAM] = FD_FRESH_UDP,
-		[FD_STREAM] = FD_FRESH_TCP,
-	};
-	struct fd_entry *entry = fdtable_entry(fd);
+	static const struct address unknown;
 
-	if (!entry)
-		return;
-	uint64_t word =
-		atomic_load_explicit(&entry->word, memory_order_relaxed);
-	while (!atomic_compare_exchange_weak(
-		&entry->word, &word, changed(word, less[fd_kind(word)])))
-		;
+	fdtable_connected(fd, &unknown);
+}
+
+/* Where another thread is at it, the stream is reset when the number's next
+ * socket has one. */
+static void drop_stream(struct fd_stream *stream)
+{
+	if (!atomic_load_explicit(&stream->held, memory_order_relaxed) &&
+	    !atomic_exchange(&stream->held, true)) {
+		stream_reset(&stream->stream);
+		atomic_store(&stream->held, false);
+	}
 }
 
 void fdtable_forget(int fd)
 {
 	struct fd_entry *entry = fdtable_entry(fd);
 
-	if (entry)
-		set_reborn(entry, FD_UNKNOWN);
+	if (!entry)
+		return;
+	bool streams = fd_kind(fdtable_word(fd)) == FD_STREAM;
+	set_reborn(entry, FD_UNKNOWN);
+	if (streams) {
+		drop_stream(&entry->stream[0]);
+		drop_stream(&entry->stream[1]);
+	}
 }
 
 void fdtable_forget_range(unsigned first, unsigned last)

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include "shim/base/address.h"
+#include "shim/capture/stream.h"
 
 /* Higher numbers are asked for at every message. */
 #define FDTABLE_MAX (1 << 20)
@@ -23,7 +24,9 @@
 
 enum fd_kind {
 	FD_UNKNOWN,
-	FD_FRESH_UDP, /* unknown but for what socket(2) was asked for */
+	/* Unknown but for what socket(2) was asked for, and, where the remote
+	 * port is not 0, connect(2). */
+	FD_FRESH_UDP,
 	FD_FRESH_TCP,
 	FD_LEARNING, /* a thread is about to write the facts */
 	FD_FOREIGN,  /* nothing of DNS */
@@ -37,16 +40,22 @@ struct fd_facts {
 	bool serves;           /* the local port is a DNS port */
 };
 
+/* One direction of a TCP connection; only who holds it touches the rest. */
+struct fd_stream {
+	_Atomic bool held;
+	uint32_t socket; /* the word's upper half: whose stream this is */
+	struct stream stream;
+};
+
 struct fd_entry {
 	/* From the lowest bit: 8 bits of fd_kind, 24 that count the changes of
 	 * what is known, 32 that count the sockets of this number. */
-	_Atomic uint64_t word;
+	_Alignas(64) _Atomic uint64_t word;
 	_Atomic uint64_t fact[6];
-	void *_Atomic stream; /* the stream cutter's, for FD_STREAM */
+	struct fd_stream stream[2]; /* received, sent */
 };
 
 _Static_assert(sizeof(struct fd_facts) <= 6 * 8, "the facts fit an entry");
-_Static_assert(sizeof(struct fd_entry) == 64, "an entry is one cache line");
 
 extern struct fd_entry *_Atomic fdtable_chunk[FDTABLE_MAX / FDTABLE_CHUNK];
 
@@ -92,6 +101,9 @@ void fdtable_learn(int fd, uint64_t word, enum fd_kind kind,
 
 /* A new socket, of which only socket(2)'s arguments are known. */
 void fdtable_fresh(int fd, enum fd_kind kind);
+
+/* It was connected to `remote`, or is being connected. */
+void fdtable_connected(int fd, const struct address *remote);
 
 /* The same socket has got another address. */
 void fdtable_unlearn(int fd);

@@ -51,8 +51,11 @@ int bind(int fd, const struct sockaddr *name, socklen_t size)
 int connect(int fd, const struct sockaddr *name, socklen_t size)
 {
 	int result = real.connect(fd, name, size);
+	int saved = errno;
 
-	capture_unlearn(fd);
+	if (!result || errno == EINPROGRESS)
+		capture_connect(fd, name, size);
+	errno = saved;
 	return result;
 }
 

@@ -7,6 +7,7 @@
  */
 #include "shim/hook/syscall.h"
 
+#include <errno.h>
 #include <linux/close_range.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
@@ -114,10 +115,16 @@ static void after_socket(const struct call *call, long result)
 			       call->argument[2]);
 }
 
-static void after_address(const struct call *call, long result)
+static void after_bind(const struct call *call, long result)
 {
-	(void)result;
-	capture_unlearn(FD(call));
+	if (!result)
+		capture_unlearn(FD(call));
+}
+
+static void after_connect(const struct call *call, long result)
+{
+	if (!result || errno == EINPROGRESS)
+		capture_connect(FD(call), POINTER(1), call->argument[2]);
 }
 
 static void after_fcntl(const struct call *call, long result)
@@ -171,8 +178,8 @@ static const struct observer {
 	{ SYS_accept4, CARRIES_NOTHING, NULL, after_new_fd },
 	{ SYS_dup, CARRIES_NOTHING, NULL, after_new_fd },
 	{ SYS_fcntl, CARRIES_NOTHING, NULL, after_fcntl },
-	{ SYS_bind, CARRIES_NOTHING, NULL, after_address },
-	{ SYS_connect, CARRIES_NOTHING, NULL, after_address },
+	{ SYS_bind, CARRIES_NOTHING, NULL, after_bind },
+	{ SYS_connect, CARRIES_NOTHING, NULL, after_connect },
 	{ SYS_close, CARRIES_NOTHING, before_close, NULL },
 	{ SYS_close_range, CARRIES_NOTHING, before_close_range, NULL },
 	{ SYS_dup3, CARRIES_NOTHING, before_dup, NULL },
