@@ -225,13 +225,13 @@ static int received_type(struct session *session)
 	if (control)
 		result = fstrm_control_decode(control, session->in, size,
 					      FSTRM_CONTROL_FLAG_WITH_HEADER);
-	/* No content type in an ACCEPT stands for any. */
 	if (result == fstrm_res_success)
+		result = fstrm_control_get_type(control, &type);
+	/* No content type in an ACCEPT stands for any; a FINISH has none. */
+	if (result == fstrm_res_success && type == FSTRM_CONTROL_ACCEPT)
 		result = fstrm_control_match_field_content_type(
 			control, (const uint8_t *)CONTENT_TYPE,
 			strlen(CONTENT_TYPE));
-	if (result == fstrm_res_success)
-		result = fstrm_control_get_type(control, &type);
 	fstrm_control_destroy(&control);
 	memmove(session->in, session->in + size, session->in_end - size);
 	session->in_end -= size;
