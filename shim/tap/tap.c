@@ -248,7 +248,7 @@ static bool is_over(struct tap *tap)
 	if (!queue_pending(tap->queue) || !streaming(tap))
 		session_stop(tap->session);
 	return session_state(tap->session) == SESSION_CLOSED &&
-	       tap->retry_delay;
+	       (tap->retry_delay || !queue_pending(tap->queue));
 }
 
 static void finish(struct tap *tap)
