@@ -30,7 +30,7 @@
 #include "shim/queue.h"
 #include "shim/tap/tap.h"
 
-#define EXIT_MS_DEFAULT 1000
+#define EXIT_MS_DEFAULT 900 /* the host exits at most 1 s later, all told */
 #define EXIT_MS_MAX     60000
 #define RETRY_NS        NS_PER_S /* after memory or a thread was refused */
 
