@@ -88,11 +88,13 @@ class Collector:
         except OSError:
             pass
 
-    def taps(self):
-        """The log so far, once no sender is connected any more."""
-        for _, thread in self.connections:
+    def taps(self, orderly=True):
+        """The log so far, once no sender is connected any more. An orderly
+        sender's last word was STOP."""
+        for connection, thread in self.connections:
             thread.join(10)
             assert not thread.is_alive(), "a sender did not close its connection"
+            assert self.killed or not orderly or connection.state == STOP
         assert not self.errors, f"Frame Streams: {self.errors[:5]}"
         return [dnstap.decode(frame) for frame in self.frames]
 

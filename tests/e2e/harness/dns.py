@@ -43,6 +43,17 @@ def opcode(message):
     return flags(message) >> 11 & 15
 
 
+def first_question(message):
+    """The octets of the first question in lower case; None if it is malformed."""
+    at = 12
+    while at < len(message) and 0 < message[at] < 64:
+        at += 1 + message[at]
+    end = at + 5
+    if message[4:6] == b"\0\0" or end > len(message) or message[at] != 0:
+        return None
+    return message[12:end].lower()
+
+
 def is_response(message):
     return bool(flags(message) & QR)
 

@@ -7,7 +7,7 @@ each other, and whatever a test leaves behind ends with it.
 
 import subprocess
 
-SERVER4, SERVER6 = "127.0.0.53", "fd00::53"
+SERVER4, SERVER6 = "127.0.0.11", "fd00::53"
 UPSTREAM = "127.0.0.99"
 NOWHERE = "192.0.2.1"  # packets to it vanish
 CLIENTS4 = ["127.0.0.1", "127.0.0.77"]

@@ -6,10 +6,13 @@ from .wire import Recorder
 
 
 class Scene:
-    """Starts the server (and the one that it forwards to, if it does)."""
+    """Starts the server (and the one that it forwards to, if it does).
 
-    def __init__(self, name, tap, **settings):
-        self.asks = []
+    protocols: what of the traffic is looked at.
+    """
+
+    def __init__(self, name, tap, protocols=("UDP", "TCP"), **settings):
+        self.protocols, self.asks = protocols, []
         if servers.SERVERS[name].upstream:
             self.asks.append(namespace.UPSTREAM)
             servers.Running("nsd", address=namespace.UPSTREAM)
@@ -17,9 +20,14 @@ class Scene:
         self.server = servers.Running(
             name, servers.tap_environment(tap, **settings))
 
+    def _matters(self, message):
+        return (message.protocol in self.protocols
+                and message.payload != self.server.server.ignore)
+
     def facts(self):
         """What the log ought to hold by now."""
-        return oracle.facts(self.wire.messages(), self.server.addresses, self.asks)
+        return oracle.facts(filter(self._matters, self.wire.messages()),
+                            self.server.addresses, self.asks)
 
     def settle(self):
         self.server.settle(self.wire)
@@ -34,4 +42,6 @@ class Scene:
         return self.server.stop()
 
     def check(self, taps):
+        """Holds the log against the wire; returns a row of figures."""
+        taps = list(filter(self._matters, taps))
         return oracle.compare(self.facts(), taps).check()

@@ -24,8 +24,11 @@ class Server:
     prepare: str = ""  # a command to run first
     environment: dict = field(default_factory=dict)
     inet6: bool = True
+    tcp: bool = True
     upstream: bool = False  # it forwards what it is asked
-    lingers: bool = True  # SIGTERM lets it, and so the library, finish
+    chroot: bool = False  # it sees no unix socket of ours
+    lingers: bool = True  # SIGTERM does not kill it on the spot
+    ignore: bytes = b""  # what it sends to itself to wake its threads up
     native: str = ""  # what switches on its own dnstap, to the socket $tap
 
 
@@ -127,7 +130,8 @@ socket-dir=$room
 local-address=$v4,$v6
 security-poll-suffix=
 receiver-threads=2
-""", "bind.conf": 'zone "test" { type native; file "$room/zone"; };\n'}),
+""", "bind.conf": 'zone "test" { type native; file "$room/zone"; };\n'},
+        lingers=False),
     "dnsmasq": Server(
         "dnsmasq -k -C /dev/null -p 53 --listen-address=$v4 --listen-address=$v6 "
         "--bind-interfaces --no-resolv --no-hosts --server=$upstream -u root "
@@ -135,7 +139,80 @@ receiver-threads=2
     "tinydns": Server(
         "tinydns", {"data": zone.tinydns()}, prepare="tinydns-data", inet6=False,
         environment={"ROOT": "$room", "IP": "$v4", "UID": "0", "GID": "0"},
-        lingers=False),
+        tcp=False, chroot=True, lingers=False),
+    "pdns_recursor": Server(
+        "pdns_recursor --daemon=no --config-dir=$room",
+        {"recursor.conf": """
+forward-zones=.=$upstream
+dont-query=
+dnssec=off
+local-address=$v4,$v6
+security-poll-suffix=
+socket-dir=$room
+threads=2
+"""}, upstream=True, lingers=False),
+    "gdnsd": Server(
+        "gdnsd -c $room start",
+        {"config": """
+options => {
+    listen => [ "$v4", "$v6" ]
+    run_dir => $room/run
+    state_dir => $room/state
+    udp_threads => 2
+}
+""", "zones/test": zone.master()}, prepare="mkdir -p run state", lingers=False),
+    "yadifad": Server(
+        "yadifad -c $room/yadifad.conf",
+        {"yadifad.conf": """
+<main>
+    daemon off
+    datapath $room
+    keyspath $room
+    logpath $room
+    xfrpath $room
+    pidfile $room/yadifad.pid
+    listen $v4, $v6
+    port 53
+    uid 0
+    gid 0
+</main>
+<zone>
+    domain test
+    type master
+    file zone
+</zone>
+"""}, ignore=b"\xff" * 4 + bytes(8)),
+    "rbldnsd": Server(
+        "rbldnsd -n -q -b $v4/53 -b $v6/53 -r $room test:generic:generic",
+        {"generic": zone.rbldnsd()}, tcp=False, chroot=True),
+    "dnsdist": Server(
+        "dnsdist --supervised --disable-syslog -C $room/dnsdist.conf",
+        {"dnsdist.conf": """
+setLocal('$v4:53')
+addLocal('[$v6]:53')
+setACL({'0.0.0.0/0', '::/0'})
+newServer({address='$upstream:53', healthCheckMode='up'})
+"""}, upstream=True, lingers=False),
+    "kresd": Server(
+        "kresd -n -c $room/kresd.conf $room",
+        {"kresd.conf": """
+net.listen({'$v4', '$v6'}, 53)
+policy.add(policy.all(policy.FORWARD('$upstream')))
+trust_anchors.remove('.')
+"""}, upstream=True),
+    "smartdns": Server(
+        "smartdns -f -c $room/smartdns.conf",
+        {"smartdns.conf": """
+bind $v4:53
+bind [$v6]:53
+bind-tcp $v4:53
+bind-tcp [$v6]:53
+server $upstream
+log-file $room/smartdns.log
+cache-persist no
+speed-check-mode none
+dualstack-ip-selection no
+"""}, upstream=True),
 }
 
 
@@ -156,10 +233,12 @@ class Running:
             self.addresses.append(namespace.SERVER6)
         os.makedirs(self.room, exist_ok=True)
         for file, text in {"zone": zone.master(), **self.server.files}.items():
-            with open(f"{self.room}/{file}", "w") as out:
+            path = f"{self.room}/{file}"
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "w") as out:
                 out.write(self._fill(text))
         if self.server.prepare:
-            subprocess.run(self.server.prepare, cwd=self.room, check=True,
+            subprocess.run(shlex.split(self.server.prepare), cwd=self.room, check=True,
                            env={"PATH": PATH})
         words = shlex.split(self._fill(self.server.command))
         own = {k: self._fill(v) for k, v in self.server.environment.items()}
@@ -187,7 +266,7 @@ class Running:
             return False
         asking = load.clients(address)
         try:
-            answer, = asking.ask([load.Query(dns.query(1, "test", "SOA", rd=True), True)])
+            answer, = asking.ask([load.Query(dns.query(1, "host1.test", rd=True), True)])
             return dns.flags(answer) & 15 == 0
         finally:
             asking.close()

@@ -10,14 +10,16 @@ RECORDS = [("test.", "SOA", "ns.test. root.test. 1 3600 900 86400 60"),
            ("test.", "NS", "ns.test."),
            ("test.", "MX", "10 host1.test."),
            ("test.", "TXT", '"a zone to be asked about"'),
-           ("ns.test.", "A", "127.0.0.53"),
+           ("ns.test.", "A", "127.0.0.99"),
            ("*.wild.test.", "A", "192.0.2.200"),
            ("alias.test.", "CNAME", "host2.test.")]
 RECORDS += [(f"host{n}.test.", "A", f"192.0.2.{n}") for n in range(HOSTS)]
 RECORDS += [(f"host{n}.test.", "AAAA", f"2001:db8::{n:x}") for n in range(HOSTS)]
 RECORDS += [("big.test.", "TXT", f'"{chr(97 + n) * 200}"') for n in range(BIG)]
 
-NAMES = sorted({owner.rstrip(".").replace("*", "any") for owner, _, _ in RECORDS})
+# Names to ask for, but for the zone's own, which strange messages are about.
+NAMES = sorted({owner.rstrip(".").replace("*", "any")
+                for owner, _, _ in RECORDS} - {"test"})
 
 
 def master():
@@ -43,3 +45,13 @@ def _tinydns_line(owner, kind, data):
 def tinydns():
     """tinydns-data(8)."""
     return "".join(_tinydns_line(*record) + "\n" for record in RECORDS)
+
+
+def rbldnsd():
+    """A generic dataset, which knows A, MX and TXT (rbldnsd(8))."""
+    lines = [f"$SOA 300 {RECORDS[0][2]}", "$NS 300 ns.test."]
+    for owner, kind, data in RECORDS:
+        relative = owner.removesuffix(".").removesuffix("test").rstrip(".") or "@"
+        if kind in ("A", "MX", "TXT"):
+            lines.append(f"{relative} {kind} {data}")
+    return "\n".join(lines) + "\n"

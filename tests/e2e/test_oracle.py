@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The oracle itself: a true log passes, and one fault in it is found."""
+
+import dataclasses
+
+from harness import load, oracle
+from harness.collector import Collector
+from harness.scene import Scene
+
+MILLISECOND = oracle.MILLISECOND
+
+# What a log might do to one of its messages; None: leave it out.
+FAULTS = {
+    "missing": lambda tap: None,
+    "twice": lambda tap: [tap, tap],
+    "an octet": lambda tap: changed(
+        tap, query_message=tap.query_message[:-1] + b"?"),
+    "type": lambda tap: changed(
+        tap, type="CLIENT_QUERY" if tap.type == "AUTH_QUERY" else "AUTH_QUERY"),
+    "address": lambda tap: changed(tap, query_address="127.0.0.9"),
+    "port": lambda tap: changed(tap, query_port=tap.query_port ^ 1),
+    "no address": lambda tap: changed(tap, response_address=None),
+    "early": lambda tap: changed(tap, query_time=tap.query_time - 9 * MILLISECOND),
+    "no time": lambda tap: changed(tap, query_time=None),
+    "family": lambda tap: changed(tap, family="INET6"),
+    "protocol": lambda tap: changed(tap, protocol="TCP"),
+}
+
+
+def changed(tap, **fields):
+    return [dataclasses.replace(tap, **fields)]
+
+
+def test_finds_faults():
+    collector = Collector()
+    scene = Scene("knotd", f"dnstap {collector.endpoint} full")
+    load.udp(scene.server.addresses[:1], 50, load.Mix("oracle"))
+    scene.stop()
+    expected, taps = scene.facts(), collector.taps()
+    assert oracle.compare(expected, taps).clean()
+    victim = next(at for at, tap in enumerate(taps) if not tap.is_response)
+    for fault, apply in FAULTS.items():
+        log = taps[:victim] + (apply(taps[victim]) or []) + taps[victim + 1:]
+        assert not oracle.compare(expected, log).clean(), fault
+    return f"{len(FAULTS)} faults, all found"
