@@ -174,6 +174,7 @@ Test(config, as_a_corefile)
 	       UNIX("a", .identity = "y"));
 	EXPECT("dnstap a { } dnstap b {\n}\ndnstap c", UNIX("a"), UNIX("b"),
 	       UNIX("c"));
+	EXPECT("dnstap a\rb", UNIX("ab"));
 	EXPECT("dnstap a\r\ndnstap b full\r\n", UNIX("a"),
 	       UNIX("b", .full = true));
 	EXPECT("\xef\xbb\xbf"
