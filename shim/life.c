@@ -42,6 +42,7 @@ struct live {
 	struct queue *_Atomic mapped[CONFIG_TAPS_MAX];
 	_Atomic bool running[CONFIG_TAPS_MAX];
 	_Atomic uint64_t lost[CONFIG_TAPS_MAX];
+	struct metrics *_Atomic metrics;
 };
 
 static struct live *live;
@@ -67,17 +68,33 @@ static struct queue *map_queue(size_t i)
 	return made;
 }
 
+static struct metrics *make_metrics(void)
+{
+	struct metrics *metrics = atomic_load(&live->metrics);
+
+	if (metrics)
+		return metrics;
+	struct metrics *made = metrics_new(config);
+	if (made &&
+	    !atomic_compare_exchange_strong(&live->metrics, &metrics, made)) {
+		free(made);
+		return metrics;
+	}
+	return made;
+}
+
 static int start_tap(size_t i)
 {
 	struct queue *queue = map_queue(i);
+	struct metrics *metrics = make_metrics();
 
-	if (!queue)
+	if (!queue || !metrics)
 		return -ENOMEM;
 	/* Open before the thread runs: others need not wait for that. */
 	atomic_store(&live->queue[i], queue);
 	if (atomic_exchange(&live->running[i], true))
 		return 0;
-	int error = tap_start(&config->taps[i], queue);
+	int error = tap_start(config, i, queue, metrics);
 	if (error) {
 		atomic_store(&live->queue[i], NULL);
 		atomic_store(&live->running[i], false);

@@ -144,6 +144,12 @@ void session_close(struct session *session)
 	session->at = session->whole; /* a frame cut in two is sent again */
 }
 
+void session_discard(struct session *session)
+{
+	session->whole = session->at = session->end = 0;
+	session->unsent = 0;
+}
+
 /* Counts the frames that have been written as far as `at`. */
 static void count_whole(struct session *session)
 {

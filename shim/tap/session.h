@@ -63,8 +63,11 @@ void session_commit(struct session *session, size_t size);
 /* Sends what is there, then STOP; CLOSED after FINISH. */
 void session_stop(struct session *session);
 
-/* Closes at once. */
+/* Closes at once. Frames that were not wholly written are kept. */
 void session_close(struct session *session);
+
+/* Forgets those frames. */
+void session_discard(struct session *session);
 
 enum session_state session_state(const struct session *session);
 const struct session_counts *session_counts(const struct session *session);

@@ -33,7 +33,9 @@
 
 struct tap {
 	const struct tap_config *config;
+	size_t index;
 	struct queue *queue;
+	struct metrics *metrics;
 	struct encoder *encoder;
 	struct describer *describer;
 	struct session *session;
@@ -45,8 +47,10 @@ struct tap {
 	uint64_t retry_delay; /* 0: at once */
 	int away_error;       /* logged already; 0: none */
 
-	uint64_t skipped;
+	uint64_t skipped, queued_most;
 	uint64_t drop_logged, drop_log_at;
+	uint64_t metrics_at; /* when the file is due; NEVER: another's task */
+	bool metrics_failed; /* logged already */
 };
 
 static void log_away(struct tap *tap, int error)
@@ -115,8 +119,13 @@ static size_t drain(struct tap *tap, uint64_t wall)
 	for (; done < pending; done++) {
 		struct event *event = queue_event(tap->queue, done);
 		struct encode_facts facts;
-		uint8_t *room =
-			session_reserve(tap->session, bound(tap, event));
+		size_t size = bound(tap, event);
+
+		if (size > SESSION_FRAME_MAX) {
+			queue_count_drop(tap->queue, DROP_TOO_LARGE, 1);
+			continue;
+		}
+		uint8_t *room = session_reserve(tap->session, size);
 
 		if (!room)
 			break;
@@ -158,6 +167,41 @@ static void log_drops(struct tap *tap)
 	tap->drop_log_at = tap->now + DROP_LOG_NS;
 }
 
+static void publish(struct tap *tap)
+{
+	const struct session_counts *counts = session_counts(tap->session);
+	uint64_t queued =
+		queue_pending(tap->queue) + session_unsent(tap->session);
+
+	if (queued > tap->queued_most)
+		tap->queued_most = queued;
+	metrics_publish(
+		tap->metrics, tap->index, tap->queue,
+		&(struct metrics_counts){
+			.sent = counts->frames,
+			.octets = counts->octets,
+			.skipped = tap->skipped,
+			.queued = queued,
+			.queued_most = tap->queued_most,
+			.connects = counts->connects,
+			.disconnects = counts->disconnects,
+			.handshake_failures = counts->handshake_failures,
+			.up = session_state(tap->session) == SESSION_STREAMING,
+		});
+}
+
+static void write_metrics(struct tap *tap)
+{
+	if (tap->now < tap->metrics_at)
+		return;
+	int error = metrics_write(tap->metrics);
+	if (error && !tap->metrics_failed)
+		log_line(NULL, "metrics: %s: %s; trying on", strerror(-error),
+			 "the file cannot be written");
+	tap->metrics_failed = error;
+	tap->metrics_at = tap->now + METRICS_INTERVAL_S * NS_PER_S;
+}
+
 /* Everything that can be done just now. */
 static void turn(struct tap *tap)
 {
@@ -179,6 +223,8 @@ static void turn(struct tap *tap)
 		advance(tap);
 	} while (moved);
 	log_drops(tap);
+	publish(tap);
+	write_metrics(tap);
 }
 
 static bool streaming(const struct tap *tap)
@@ -196,6 +242,8 @@ static uint64_t rest_until(const struct tap *tap, uint64_t deadline)
 		until = tap->retry_at;
 	if (dropped(tap) != tap->drop_logged && tap->drop_log_at < until)
 		until = tap->drop_log_at;
+	if (tap->metrics_at < until)
+		until = tap->metrics_at;
 	return until;
 }
 
@@ -253,14 +301,18 @@ static bool is_over(struct tap *tap)
 
 static void finish(struct tap *tap)
 {
-	uint64_t left =
-		queue_pending(tap->queue) + session_unsent(tap->session);
+	uint64_t pending = queue_pending(tap->queue);
+	uint64_t left = pending + session_unsent(tap->session);
 
+	session_close(tap->session);
+	session_discard(tap->session);
+	queue_release(tap->queue, pending);
 	if (left)
 		queue_count_drop(tap->queue, DROP_ENDPOINT, left);
 	tap->drop_log_at = 0;
 	log_drops(tap);
-	session_close(tap->session);
+	publish(tap);
+	metrics_leave(tap->metrics);
 	queue_finished(tap->queue);
 }
 
@@ -289,7 +341,7 @@ static void tap_free(struct tap *tap)
 	free(tap);
 }
 
-static struct tap *tap_new(const struct tap_config *config, struct queue *queue)
+static struct tap *tap_new(const struct tap_config *config)
 {
 	struct tap *tap = calloc(1, sizeof(*tap));
 	struct transport *transport = tap ? transport_new(config) : NULL;
@@ -299,7 +351,6 @@ static struct tap *tap_new(const struct tap_config *config, struct queue *queue)
 		return NULL;
 	}
 	tap->config = config;
-	tap->queue = queue;
 	tap->session = session_new(transport, config->unidirectional);
 	if (!tap->session)
 		transport_free(transport);
@@ -331,14 +382,23 @@ static int start_thread(struct tap *tap)
 	return -error;
 }
 
-int tap_start(const struct tap_config *config, struct queue *queue)
+int tap_start(const struct config *config, size_t index, struct queue *queue,
+	      struct metrics *metrics)
 {
-	struct tap *tap = tap_new(config, queue);
+	struct tap *tap = tap_new(&config->taps[index]);
 
 	if (!tap)
 		return -ENOMEM;
+	tap->index = index;
+	tap->queue = queue;
+	tap->metrics = metrics;
+	/* The file is the first tap's task. */
+	tap->metrics_at = metrics_wanted(metrics) && index == 0 ? 0 : NEVER;
+	metrics_join(metrics);
 	int error = start_thread(tap);
-	if (error)
+	if (error) {
+		metrics_leave(metrics);
 		tap_free(tap);
+	}
 	return error;
 }

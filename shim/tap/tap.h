@@ -6,10 +6,13 @@
 
 #include "config/config.h"
 #include "shim/queue.h"
+#include "shim/tap/metrics.h"
 
 /*
- * Starts the thread that sends what comes into `queue` to the endpoint of
- * `config`, until queue_finish. Both must stay for the rest of the process's
- * life. Returns 0 or -errno of what is short: a thread, memory.
+ * Starts the thread that sends what comes into `queue` to the endpoint of tap
+ * `index` of `config`, until queue_finish, and publishes what it does. All three
+ * must stay for the rest of the process's life. Returns 0 or -errno of what is
+ * short: a thread, memory.
  */
-int tap_start(const struct tap_config *config, struct queue *queue);
+int tap_start(const struct config *config, size_t index, struct queue *queue,
+	      struct metrics *metrics);
