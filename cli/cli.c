@@ -47,6 +47,12 @@ int cli_usage(const char *format, ...)
 	return EX_USAGE;
 }
 
+int cli_no_memory(void)
+{
+	cli_warn("out of memory");
+	return EX_OSERR;
+}
+
 int cli_option(int result, char **argv)
 {
 	const char *word = argv[optind - 1];

@@ -25,6 +25,9 @@ void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same, and where to find help. Returns EX_USAGE. */
 int cli_usage(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Says so. Returns EX_OSERR. */
+int cli_no_memory(void);
+
 /* What is wrong with the word that getopt_long has just refused (with ':' first
  * among its options). Returns EX_USAGE. */
 int cli_option(int result, char **argv);

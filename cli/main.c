@@ -12,6 +12,8 @@ static const struct command {
 	const char *summary;
 } commands[] = {
 	{ "run", run_main, "start a program with the library preloaded" },
+	{ "check", check_main,
+	  "show a configuration, or what is wrong with it" },
 	{ "inspect", inspect_main,
 	  "say whether a program or a process can be tapped" },
 	{ "read", read_main, "collect or read dnstap, and show it" },

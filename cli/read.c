@@ -102,10 +102,8 @@ static int add_source(struct read *read, enum source_kind kind,
 	void *sources = realloc(read->sources,
 				(read->n_sources + 1) * sizeof(*read->sources));
 
-	if (!sources) {
-		cli_warn("out of memory");
-		return EX_OSERR;
-	}
+	if (!sources)
+		return cli_no_memory();
 	read->sources = sources;
 	read->sources[read->n_sources].kind = kind;
 	read->sources[read->n_sources++].name = name;
@@ -306,7 +304,8 @@ int read_main(int argc, char **argv)
 	if (status < 0) {
 		signal(SIGPIPE, SIG_IGN);
 		collector = collector_new(&events, read.timeout);
-		status = collector ? open_and_run(&read, collector) : EX_OSERR;
+		status = collector ? open_and_run(&read, collector)
+				   : cli_no_memory();
 	}
 	collector_free(collector);
 	ldns_buffer_free(read.output.text);

@@ -12,7 +12,7 @@
 #include "cli/cli.h"
 #include "cli/elf.h"
 #include "cli/program.h"
-#include "config/config.h"
+#include "cli/settings.h"
 
 #define LIBRARY "libdnstapshim.so"
 
@@ -67,12 +67,6 @@ struct run {
 	char **command;
 };
 
-static int out_of_memory(void)
-{
-	cli_warn("out of memory");
-	return EX_OSERR;
-}
-
 /* The word dnstap keeps a path from being taken for a file's name. */
 static int add_tap(struct run *run, const char *text)
 {
@@ -84,7 +78,7 @@ static int add_tap(struct run *run, const char *text)
 	if (asprintf(&taps, "%s%s%s%s", run->taps ? run->taps : "",
 		     run->taps ? "\n" : "", complete ? "" : "dnstap ",
 		     text) < 0)
-		return out_of_memory();
+		return cli_no_memory();
 	free(run->taps);
 	run->taps = taps;
 	return EX_OK;
@@ -98,7 +92,7 @@ static int set_option(struct run *run, int option, const char *value)
 		return add_tap(run, value);
 	if (option >= OPTION_VARIABLE)
 		return setenv(variables[option - OPTION_VARIABLE], value, 1)
-			       ? out_of_memory()
+			       ? cli_no_memory()
 			       : EX_OK;
 	free(*path);
 	*path = realpath(value, NULL);
@@ -145,26 +139,20 @@ static const char *base_name(const char *path)
 static int check_config(const struct run *run)
 {
 	const char *text = run->taps ? run->taps : run->config;
-	struct config_error *errors = NULL;
 	struct config *config;
-	struct config_env env;
-	int error;
+	int status;
 
-	if (text && setenv("DNSTAP_CONFIG", text, 1))
-		return out_of_memory();
-	config_env_read(&env);
-	env.program = base_name(run->command[0]);
-	if (!env.config || !*env.config)
+	if (!text)
+		text = getenv("DNSTAP_CONFIG");
+	if (!text || !*text)
 		return cli_usage("there is no tap: give --tap or --config, or "
 				 "set DNSTAP_CONFIG");
-	error = config_load(&env, &config, &errors);
-	for (const struct config_error *e = errors; e; e = e->next)
-		cli_warn("%s", e->text);
-	config_errors_free(errors);
-	if (error)
-		return error == -ENOMEM ? out_of_memory() : EX_CONFIG;
-	config_free(config);
-	return EX_OK;
+	if (setenv("DNSTAP_CONFIG", text, 1))
+		return cli_no_memory();
+	status = settings_load(NULL, base_name(run->command[0]), &config);
+	if (status == EX_OK)
+		config_free(config);
+	return status;
 }
 
 /* A copy of the library at one of the usual places (release with free). */
@@ -267,7 +255,7 @@ static int start(const struct run *run)
 	}
 	status = check_program(path);
 	if (status == EX_OK && preload(run->library))
-		status = out_of_memory();
+		status = cli_no_memory();
 	if (status == EX_OK) {
 		execv(path, run->command);
 		cli_warn("%s: %s", path, strerror(errno));

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One session of the tap's own kind, without a message.
+ */
+#include "cli/probe.h"
+
+#include <errno.h>
+#include <libgen.h>
+#include <poll.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/listener.h"
+#include "shim/base/clock.h"
+#include "shim/tap/session.h"
+
+#define TICK_MS 100
+
+static bool report(const struct tap_config *config, bool good,
+		   const char *format, ...)
+	__attribute__((format(printf, 3, 4)));
+
+static bool report(const struct tap_config *config, bool good,
+		   const char *format, ...)
+{
+	va_list args;
+
+	printf("%s: %s: ", config->socket, good ? "ok" : "failed");
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
+	fflush(stdout);
+	return good;
+}
+
+/* Until the session is in that state. Returns 0 or -errno; *last is the state
+ * that it was in before it was lost. */
+static int await(struct session *session, enum session_state wanted,
+		 enum session_state *last)
+{
+	for (;;) {
+		struct pollfd polled = { .fd = -1 };
+		uint64_t deadline;
+		int error;
+
+		*last = session_state(session);
+		error = session_advance(session, clock_steady());
+		if (error || session_state(session) == wanted)
+			return error;
+		if (session_state(session) == SESSION_CLOSED)
+			return -ECONNRESET;
+		/* The session looks at its deadline itself; often enough. */
+		polled.fd = session_poll(session, &polled.events, &deadline);
+		poll(&polled, 1, TICK_MS);
+	}
+}
+
+static bool lost(const struct tap_config *config, const struct session *session,
+		 enum session_state last, int error)
+{
+	static const char *const steps[] = {
+		[SESSION_CLOSED] = "cannot connect",
+		[SESSION_CONNECTING] = "cannot connect",
+		[SESSION_GREETING] = "connected, but READY was not answered by "
+				     "ACCEPT",
+	};
+	const char *detail = session_error(session);
+
+	return report(config, false, "%s: %s%s%s", steps[last],
+		      error == -ECONNRESET && last == SESSION_GREETING
+			      ? "the collector hung up"
+			      : strerror(-error),
+		      *detail ? ": " : "", detail);
+}
+
+static bool converse(const struct tap_config *config, struct session *session)
+{
+	enum session_state last = SESSION_CLOSED;
+	uint64_t begin = clock_steady();
+	int error = session_open(session, begin);
+	double ms;
+
+	if (!error)
+		error = await(session, SESSION_STREAMING, &last);
+	if (error)
+		return lost(config, session, last, error);
+	ms = (double)(clock_steady() - begin) / 1e6;
+	session_stop(session);
+	error = await(session, SESSION_CLOSED, &last);
+	if (config->unidirectional)
+		return report(config, true, "connected in %.1f ms", ms);
+	return report(config, true, "ACCEPT came after %.1f ms, and %s", ms,
+		      error ? "no FINISH (some collectors send none)"
+			    : "FINISH at the end");
+}
+
+static bool probe_connection(const struct tap_config *config)
+{
+	struct transport *transport = transport_new(config);
+	struct session *session =
+		transport ? session_new(transport, config->unidirectional)
+			  : NULL;
+	bool good;
+
+	if (!session) {
+		transport_free(transport);
+		return report(config, false, "out of memory");
+	}
+	good = converse(config, session);
+	session_free(session);
+	return good;
+}
+
+static int try_tcp(const struct tap_config *config)
+{
+	int fds[LISTENER_SOCKETS_MAX], n;
+	bool inet6 = strchr(config->address, ':');
+	char *text;
+
+	if (asprintf(&text, "%s%s%s:%s", inet6 ? "[" : "", config->address,
+		     inet6 ? "]" : "", config->port) < 0)
+		return -ENOMEM;
+	n = listener_tcp(text, fds);
+	for (int i = 0; i < n; i++)
+		close(fds[i]);
+	free(text);
+	return n < 0 ? n : 0;
+}
+
+static int try_unix(const struct tap_config *config)
+{
+	int fd = listener_unix(config->address, (mode_t)-1);
+
+	if (fd < 0)
+		return fd;
+	close(fd);
+	if (*config->address != '@')
+		unlink(config->address);
+	return 0;
+}
+
+static bool probe_listener(const struct tap_config *config)
+{
+	int error = config->kind == ENDPOINT_UNIX ? try_unix(config)
+						  : try_tcp(config);
+
+	if (error)
+		return report(config, false, "cannot listen there: %s",
+			      strerror(-error));
+	return report(config, true, "collectors could connect here");
+}
+
+static bool probe_file(const struct tap_config *config)
+{
+	char *path = strdup(config->address);
+	const char *directory = path ? dirname(path) : "/";
+	int error = access(directory, W_OK | X_OK) ? errno : 0;
+	bool good = report(config, !error, "%s: %s", directory,
+			   error ? strerror(error) : "files can be made here");
+
+	free(path);
+	return good;
+}
+
+bool probe(const struct tap_config *config)
+{
+	if (config->kind == ENDPOINT_FILE)
+		return probe_file(config);
+	if (config->listen)
+		return probe_listener(config);
+	return probe_connection(config);
+}
