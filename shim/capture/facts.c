@@ -22,7 +22,7 @@ static int option(int fd, int name)
 
 /* A ping socket is SOCK_DGRAM, an SCTP socket SOCK_STREAM: look at the protocol
  * too. */
-static enum fd_kind transport(int fd, enum fd_kind known)
+static enum fd_kind protocol_of(int fd, enum fd_kind known)
 {
 	if (known == FD_FRESH_UDP)
 		return FD_DATAGRAM;
@@ -57,7 +57,7 @@ static enum fd_kind ask(int fd, enum fd_kind known, const uint64_t *ports,
 {
 	if (!name_of(fd, &facts->local, getsockname))
 		return FD_FOREIGN;
-	enum fd_kind kind = transport(fd, known);
+	enum fd_kind kind = protocol_of(fd, known);
 	if (kind == FD_FOREIGN)
 		return FD_FOREIGN;
 	bool connected =
