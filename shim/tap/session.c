@@ -121,6 +121,7 @@ static void established(struct session *session, uint64_t now_ns)
 int session_open(struct session *session, uint64_t now_ns)
 {
 	session->transport->error[0] = '\0';
+	session->stop = false;
 	int error = session->transport->ops->open(session->transport);
 
 	if (error && error != -EAGAIN)

@@ -284,19 +284,31 @@ static void rest(struct tap *tap)
 	}
 }
 
-/* At the end: nothing waits for an endpoint that is not there. */
+/* At the end: nothing waits for an endpoint that is not there, and one that is
+ * there gets what is queued before it is told to stop. */
 static bool is_over(struct tap *tap)
 {
 	uint64_t deadline = queue_finish_deadline(tap->queue);
+	bool drained = !queue_pending(tap->queue);
 
 	if (!deadline)
 		return false;
 	if (tap->now + FINISH_MARGIN_NS >= deadline)
 		return true;
-	if (!queue_pending(tap->queue) || !streaming(tap))
-		session_stop(tap->session);
-	return session_state(tap->session) == SESSION_CLOSED &&
-	       (tap->retry_delay || !queue_pending(tap->queue));
+	switch (session_state(tap->session)) {
+	case SESSION_STREAMING:
+		if (drained)
+			session_stop(tap->session);
+		return false;
+	case SESSION_STOPPING:
+		return false;
+	case SESSION_CLOSED:
+		if (tap->retry_delay)
+			return true;
+		/* fall through */
+	default:
+		return drained && !session_unsent(tap->session);
+	}
 }
 
 static void finish(struct tap *tap)
