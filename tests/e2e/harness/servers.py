@@ -191,6 +191,7 @@ options => {
 setLocal('$v4:53')
 addLocal('[$v6]:53')
 setACL({'0.0.0.0/0', '::/0'})
+setSecurityPollSuffix('')
 newServer({address='$upstream:53', healthCheckMode='up'})
 """}, upstream=True, lingers=False),
     "kresd": Server(
