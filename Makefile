@@ -65,7 +65,7 @@ $(B)/fuzz/%: tests/fuzz/%.c $(CORE) | $(GEN).h
 $(B)/race/%: tests/race/%.c $(CORE) | $(GEN).h
 	@echo "  RACE  $@"
 	@mkdir -p $(@D)
-	$(Q)$(CC) -O1 -g -std=gnu11 $(CPPFLAGS) -fsanitize=thread -pthread \
+	$(Q)$(CC) -O1 -g -std=gnu11 $(CPPFLAGS) -fsanitize=thread -Wno-tsan -pthread \
 	  $< $(filter-out tests/%,$^) $(GEN).c -o $@ $(DEPS)
 
 $(B)/%.o: %.c | $(GEN).h

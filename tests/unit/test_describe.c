@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Types and roles, the query's time, types, sample, anonymize, extra.
+ */
+#include <criterion/criterion.h>
+
+#include "message.h"
+#include "shim/tap/describe.h"
+
+#define SERVES     EVENT_SERVES
+#define ANSWER     (EVENT_SERVES | EVENT_SENT)
+#define ASKS       EVENT_SENT
+#define TYPE(name) DNSTAP__MESSAGE__TYPE__##name
+
+static struct tap_config defaults(void)
+{
+	return (struct tap_config){ .types = UINT32_MAX,
+				    .sample = 1,
+				    .anonymize_v4 = 32,
+				    .anonymize_v6 = 128 };
+}
+
+static enum described look(struct describer *describer, struct message *m,
+			   struct encode_facts *facts)
+{
+	return describe(describer, &m->event, m->event.time_ns + NS_PER_S,
+			facts);
+}
+
+static int type_of(struct describer *describer, struct message m)
+{
+	struct encode_facts facts;
+
+	cr_assert_eq(look(describer, &m, &facts), DESCRIBE_LOG);
+	return facts.type;
+}
+
+Test(describe, types)
+{
+	static const struct {
+		uint8_t event;
+		uint16_t flags;
+		enum tap_role role;
+		int type;
+	} cases[] = {
+		{ SERVES, RD, ROLE_AUTO, TYPE(CLIENT_QUERY) },
+		{ SERVES, 0, ROLE_AUTO, TYPE(AUTH_QUERY) },
+		{ SERVES, RD, ROLE_AUTH, TYPE(AUTH_QUERY) },
+		{ SERVES, 0, ROLE_CLIENT, TYPE(CLIENT_QUERY) },
+		{ ANSWER, QR | RD, ROLE_AUTO, TYPE(CLIENT_RESPONSE) },
+		{ ANSWER, QR, ROLE_AUTO, TYPE(AUTH_RESPONSE) },
+		{ ANSWER, QR, ROLE_CLIENT, TYPE(CLIENT_RESPONSE) },
+		{ ASKS, RD, ROLE_AUTO, TYPE(FORWARDER_QUERY) },
+		{ ASKS, 0, ROLE_CLIENT, TYPE(RESOLVER_QUERY) },
+		{ 0, QR | RD, ROLE_AUTO, TYPE(FORWARDER_RESPONSE) },
+		{ 0, QR, ROLE_AUTH, TYPE(RESOLVER_RESPONSE) },
+		/* From and to the serving socket itself: NOTIFY and the like. */
+		{ ANSWER, 0, ROLE_AUTO, TYPE(RESOLVER_QUERY) },
+		{ SERVES, QR, ROLE_AUTO, TYPE(RESOLVER_RESPONSE) },
+		{ SERVES, OP_UPDATE, ROLE_CLIENT, TYPE(UPDATE_QUERY) },
+		{ ANSWER, QR | OP_UPDATE, ROLE_AUTO, TYPE(UPDATE_RESPONSE) },
+		{ ASKS, OP_UPDATE | RD, ROLE_AUTO, TYPE(UPDATE_QUERY) },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct tap_config config = defaults();
+		config.role = cases[i].role;
+		struct describer *describer = describer_new(&config);
+		cr_assert_eq(
+			type_of(describer, message(cases[i].event, 1,
+						   cases[i].flags, "a", 1)),
+			cases[i].type, "case %zu", i);
+		describer_free(describer);
+	}
+}
+
+Test(describe, a_response_has_its_querys_type_and_time)
+{
+	struct tap_config config = defaults();
+	struct describer *describer = describer_new(&config);
+	struct message query = message(SERVES, 1, RD, "a", 1);
+	struct message answer = message(ANSWER, 1, QR, "a", 1);
+	struct encode_facts facts;
+
+	query.event.time_ns = 42;
+	look(describer, &query, &facts);
+	look(describer, &answer, &facts);
+	cr_assert_eq(facts.type, TYPE(CLIENT_RESPONSE), "it had RD, not this");
+	cr_assert_eq(facts.query_time_ns, 42);
+	describer_free(describer);
+}
+
+Test(describe, an_early_answer_waits_for_its_query)
+{
+	struct tap_config config = defaults();
+	struct describer *describer = describer_new(&config);
+	struct message answer = message(0, 1, QR, "a", 1);
+	struct message query = message(ASKS, 1, 0, "a", 1);
+	uint64_t now = answer.event.time_ns;
+	struct encode_facts facts;
+
+	cr_assert_eq(describe(describer, &answer.event, now, &facts),
+		     DESCRIBE_LATER);
+	cr_assert_eq(describe(describer, &query.event, now, &facts),
+		     DESCRIBE_LOG);
+	cr_assert_eq(describe(describer, &answer.event, now, &facts),
+		     DESCRIBE_LOG);
+	cr_assert_eq(facts.query_time_ns, query.event.time_ns);
+	/* Nobody asked: it does not wait for long. */
+	cr_assert_eq(describe(describer, &answer.event, now + NS_PER_S, &facts),
+		     DESCRIBE_LOG);
+	cr_assert_eq(facts.query_time_ns, 0);
+	describer_free(describer);
+}
+
+Test(describe, chooses_by_type)
+{
+	struct tap_config config = defaults();
+	config.types = 1u << TYPE(CLIENT_RESPONSE);
+	struct describer *describer = describer_new(&config);
+	struct message query = message(SERVES, 1, RD, "a", 1);
+	struct message answer = message(ANSWER, 1, QR | RD, "a", 1);
+	struct encode_facts facts;
+
+	cr_assert_eq(look(describer, &query, &facts), DESCRIBE_SKIP);
+	cr_assert_eq(look(describer, &answer, &facts), DESCRIBE_LOG);
+	cr_assert_eq(facts.query_time_ns, query.event.time_ns,
+		     "what is left out is matched all the same");
+	describer_free(describer);
+}
+
+Test(describe, samples_whole_transactions)
+{
+	struct tap_config config = defaults();
+	config.sample = 10;
+	struct describer *describer = describer_new(&config);
+	int logged = 0;
+
+	for (unsigned id = 0; id < 20000; id++) {
+		struct message query = message(SERVES, id, 0, "a", 1);
+		struct message answer = message(ANSWER, id, QR, "a", 1);
+		struct encode_facts facts;
+		bool first = look(describer, &query, &facts) == DESCRIBE_LOG;
+		bool second = look(describer, &answer, &facts) == DESCRIBE_LOG;
+		cr_assert_eq(first, second, "id %u", id);
+		logged += first;
+	}
+	cr_assert(logged > 1700 && logged < 2300, "%d of 20,000", logged);
+	describer_free(describer);
+}
+
+Test(describe, masks_addresses)
+{
+	static const uint8_t local[] = { 192, 0, 0, 0 };
+	static const uint8_t remote[] = { 198, 51, 96, 0 };
+	struct tap_config config = defaults();
+	config.anonymize_v4 = 20;
+	config.anonymize_v6 = 48;
+	struct describer *describer = describer_new(&config);
+	struct message query = message(SERVES, 1, 0, "a", 1);
+	struct message answer = message(ANSWER, 1, QR, "a", 1);
+	struct message six = message(SERVES | EVENT_INET6, 1, 0, "a", 1);
+	struct encode_facts facts;
+
+	look(describer, &query, &facts);
+	cr_assert_arr_eq(query.event.local, local, 4);
+	cr_assert_arr_eq(query.event.remote, remote, 4);
+	look(describer, &answer, &facts);
+	cr_assert_neq(facts.query_time_ns, 0, "matched before it is masked");
+	memset(six.event.remote, 0xff, 16);
+	look(describer, &six, &facts);
+	for (int i = 0; i < 16; i++)
+		cr_assert_eq(six.event.remote[i], i < 6 ? 0xff : 0);
+	describer_free(describer);
+}
+
+Test(describe, renders_extra)
+{
+	struct tap_config config = defaults();
+	config.extra = (char *)"{name} {/forward/upstream} {/shim/type}";
+	struct describer *describer = describer_new(&config);
+	struct message query = message(SERVES, 1, RD, "a", 1);
+	struct message out = message(ASKS, 9, RD, "a", 1);
+	struct message answer = message(ANSWER, 1, QR | RD, "a", 1);
+	static const char *const texts[] = {
+		"a. - CLIENT_QUERY",
+		"a. 198.51.100.7:53 FORWARDER_QUERY",
+		"a. 198.51.100.7:53 CLIENT_RESPONSE",
+	};
+	struct message *const messages[] = { &query, &out, &answer };
+	struct encode_facts facts;
+
+	for (size_t i = 0; i < 3; i++) {
+		look(describer, messages[i], &facts);
+		cr_assert_eq(facts.extra_size, strlen(texts[i]));
+		cr_assert_arr_eq(facts.extra, texts[i], facts.extra_size,
+				 "%.*s", (int)facts.extra_size, facts.extra);
+	}
+	describer_free(describer);
+}
