@@ -5,9 +5,9 @@
  */
 #include "shim/base/log.h"
 
-#include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -26,36 +26,47 @@ void log_open(enum log_target to, const char *file)
 	path = file;
 }
 
-static void write_file(const char *line, size_t size)
+static bool write_stderr(const char *line, size_t size)
+{
+	return write(STDERR_FILENO, line, size) == (ssize_t)size;
+}
+
+static bool write_file(const char *line, size_t size)
 {
 	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
 
 	if (fd < 0)
-		return;
-	if (write(fd, line, size) < 0)
-		errno = 0; /* there is nobody to tell */
+		return false;
+	bool good = write(fd, line, size) == (ssize_t)size;
 	close(fd);
+	return good;
 }
 
 /* Not syslog(3): its connection is one for the whole process, the host's. */
-static void write_syslog(const char *line)
+static bool write_syslog(const char *line, size_t size)
 {
 	struct sockaddr_un to = { .sun_family = AF_UNIX,
 				  .sun_path = "/dev/log" };
 	char datagram[LINE_MAX_SIZE + 16];
 	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	int size = snprintf(datagram, sizeof(datagram), "<%d>%s",
-			    LOG_DAEMON | LOG_NOTICE, line);
+	int all = snprintf(datagram, sizeof(datagram), "<%d>%.*s",
+			   LOG_DAEMON | LOG_NOTICE, (int)size - 1, line);
 
 	if (fd < 0)
-		return;
-	sendto(fd, datagram, size, MSG_NOSIGNAL | MSG_DONTWAIT,
-	       (struct sockaddr *)&to, sizeof(to));
+		return false;
+	bool good = sendto(fd, datagram, all, MSG_NOSIGNAL | MSG_DONTWAIT,
+			   (struct sockaddr *)&to, sizeof(to)) == all;
 	close(fd);
+	return good;
 }
 
 void log_line(const char *tap, const char *format, ...)
 {
+	static bool (*const writers[])(const char *line, size_t size) = {
+		[LOG_TARGET_STDERR] = write_stderr,
+		[LOG_TARGET_SYSLOG] = write_syslog,
+		[LOG_TARGET_FILE] = write_file,
+	};
 	char line[LINE_MAX_SIZE];
 	size_t at = snprintf(line, sizeof(line), "dnstapshim[%ld]: %s%s",
 			     (long)getpid(), tap ? tap : "", tap ? ": " : "");
@@ -68,14 +79,9 @@ void log_line(const char *tap, const char *format, ...)
 	va_start(list, format);
 	vsnprintf(line + at, sizeof(line) - at, format, list);
 	va_end(list);
-	if (target == LOG_TARGET_SYSLOG) {
-		write_syslog(line);
-		return;
-	}
 	at = strnlen(line, sizeof(line) - 1);
-	line[at] = '\n';
-	if (target == LOG_TARGET_FILE)
-		write_file(line, at + 1);
-	else if (write(STDERR_FILENO, line, at + 1) < 0)
-		errno = 0; /* likewise */
+	line[at++] = '\n';
+	/* In a chroot there may be neither the file nor /dev/log. */
+	if (!writers[target](line, at) && target != LOG_TARGET_STDERR)
+		write_stderr(line, at);
 }

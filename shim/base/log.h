@@ -10,7 +10,8 @@
 void log_open(enum log_target target, const char *path);
 
 /* Writes one line: the program's name and process id, the tap (or NULL), the
- * text. Cut at 1,024 octets. Blocks if the target does, so only the tap's own
+ * text. Cut at 1,024 octets. Falls back to standard error where the target
+ * cannot be reached. Blocks if the target does, so only the tap's own
  * threads and the constructor may call it. */
 void log_line(const char *tap, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
