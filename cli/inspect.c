@@ -3,10 +3,12 @@
  * dnstapshim inspect: can this program be tapped, and is this process?
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/counters.h"
 #include "cli/process.h"
 #include "cli/program.h"
 
@@ -118,15 +120,52 @@ static int inspect_program(const char *name)
 	return status;
 }
 
+/* It may have a line for each tap. */
+static void print_config(const char *config)
+{
+	printf("  DNSTAP_CONFIG   ");
+	for (; *config; config++)
+		fputs(*config == '\n' ? "\n                  "
+				      : (char[]){ *config, '\0' },
+		      stdout);
+	putchar('\n');
+}
+
 static void print_process(const struct process *process)
 {
 	printf("  program         %s\n", process->program);
 	if (process->library)
 		printf("  library         %s\n", process->library);
 	if (process->config)
-		printf("  DNSTAP_CONFIG   %s\n", process->config);
+		print_config(process->config);
 	if (process->metrics)
 		printf("  DNSTAP_METRICS  %s\n", process->metrics);
+}
+
+static void print_tap(const struct tap_counters *tap)
+{
+	printf("  tap %s: %s, captured %" PRIu64 ", skipped %" PRIu64
+	       ", sent %" PRIu64 " (%" PRIu64 " octets), queued %" PRIu64
+	       " of %" PRIu64 ", dropped %" PRIu64,
+	       tap->tap, tap->up ? "up" : "down", tap->captured, tap->skipped,
+	       tap->sent, tap->octets, tap->queued, tap->capacity,
+	       counters_dropped(tap));
+	counters_print_causes(tap, stdout);
+	printf(", connected %" PRIu64 " times, lost %" PRIu64
+	       ", failed handshakes %" PRIu64 "\n",
+	       tap->connects, tap->disconnects, tap->handshake_failures);
+}
+
+static void print_counters(const char *path)
+{
+	struct counters counters;
+
+	if (!path)
+		return;
+	counters_read(&counters, path);
+	for (size_t i = 0; i < counters.n; i++)
+		print_tap(&counters.taps[i]);
+	counters_free(&counters);
 }
 
 static int inspect_process(pid_t pid)
@@ -143,6 +182,7 @@ static int inspect_process(pid_t pid)
 	} else {
 		print_verdict(&process.findings, subject, process.state);
 		print_process(&process);
+		print_counters(process.metrics);
 		print_calls(&process.imports);
 		if (!process.library)
 			inspect_program(process.program);

@@ -16,6 +16,7 @@ static const struct command {
 	  "show a configuration, or what is wrong with it" },
 	{ "inspect", inspect_main,
 	  "say whether a program or a process can be tapped" },
+	{ "top", top_main, "watch the counters of a process's taps" },
 	{ "read", read_main, "collect or read dnstap, and show it" },
 };
 
