@@ -15,6 +15,18 @@
 #define CACHE_FILE "/etc/ld.so.cache"
 #define MAGIC      "glibc-ld.so.cache1.1"
 
+/* Debian's loader looks in its multiarch directories first. */
+#if defined(__x86_64__)
+#define MULTIARCH "x86_64-linux-gnu"
+#elif defined(__aarch64__)
+#define MULTIARCH "aarch64-linux-gnu"
+#else
+#define MULTIARCH "."
+#endif
+#define DEFAULT_DIRECTORIES                          \
+	"/lib/" MULTIARCH ":/usr/lib/" MULTIARCH ":" \
+	"/lib:/usr/lib:/lib64:/usr/lib64"
+
 /* glibc's format, sysdeps/generic/dl-cache.h, in the machine's octet order. */
 struct cache_header {
 	char magic[sizeof(MAGIC) - 1];
@@ -170,7 +182,6 @@ char *ldcache_find(const struct ldcache *cache, const char *name,
 	if (!found)
 		found = find_cached(cache, name);
 	if (!found)
-		found = find_listed("/lib:/usr/lib:/lib64:/usr/lib64", name,
-				    path);
+		found = find_listed(DEFAULT_DIRECTORIES, name, path);
 	return found;
 }

@@ -11,6 +11,7 @@
 
 #include "cli/cli.h"
 #include "cli/elf.h"
+#include "cli/ldcache.h"
 #include "cli/program.h"
 #include "cli/settings.h"
 
@@ -155,7 +156,23 @@ static int check_config(const struct run *run)
 	return status;
 }
 
-/* A copy of the library at one of the usual places (release with free). */
+/* Where the loader finds it by its bare name (release with free). */
+static char *find_installed(void)
+{
+	static const char self[] = "/proc/self/exe";
+	struct ldcache *cache = ldcache_open();
+	char *found = NULL;
+	struct elf elf;
+
+	if (cache && !elf_open(&elf, self)) {
+		found = ldcache_find(cache, LIBRARY, &elf, self);
+		elf_close(&elf);
+	}
+	ldcache_close(cache);
+	return found;
+}
+
+/* The library that belongs to this command (release with free). */
 static char *find_library(void)
 {
 	static const char *const beside[] = { "/" LIBRARY, "/../lib/" LIBRARY };
@@ -170,7 +187,7 @@ static char *find_library(void)
 		found = realpath(path, NULL);
 		free(path);
 	}
-	return found ? found : realpath(DNSTAPSHIM_LIBDIR "/" LIBRARY, NULL);
+	return found ? found : find_installed();
 }
 
 static int check_library(struct run *run)
@@ -182,8 +199,8 @@ static int check_library(struct run *run)
 		run->library = find_library();
 	if (!run->library) {
 		cli_warn(LIBRARY " is neither beside this command nor in "
-				 "../lib nor in " DNSTAPSHIM_LIBDIR
-				 "; name it with --library");
+				 "../lib nor where the loader looks; name it "
+				 "with --library");
 		return EX_UNAVAILABLE;
 	}
 	native = !elf_open(&elf, run->library) && elf.native && elf.soname;
