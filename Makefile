@@ -23,9 +23,10 @@ DEPS    := -lprotobuf-c -lfstrm -lssl -lcrypto
 LINKED  := $(if $(SHARED_DEPS),$(DEPS),-Wl,-Bstatic $(DEPS) -Wl,-Bdynamic)
 
 GEN     := $(B)/proto/dnstap.pb-c
-CORE    := $(filter-out shim/life.c,$(wildcard shim/*.c shim/base/*.c \
+LIFE    := shim/life.c shim/about.c
+CORE    := $(filter-out $(LIFE),$(wildcard shim/*.c shim/base/*.c \
              shim/capture/*.c shim/tap/*.c proto/*.c config/*.c))
-HOOK    := shim/life.c $(wildcard shim/hook/*.c shim/hook/*.S)
+HOOK    := $(LIFE) $(wildcard shim/hook/*.c shim/hook/*.S)
 obj      = $(addprefix $(B)/,$(addsuffix .o,$(basename $(1))))
 CORE_O  := $(call obj,$(CORE)) $(GEN).o
 HOOK_O  := $(call obj,$(HOOK))
@@ -41,7 +42,7 @@ $(B)/libdnstapshim.so: $(CORE_O) $(HOOK_O) $(B)/exports.map
 	$(Q)$(CC) -shared -o $@ $(CORE_O) $(HOOK_O) $(LDFLAGS) \
 	  -Wl,--version-script=$(B)/exports.map -Wl,--exclude-libs,ALL \
 	  -Wl,--gc-sections $(if $(SAN),,-Wl,-z,defs) -Wl,-z,now -Wl,-z,nodelete \
-	  -Wl,-soname,libdnstapshim.so $(LINKED)
+	  -Wl,-soname,libdnstapshim.so -Wl,-e,about_main $(LINKED)
 
 $(B)/exports.map: shim/hook/calls.h shim/hook/exports.map.in
 	@mkdir -p $(@D)
