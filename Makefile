@@ -4,6 +4,8 @@
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
 LIBDIR  ?= $(PREFIX)/lib
+DESTDIR ?=
+export VERSION PREFIX LIBDIR DESTDIR
 CC      ?= cc
 B       := build$(if $(SAN),/$(SAN))
 Q       := $(if $(V),,@)
@@ -88,8 +90,6 @@ $(GEN).h: proto/dnstap.proto
 # Hooks must call the very functions they stand for, not their fortified kin.
 $(HOOK_O): CFLAGS += -U_FORTIFY_SOURCE -fno-builtin
 
-$(B)/cli/run.o: CPPFLAGS += -DDNSTAPSHIM_LIBDIR='"$(LIBDIR)"'
-
 check:
 	$(Q)tests/setup check
 	$(Q)$(MAKE) --no-print-directory all unit
@@ -118,12 +118,15 @@ format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
 install: all
-	install -D -m 644 $(B)/libdnstapshim.so $(DESTDIR)$(LIBDIR)/libdnstapshim.so
-	install -D -m 755 $(B)/dnstapshim $(DESTDIR)$(PREFIX)/bin/dnstapshim
+install uninstall:
+	$(Q)config/packaging/install $@ $(B)
+
+deb: all
+	$(Q)config/packaging/deb $(B)
 
 clean:
 	rm -rf build
 
--include $(shell find $(B) -name '*.d' 2>/dev/null)
-.PHONY: all check unit fuzz demo bench lint format install clean
+-include $(shell find $(B) -type f -name '*.d' 2>/dev/null)
+.PHONY: all check unit fuzz demo bench lint format install uninstall deb clean
 .DELETE_ON_ERROR:

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is installed: the tree, the Debian package, the manual pages and the
+examples. Nothing is put into the machine that the tests run on."""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+from harness import namespace, servers
+from harness.each import each
+from harness.process import Process, until
+from harness.servers import LIBRARY
+
+SOURCE = pathlib.Path(__file__).parents[2]
+BUILD = pathlib.Path(os.environ.get("DNSTAPSHIM_BUILD", "build"))
+ROOT = f"{namespace.ROOM}/root"
+FEATURES = "/usr/share/apparmor-features/features"
+PAGES = ("dnstapshim.1", "dnstapshim.conf.5", "libdnstapshim.so.8")
+UNITS = sorted(path.name.removesuffix(".service.d")
+               for path in (SOURCE / "config/systemd").iterdir())
+PROFILES = sorted(path.name for path in (SOURCE / "config/apparmor").iterdir())
+
+
+def run(*command, **options):
+    done = subprocess.run(command, text=True, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, **options)
+    assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}"
+    return done.stdout
+
+
+def files(root):
+    return {str(path.relative_to(root)): path.stat().st_mode & 0o777
+            for path in pathlib.Path(root).rglob("*") if not path.is_dir()}
+
+
+def make(*words):
+    return run("make", "-C", str(SOURCE), "--no-print-directory", *words)
+
+
+def test_make_install():
+    make("install", f"DESTDIR={ROOT}", "PREFIX=/opt/shim")
+    installed = files(f"{ROOT}/opt/shim")
+    assert installed["lib/libdnstapshim.so"] == 0o755
+    assert installed["bin/dnstapshim"] == 0o755
+    for page in PAGES:
+        assert installed[f"share/man/man{page[-1]}/{page}"] == 0o644
+    assert "share/doc/dnstapshim/examples/dnstapshim.conf" in installed
+    about = {"PKG_CONFIG_PATH": f"{ROOT}/opt/shim/lib/pkgconfig", **os.environ}
+    path = run("pkg-config", "--variable=preload", "dnstapshim", env=about).strip()
+    assert path == "/opt/shim/lib/libdnstapshim.so"
+    version = run("pkg-config", "--modversion", "dnstapshim", env=about).strip()
+    assert version in run(f"{ROOT}/opt/shim/bin/dnstapshim", "--version")
+    stranger = pathlib.Path(f"{ROOT}/opt/shim/share/doc/dnstapshim/notes")
+    stranger.write_text("the administrator's own\n")
+    make("uninstall", f"DESTDIR={ROOT}", "PREFIX=/opt/shim")
+    assert list(files(ROOT)) == ["opt/shim/share/doc/dnstapshim/notes"]
+    return f"{len(installed)} files"
+
+
+def dpkg(*words):
+    """On a system of its own, of which only this package is installed."""
+    return run("dpkg", f"--admindir={ROOT}/var/lib/dpkg", f"--instdir={ROOT}",
+               f"--log={ROOT}/var/log", "--force-depends", *words)
+
+
+def test_deb():
+    make("deb")
+    package, = BUILD.glob("dnstapshim_*.deb")
+    run("lintian", "--allow-root", "--fail-on", "error,warning", str(package))
+    for directory in "info", "updates", "triggers":
+        os.makedirs(f"{ROOT}/var/lib/dpkg/{directory}")
+    for file in "status", "available":
+        pathlib.Path(f"{ROOT}/var/lib/dpkg/{file}").touch()
+    dpkg("--install", str(package))
+    installed = files(f"{ROOT}/usr")
+    use_installed()
+    dpkg("--purge", "dnstapshim")
+    assert not os.path.exists(f"{ROOT}/usr"), files(f"{ROOT}/usr")
+    return f"{len(installed)} files, lintian content, purged"
+
+
+def use_installed():
+    """As somebody who has just installed it: the package's /usr is laid over
+    the machine's, for this test alone."""
+    merged = f"{namespace.ROOM}/usr"
+    shutil.copytree(f"{ROOT}/usr", merged, symlinks=True)
+    run("mount", "-t", "overlay", "overlay", "-o", f"lowerdir={merged}:/usr", "/usr")
+    servers.Running("nsd")
+    collector = Process(["dnstapshim", "read", "-u", f"{namespace.ROOM}/tap.sock"])
+    until(lambda: os.path.exists(f"{namespace.ROOM}/tap.sock"), "no collector")
+    dig = ["dig", "+short", "+norec", f"@{namespace.SERVER4}", "host1.test"]
+    bare = run(*dig)
+    # By its bare name: it lies where the loader looks.
+    assert run(*dig, env={**os.environ, "LD_PRELOAD": "libdnstapshim.so",
+                          "DNSTAP_LOG": "off", "DNSTAP_CONFIG":
+                          f"dnstap {namespace.ROOM}/tap.sock full"}) == bare
+    assert bare in run("dnstapshim", "run", "-t", f"{namespace.ROOM}/tap.sock full",
+                       "--log", "off", "--", *dig)
+
+    def kinds():
+        return re.findall(r"^\S+ ([A-Z]{2}) .* \"host1.test.\"", collector.output(), re.M)
+
+    until(lambda: len(kinds()) >= 4, "four messages")
+    collector.stop()
+    assert kinds() == ["RQ", "RR"] * 2, collector.output()
+
+
+def test_library_as_program():
+    """It says what it is, however it is started."""
+    for command in ([LIBRARY], [f"./{os.path.basename(LIBRARY)}", "--help"],
+                    ["/lib64/ld-linux-x86-64.so.2", LIBRARY]):
+        if command[0].startswith("/lib64") and not os.path.exists(command[0]):
+            continue  # another architecture's
+        said = run(*command, cwd=os.path.dirname(LIBRARY))
+        assert re.match(r"libdnstapshim \d+\.\d+\.\d+\n", said), said
+        assert f"LD_PRELOAD={LIBRARY} " in said, said
+    with open("/dev/full", "w") as full:
+        assert subprocess.run([LIBRARY], stdout=full).returncode == 1
+
+
+@each(PAGES)
+def test_manual(page):
+    said = subprocess.run(["mandoc", "-Tlint", "-Wstyle", f"man/{page}"], text=True,
+                          capture_output=True, cwd=SOURCE).stdout
+    # Of pages that are not installed, or not in mandoc's index.
+    found = [line for line in said.splitlines() if "referenced manual" not in line]
+    assert not found, found
+
+
+@each(UNITS)
+def test_systemd(unit):
+    """Debian's unit takes the drop-in; a stub stands in for one not installed."""
+    where = pathlib.Path(f"{namespace.ROOM}/units")
+    shutil.copytree(SOURCE / f"config/systemd/{unit}.service.d",
+                    where / f"{unit}.service.d")
+    debian = pathlib.Path(f"/lib/systemd/system/{unit}.service")
+    stub = "[Service]\nExecStart=/bin/true\n"
+    (where / f"{unit}.service").write_text(
+        debian.read_text() if debian.exists() else stub)
+    # Lines that are commented out are to be as right as the others.
+    drop_in = where / f"{unit}.service.d/dnstapshim.conf"
+    drop_in.write_text(re.sub(r"(?m)^#(?=[A-Z]\w+=)", "", drop_in.read_text()))
+    said = run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no",
+               f"{unit}.service", env={**os.environ, "SYSTEMD_UNIT_PATH": f"{where}:"})
+    assert "dnstapshim" not in said, said
+    settings = dict(re.findall(r"^Environment=(\w+)=(.*)", drop_in.read_text(), re.M))
+    assert settings["LD_PRELOAD"] == "libdnstapshim.so"
+    assert settings["DNSTAP_CONFIG"] == "/etc/dnstapshim.conf"
+    return "Debian's unit" if debian.exists() else "a stub"
+
+
+@each(PROFILES)
+def test_apparmor(profile):
+    """Debian's profile with the local rules compiles, and into another policy."""
+    base = f"{namespace.ROOM}/apparmor.d"
+    shutil.copytree("/etc/apparmor.d", base, symlinks=True)
+
+    def compiled(local):
+        pathlib.Path(f"{base}/local/{profile}").write_text(local)
+        return subprocess.run(
+            ["apparmor_parser", "-Q", "-K", "-S", "--base", base,
+             "--features-file", FEATURES, f"{base}/{profile}"],
+            capture_output=True, check=True).stdout
+
+    rules = (SOURCE / f"config/apparmor/{profile}").read_text()
+    assert compiled(rules) != compiled("")
+
+
+def test_example_configuration():
+    """As it stands, and with each tap that it has commented out."""
+    example = (SOURCE / "config/dnstapshim.conf").read_text()
+    taps = re.findall(r"(?m)^# (dnstap .*)\n((?:#\t.*\n)*# \})", example)
+    assert len(taps) > 3, example
+    more = "\n".join(head + "\n" + re.sub(r"(?m)^# ?", "", body)
+                     for head, body in taps)
+    for text in example, example + more:
+        run(str(BUILD / "dnstapshim"), "check", "-", input=text)
+    return f"{1 + len(taps)} taps"
