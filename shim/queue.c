@@ -77,6 +77,7 @@ struct queue {
 	/* Read by every producer, written when the consumer goes to sleep. */
 	_Alignas(2 * CACHELINE) _Atomic uint32_t asleep;
 	_Atomic pid_t process, thread;
+	_Atomic bool refused;
 
 	/* Written by producers, once a run. */
 	_Alignas(2 * CACHELINE) _Atomic uint64_t head;
@@ -175,7 +176,11 @@ static void wake(struct queue *queue)
 {
 	int saved = errno;
 
-	syscall(SYS_tgkill, queue->process, queue->thread, QUEUE_WAKE_SIGNAL);
+	/* A sandbox that the host has entered may forbid it. */
+	if (syscall(SYS_tgkill, queue->process, queue->thread,
+		    QUEUE_WAKE_SIGNAL) &&
+	    (errno == EPERM || errno == EACCES || errno == ENOSYS))
+		atomic_store(&queue->refused, true);
 	errno = saved;
 }
 
@@ -466,6 +471,11 @@ bool queue_sleep(struct queue *queue)
 	return false;
 }
 
+bool queue_wakes(const struct queue *queue)
+{
+	return !atomic_load_explicit(&queue->refused, memory_order_relaxed);
+}
+
 void queue_awake(struct queue *queue)
 {
 	atomic_store_explicit(&queue->asleep, 0, memory_order_relaxed);
@@ -486,6 +496,15 @@ void queue_finished(struct queue *queue)
 {
 	atomic_store(&queue->done, 1);
 	syscall(SYS_futex, &queue->done, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
+}
+
+bool queue_reopen(struct queue *queue)
+{
+	if (!atomic_load(&queue->done))
+		return false;
+	atomic_store(&queue->finish_deadline, 0);
+	atomic_store(&queue->done, 0);
+	return true;
 }
 
 void queue_await_finished(struct queue *queue, uint64_t deadline_ns)

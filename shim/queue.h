@@ -69,6 +69,7 @@ uint64_t queue_dropped(const struct queue *queue, enum drop_cause cause);
 #define QUEUE_WAKE_SIGNAL SIGURG
 void queue_attend(struct queue *queue, pid_t process, pid_t thread);
 bool queue_sleep(struct queue *queue);
+bool queue_wakes(const struct queue *queue); /* false: a wake was refused */
 void queue_awake(struct queue *queue);
 
 /*
@@ -79,3 +80,7 @@ void queue_finish(struct queue *queue, uint64_t deadline_ns);
 void queue_await_finished(struct queue *queue, uint64_t deadline_ns);
 uint64_t queue_finish_deadline(const struct queue *queue); /* 0: not asked */
 void queue_finished(struct queue *queue);                  /* by the consumer */
+
+/* After the end, for another consumer. Returns false, and leaves the queue as it
+ * is, if the last consumer has not finished. */
+bool queue_reopen(struct queue *queue);

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -24,6 +25,8 @@
 
 #define STACK_SIZE       (256 * 1024)
 #define POLL_NS          (NS_PER_MS / 2)  /* while messages come in */
+#define POLL_IDLE_NS     (10 * NS_PER_MS) /* where nothing can wake us */
+#define SLEEP_MAX_NS     NS_PER_S         /* the host may discard a wake */
 #define BUSY_NS          (10 * NS_PER_MS) /* so long after the last of them */
 #define RETRY_FIRST_NS   (10 * NS_PER_MS)
 #define RETRY_MAX_NS     (5 * NS_PER_S)
@@ -227,6 +230,11 @@ static void turn(struct tap *tap)
 	write_metrics(tap);
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
 static bool streaming(const struct tap *tap)
 {
 	return session_state(tap->session) == SESSION_STREAMING;
@@ -264,35 +272,41 @@ static void await(struct tap *tap, uint64_t until)
 		errno = 0; /* only its being there counts */
 }
 
-static void rest(struct tap *tap)
+/* A sandbox may refuse signals between threads, from whenever it begins. */
+static bool can_sleep(const struct tap *tap)
 {
-	uint64_t until = rest_until(tap, NEVER);
-	bool busy = tap->now - tap->last_seen < BUSY_NS;
+	return tap->wake_fd >= 0 && queue_wakes(tap->queue);
+}
+
+/* `deadline`: 0, or when all is over. */
+static void rest(struct tap *tap, uint64_t deadline)
+{
+	uint64_t until =
+		rest_until(tap, deadline ? deadline - FINISH_MARGIN_NS : NEVER);
+	uint64_t now = clock_steady();
+	bool busy = deadline || tap->now - tap->last_seen < BUSY_NS;
 	/* Events that wait for a connection, or for room in it, need no look at
 	 * the queue until the session gets on. */
 	bool blocked = queue_pending(tap->queue) && !streaming(tap);
 
-	if (tap->wake_fd < 0 ||
-	    (!blocked && (busy || queue_pending(tap->queue)))) {
-		uint64_t poll_at = clock_steady() + POLL_NS;
-		await(tap, poll_at < until ? poll_at : until);
-	} else if (blocked) {
-		await(tap, until);
-	} else if (queue_sleep(tap->queue)) {
-		await(tap, until);
+	if (!blocked && (busy || queue_pending(tap->queue)))
+		await(tap, earlier(until, now + POLL_NS));
+	else if (!can_sleep(tap))
+		await(tap, earlier(until, now + POLL_IDLE_NS));
+	else if (blocked)
+		await(tap, earlier(until, now + SLEEP_MAX_NS));
+	else if (queue_sleep(tap->queue)) {
+		await(tap, earlier(until, now + SLEEP_MAX_NS));
 		queue_awake(tap->queue);
 	}
 }
 
 /* At the end: nothing waits for an endpoint that is not there, and one that is
  * there gets what is queued before it is told to stop. */
-static bool is_over(struct tap *tap)
+static bool is_over(struct tap *tap, uint64_t deadline)
 {
-	uint64_t deadline = queue_finish_deadline(tap->queue);
 	bool drained = !queue_pending(tap->queue);
 
-	if (!deadline)
-		return false;
 	if (tap->now + FINISH_MARGIN_NS >= deadline)
 		return true;
 	switch (session_state(tap->session)) {
@@ -328,19 +342,42 @@ static void finish(struct tap *tap)
 	queue_finished(tap->queue);
 }
 
+/* Returns a signalfd, or -1 where nothing can wake this thread. */
+static int open_wake(void)
+{
+	struct signalfd_siginfo info;
+	sigset_t wake;
+
+	sigemptyset(&wake);
+	sigaddset(&wake, QUEUE_WAKE_SIGNAL);
+	int fd = signalfd(-1, &wake, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd >= 0 && (tgkill(getpid(), gettid(), QUEUE_WAKE_SIGNAL) ||
+			read(fd, &info, sizeof(info)) < 0)) {
+		close(fd);
+		return -1;
+	}
+	return fd;
+}
+
 static void *run(void *argument)
 {
 	struct tap *tap = argument;
-	sigset_t wake;
+	uint64_t deadline;
 
-	thread_state.muted = true;
+	thread_state.muted = THREAD_OURS;
+	prctl(PR_SET_NAME, "dnstapshim");
 	isolate_fds();
-	sigemptyset(&wake);
-	sigaddset(&wake, QUEUE_WAKE_SIGNAL);
-	tap->wake_fd = signalfd(-1, &wake, SFD_CLOEXEC | SFD_NONBLOCK);
+	tap->wake_fd = open_wake();
 	queue_attend(tap->queue, getpid(), gettid());
-	for (turn(tap); !is_over(tap); turn(tap))
-		rest(tap);
+	for (;;) {
+		/* Before the queue is looked at: what came before the end was
+		 * asked for is sent. */
+		deadline = queue_finish_deadline(tap->queue);
+		turn(tap);
+		if (deadline && is_over(tap, deadline))
+			break;
+		rest(tap, deadline);
+	}
 	finish(tap);
 	return NULL;
 }
@@ -389,8 +426,6 @@ static int start_thread(struct tap *tap)
 	pthread_attr_setsigmask_np(&attr, &all);
 	int error = pthread_create(&thread, &attr, run, tap);
 	pthread_attr_destroy(&attr);
-	if (!error)
-		pthread_setname_np(thread, "dnstapshim");
 	return -error;
 }
 
