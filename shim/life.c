@@ -5,6 +5,8 @@
  *   constructor    real functions; configuration; capture on. No thread, no
  *                  socket, no large memory: the host may close every fd, fork
  *                  into the background, change its root and its user first.
+ *                  All this earlier, where a constructor of the host's own
+ *                  libraries opens an internet socket.
  *   first message  the queues, then the taps' threads.
  *   fork           the child finds its `live` page zeroed by the kernel, however
  *                  it was forked, and begins at its own first message.
@@ -12,6 +14,7 @@
  */
 #include "shim/life.h"
 
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -23,6 +26,7 @@
 #include "config/config.h"
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
+#include "shim/base/process.h"
 #include "shim/capture/capture.h"
 #include "shim/capture/enqueue.h"
 #include "shim/hook/real.h"
@@ -36,7 +40,7 @@
 
 /* Zero in a process that has not begun. */
 struct live {
-	_Atomic pid_t process;
+	_Atomic pid_t owner; /* of base/process */
 	_Atomic uint64_t retry_ns;
 	struct queue *_Atomic queue[CONFIG_TAPS_MAX]; /* what capture fills */
 	struct queue *_Atomic mapped[CONFIG_TAPS_MAX];
@@ -110,8 +114,7 @@ static void start(void)
 	int saved = errno;
 	uint64_t now = clock_steady();
 
-	atomic_store(&live->process, getpid());
-	if (now >= atomic_load(&live->retry_ns))
+	if (!process_is_guest() && now >= atomic_load(&live->retry_ns))
 		for (size_t i = 0; i < config->n_taps; i++)
 			if (start_tap(i))
 				atomic_store(&live->retry_ns, now + RETRY_NS);
@@ -122,7 +125,7 @@ void life_end(void)
 {
 	int saved = errno;
 
-	if (!live || atomic_load(&live->process) != getpid())
+	if (!live || process_is_guest())
 		return;
 	uint64_t deadline = clock_steady() + exit_ns;
 	for (size_t i = 0; i < config->n_taps; i++)
@@ -132,6 +135,21 @@ void life_end(void)
 		if (atomic_load(&live->running[i]))
 			queue_await_finished(live->mapped[i], deadline);
 	errno = saved;
+}
+
+void life_resume(void)
+{
+	if (!live || process_is_guest())
+		return;
+	for (size_t i = 0; i < config->n_taps; i++) {
+		if (!atomic_load(&live->running[i]))
+			continue;
+		/* A tap that has run out of time keeps its queue. */
+		if (!queue_reopen(live->mapped[i]))
+			atomic_store(&live->mapped[i], NULL);
+		atomic_store(&live->queue[i], NULL);
+		atomic_store(&live->running[i], false);
+	}
 }
 
 /* Where the kernel cannot wipe a page on fork, libc's own forks must do. */
@@ -193,17 +211,28 @@ static bool wanted(void)
 	return !getauxval(AT_SECURE) && !(disable && !strcmp(disable, "1"));
 }
 
-__attribute__((constructor)) static void begin(void)
+/* Named in LD_PRELOAD under two paths, each would log every message. */
+static bool another_behind_us(void)
+{
+	bool found = dlsym(RTLD_NEXT, "dnstapshim_version") != NULL;
+
+	dlerror(); /* the host's next call of it is not to tell of ours */
+	return found;
+}
+
+static void begin(void)
 {
 	real_resolve();
-	if (!wanted() || !load_config())
+	if (!wanted() || !load_config() || another_behind_us())
 		return;
 	log_open(config->log, config->log_path);
+	clock_begin();
 	exit_ns = exit_budget();
 	if (!map_live()) {
 		log_line(NULL, "not tapped: %s", strerror(errno));
 		return;
 	}
+	process_begin(&live->owner);
 	at_quick_exit(life_end);
 	syscall_observe();
 	enqueue_begin(&(struct enqueue_setup){
@@ -215,7 +244,23 @@ __attribute__((constructor)) static void begin(void)
 	capture_begin(config->ports);
 }
 
-__attribute__((destructor)) static void end(void)
+void life_begin(void)
+{
+	static _Atomic bool begun;
+	int saved = errno;
+
+	if (!atomic_load_explicit(&begun, memory_order_relaxed) &&
+	    !atomic_exchange(&begun, true))
+		begin();
+	errno = saved;
+}
+
+__attribute__((constructor)) static void construct(void)
+{
+	life_begin();
+}
+
+__attribute__((destructor)) static void destruct(void)
 {
 	life_end();
 }

@@ -5,8 +5,14 @@
  */
 #pragma once
 
+/* Begins, once. Not for callers in whose place malloc(3) is forbidden. */
+void life_begin(void);
+
 /* Flushes what this process has captured and ends its taps, in at most
  * DNSTAP_EXIT_MS milliseconds. Does nothing in a child of vfork(2), where the
  * memory is the parent's, and at once where nothing was ever captured.
  * Async-signal-safe. */
 void life_end(void);
+
+/* The process lives on: the next message starts the taps again. */
+void life_resume(void);

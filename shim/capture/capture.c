@@ -159,6 +159,8 @@ static enum fd_kind facts_of(int fd, uint64_t before, uint64_t *word,
 		address_from_sockaddr(&facts->remote, to->msg_name,
 				      to->msg_namelen);
 	kind = facts_ask(fd, known ? kind : FD_UNKNOWN, ports, facts);
+	if (thread_is_barred())
+		return kind;
 	fdtable_learn(fd, *word, kind, facts);
 	*word = fdtable_word(fd);
 	return kind;
@@ -182,12 +184,19 @@ void capture_message(int fd, uint64_t before, bool sent, uint64_t time_ns,
 	}
 }
 
+/* Before capture_begin() there is no table yet. */
+static bool recording(void)
+{
+	return atomic_load_explicit(&capture_active, memory_order_acquire) &&
+	       !thread_is_barred();
+}
+
 void capture_socket(int fd, int domain, int type, int protocol)
 {
 	int transport = type & 0xf; /* without SOCK_NONBLOCK, SOCK_CLOEXEC */
 	bool inet = domain == AF_INET || domain == AF_INET6;
 
-	if (thread_state.muted)
+	if (!recording())
 		return;
 	if (inet && transport == SOCK_DGRAM &&
 	    (protocol == 0 || protocol == IPPROTO_UDP))
@@ -203,7 +212,7 @@ void capture_connect(int fd, const struct sockaddr *name, socklen_t size)
 {
 	struct address remote;
 
-	if (thread_state.muted)
+	if (!recording())
 		return;
 	if (address_from_sockaddr(&remote, name, size))
 		fdtable_connected(fd, &remote);
@@ -213,18 +222,18 @@ void capture_connect(int fd, const struct sockaddr *name, socklen_t size)
 
 void capture_unlearn(int fd)
 {
-	if (!thread_state.muted)
+	if (fdtable_entry(fd) && recording())
 		fdtable_unlearn(fd);
 }
 
 void capture_forget(int fd)
 {
-	if (!thread_state.muted)
+	if (fdtable_entry(fd) && recording())
 		fdtable_forget(fd);
 }
 
 void capture_forget_range(unsigned first, unsigned last)
 {
-	if (!thread_state.muted)
+	if (recording())
 		fdtable_forget_range(first, last);
 }

@@ -26,7 +26,7 @@ extern _Atomic bool capture_active;
 static inline bool capture_watches(int fd)
 {
 	return atomic_load_explicit(&capture_active, memory_order_acquire) &&
-	       !thread_state.muted && fd_kind(fdtable_word(fd)) != FD_FOREIGN;
+	       !thread_is_muted() && fd_kind(fdtable_word(fd)) != FD_FOREIGN;
 }
 
 /*

@@ -5,6 +5,7 @@
  */
 #include "shim/capture/fdtable.h"
 
+#include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
 
@@ -18,9 +19,11 @@ static struct fd_entry *entry_make(int fd)
 
 	if (entry || (unsigned)fd >= FDTABLE_MAX)
 		return entry;
+	int saved = errno;
 	size_t size = FDTABLE_CHUNK * sizeof(struct fd_entry);
 	struct fd_entry *chunk = mmap(NULL, size, PROT_READ | PROT_WRITE,
 				      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	errno = saved;
 	if (chunk == MAP_FAILED)
 		return NULL;
 	if (!atomic_compare_exchange_strong(&fdtable_chunk[fd / FDTABLE_CHUNK],

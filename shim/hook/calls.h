@@ -6,10 +6,15 @@
  *
  * CALL(name, number, arguments): hooked; until the real function is resolved,
  *   the system call `number` stands in for it, with that many arguments.
+ * LATE(name): hooked, but no system call can stand in for it; called before
+ *   that, it is looked up on the spot.
  * KIN(name): another name of a hooked call, which leads to its hook.
  */
 #ifndef CALL
 #define CALL(name, number, arguments)
+#endif
+#ifndef LATE
+#define LATE(name)
 #endif
 #ifndef KIN
 #define KIN(name)
@@ -49,6 +54,9 @@ CALL(fcntl64, SYS_fcntl, 3)
 CALL(_exit, SYS_exit_group, 1)
 CALL(_Exit, SYS_exit_group, 1)
 
+LATE(abort)
+LATE(daemon)
+
 KIN(__recv_chk)
 KIN(__recvfrom_chk)
 KIN(__read_chk)
@@ -61,4 +69,5 @@ KIN(__dup2)
 KIN(__fcntl)
 
 #undef CALL
+#undef LATE
 #undef KIN

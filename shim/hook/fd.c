@@ -11,6 +11,7 @@
 #include <stdarg.h>
 
 #include "shim/capture/capture.h"
+#include "shim/life.h"
 
 /* A number that the kernel has just given out. */
 static int fresh(int fd)
@@ -22,6 +23,8 @@ static int fresh(int fd)
 
 int socket(int domain, int type, int protocol)
 {
+	if (domain == AF_INET || domain == AF_INET6)
+		life_begin();
 	int fd = real.socket(domain, type, protocol);
 
 	if (fd >= 0)

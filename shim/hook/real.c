@@ -91,6 +91,13 @@ struct real_table real = {
 };
 #pragma GCC diagnostic pop
 
+void *real_find(const char *name, void *hook)
+{
+	void *found = dlsym(RTLD_NEXT, name);
+
+	return found == hook ? NULL : found;
+}
+
 void real_resolve(void)
 {
 	static const struct {
@@ -99,13 +106,14 @@ void real_resolve(void)
 		void *hook;
 	} calls[] = {
 #define CALL(name, number, arguments) { #name, (void **)&real.name, name },
+#define LATE(name)                    { #name, (void **)&real.name, name },
 #include "shim/hook/calls.h"
 	};
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
-		void *found = dlsym(RTLD_NEXT, calls[i].name);
+		void *found = real_find(calls[i].name, calls[i].hook);
 
-		if (found && found != calls[i].hook)
+		if (found)
 			*calls[i].slot = found;
 	}
 }

@@ -20,10 +20,16 @@
 /* Typed by libc's own declarations. */
 struct real_table {
 #define CALL(name, number, arguments) typeof(name) *name;
+#define LATE(name)                    typeof(name) *name;
 #include "shim/hook/calls.h"
 };
 
 extern struct real_table real;
+
+/* The real function of a LATE call. */
+#define real_late(name) \
+	(real.name ? real.name : (typeof(name) *)real_find(#name, name))
+void *real_find(const char *name, void *hook);
 
 /* Looks every name up behind this library. A name that libc lacks keeps its
  * system call. */
