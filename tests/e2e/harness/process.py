@@ -58,10 +58,16 @@ class Process:
     def stop(self, number=signal.SIGTERM):
         """Ends it and returns the seconds that it took."""
         self.alive()
-        began = time.monotonic()
         self.child.send_signal(number)
+        return self.wait()
+
+    def wait(self, status=None):
+        """Awaits its end, with this exit status (-N: by signal N; None: any).
+        Returns the seconds that it took."""
+        began = time.monotonic()
         try:
             self.code = self.child.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             raise AssertionError(f"{self.name} does not end:\n{self.output()}")
+        assert status in (None, self.code), f"{self.name}: {self.code}:\n{self.output()}"
         return time.monotonic() - began

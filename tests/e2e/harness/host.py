@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The small servers of tests/e2e/host, each of which plays a scene."""
+
+import os
+import pathlib
+import subprocess
+
+from . import load, namespace, oracle, servers
+from .collector import Collector, listening
+from .process import Process, until
+from .wire import Recorder
+
+SOURCES = pathlib.Path(__file__).parents[1] / "host"
+
+
+def build(name, *flags, cc="gcc"):
+    """Compiles tests/e2e/host/NAME.c into the room; returns the program."""
+    target = f"{namespace.ROOM}/{name}"
+    subprocess.run(
+        [cc, "-g", "-O1", "-std=gnu11", "-Wall", "-D_GNU_SOURCE",
+         f'-DADDRESS="{namespace.SERVER4}"', "-o", target,
+         str(SOURCES / f"{name}.c"), *flags, "-pthread"], check=True)
+    return target
+
+
+class Host:
+    """A program that plays `scene` with the library preloaded, and what it says
+    to its clients and its collector.
+
+    through: a command that starts it (setpriv, softlimit…).
+    """
+
+    def __init__(self, program, scene, collector=None, through=(), **settings):
+        self.collector = collector or Collector()
+        self.wire = Recorder()
+        environment = servers.tap_environment(
+            f"dnstap {self.collector.endpoint} full", **settings)
+        inner = [f"{key}={value}" for key, value in environment.items()]
+        self.process = Process([*through, "env", *inner, program, scene],
+                               name=f"{os.path.basename(program)}.{scene}")
+
+    def udp(self, count):
+        """Asks that many queries, all of which must be answered."""
+        self._until(lambda: any(row[0] == namespace.SERVER4
+                                for row in servers.udp_sockets()))
+        load.udp([namespace.SERVER4], count, load.Mix("host", odd=0))
+
+    def tcp(self, count, batch=10):
+        self._until(lambda: listening(53))
+        load.tcp([namespace.SERVER4], count, load.Mix("host", odd=0), batch)
+
+    def _until(self, bound):
+        until(lambda: self.process.alive() and bound(), "the host's socket")
+
+    def end(self, status=0):
+        """Awaits the exit status. Returns the seconds it took."""
+        took = self.process.wait(status)
+        self.wire.quiet(0.1)
+        return took
+
+    def facts(self):
+        return oracle.facts(self.wire.messages(), [namespace.SERVER4])
+
+    def check(self, orderly=True):
+        """The log against the wire, once every process has ended."""
+        return oracle.compare(self.facts(), self.collector.taps(orderly)).check()
+
+    def log(self):
+        return self.process.output()

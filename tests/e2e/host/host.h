@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A DNS server that answers what it is told to, at the point of its life that
+ * the test is about. Each program of this directory is a table of scenes, of
+ * which the command line names one.
+ */
+#pragma once
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+struct scene {
+	const char *name;
+	void (*play)(void);
+};
+
+/* Which step failed, and an exit status that no scene has. */
+#define MUST(step)                                                             \
+	do {                                                                   \
+		if (!(step)) {                                                 \
+			fprintf(stderr, "%s:%d: %s: %m\n", __FILE__, __LINE__, \
+				#step);                                        \
+			_exit(99);                                             \
+		}                                                              \
+	} while (0)
+
+static inline int host_socket(int type)
+{
+	struct sockaddr_in name = { .sin_family = AF_INET,
+				    .sin_port = htons(53) };
+	int fd = socket(AF_INET, type, 0), on = 1;
+
+	MUST(inet_pton(AF_INET, ADDRESS, &name.sin_addr) == 1);
+	MUST(fd >= 0);
+	MUST(!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)));
+	MUST(!bind(fd, (struct sockaddr *)&name, sizeof(name)));
+	MUST(type != SOCK_STREAM || !listen(fd, 100));
+	return fd;
+}
+
+static inline int host_udp(void)
+{
+	return host_socket(SOCK_DGRAM);
+}
+
+/* Answers one query with itself. */
+static inline void host_answer(int fd)
+{
+	unsigned char message[4096];
+	struct sockaddr_in from;
+	socklen_t size = sizeof(from);
+	ssize_t n;
+
+	do
+		n = recvfrom(fd, message, sizeof(message), 0,
+			     (struct sockaddr *)&from, &size);
+	while (n < 0 && errno == EINTR);
+	MUST(n >= 12);
+	message[2] |= 0x80;
+	MUST(sendto(fd, message, n, 0, (struct sockaddr *)&from, size) == n);
+}
+
+static inline void host_serve(int fd, int queries)
+{
+	while (queries-- > 0)
+		host_answer(fd);
+}
+
+/* Answers queries of a connection, the octets read in pieces of `piece` at the
+ * most, until the client ends it. `between` is called before each piece. */
+static inline void host_serve_tcp(int fd, size_t piece, void (*between)(int))
+{
+	unsigned char stream[65537];
+	size_t have = 0;
+
+	for (;;) {
+		size_t end = 2 + (stream[0] << 8 | stream[1]);
+
+		if (have >= 2 && have >= end) {
+			stream[4] |= 0x80;
+			MUST(write(fd, stream, end) == (ssize_t)end);
+			memmove(stream, stream + end, have - end);
+			have -= end;
+			continue;
+		}
+		if (between)
+			between(fd);
+		size_t room = sizeof(stream) - have;
+		ssize_t n =
+			read(fd, stream + have, room < piece ? room : piece);
+		MUST(n >= 0);
+		if (!n)
+			return;
+		have += n;
+	}
+}
+
+/* A number that processes share. */
+static inline _Atomic int *host_shared(int value)
+{
+	_Atomic int *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	MUST(shared != MAP_FAILED);
+	atomic_store(shared, value);
+	return shared;
+}
+
+/* Several at once answer until `left` queries have been answered. */
+static inline void host_serve_shared(int fd, _Atomic int *left)
+{
+	while (atomic_fetch_sub(left, 1) > 0)
+		host_answer(fd);
+}
+
+/* Waits for a child (-1: any), whose exit status must be this. */
+static inline void host_await(pid_t child, int expected)
+{
+	int status;
+
+	MUST(waitpid(child, &status, 0) > 0);
+	MUST(WIFEXITED(status) && WEXITSTATUS(status) == expected);
+}
+
+static inline void host_play(const struct scene *scenes, size_t count,
+			     const char *name)
+{
+	for (size_t i = 0; name && i < count; i++) {
+		if (strcmp(scenes[i].name, name) == 0) {
+			scenes[i].play();
+			return;
+		}
+	}
+	fprintf(stderr, "no scene %s\n", name ? name : "named");
+	_exit(98);
+}
+
+#define HOST_MAIN(scenes)                                           \
+	int main(int argc, char **argv)                             \
+	{                                                           \
+		host_play(scenes, sizeof(scenes) / sizeof(*scenes), \
+			  argc > 1 ? argv[1] : NULL);               \
+		return 0;                                           \
+	}
