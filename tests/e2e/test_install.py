@@ -9,6 +9,7 @@ import shutil
 import subprocess
 
 from harness import namespace, servers
+from harness.collector import Collector
 from harness.each import each
 from harness.process import Process, until
 from harness.servers import LIBRARY
@@ -149,6 +150,37 @@ def test_systemd(unit):
     assert settings["LD_PRELOAD"] == "libdnstapshim.so"
     assert settings["DNSTAP_CONFIG"] == "/etc/dnstapshim.conf"
     return "Debian's unit" if debian.exists() else "a stub"
+
+
+def calls(environment):
+    """The system calls of a dig that asks, thread by thread."""
+    trace = f"{namespace.ROOM}/strace.log"
+    run("strace", "-f", "-o", trace, "dig", "+short", "+norec",
+        f"@{namespace.SERVER4}", "host1.test", env={**os.environ, **environment})
+    return set(re.findall(r"(?m)^\d+ +(\w+)\(", pathlib.Path(trace).read_text()))
+
+
+@each(["unix", "tcp"])
+def test_system_call_filter(kind):
+    """What the library adds to a program's system calls passes the filters of
+    Debian's units, which kill."""
+    servers.Running("nsd")
+    collector = Collector(6000 if kind == "tcp" else None)
+    added = calls(servers.tap_environment(
+        f"dnstap {collector.endpoint} full",
+        DNSTAP_METRICS=f"{namespace.ROOM}/metrics")) - calls({})
+    collector.wait(2)
+    assert "ppoll" in added, added  # the tap's thread was there
+    filters = 0
+    for unit in UNITS:
+        unit = pathlib.Path(f"/lib/systemd/system/{unit}.service")
+        text = unit.read_text() if unit.exists() else ""
+        for name in " ".join(re.findall(r"(?m)^SystemCallFilter=~(.*)", text)).split():
+            group = run("systemd-analyze", "syscall-filter", name).split()
+            assert not added & set(group), f"{unit}: {name}: {added & set(group)}"
+            filters += 1
+    assert filters
+    return f"{len(added)} calls, {filters} filters"
 
 
 @each(PROFILES)
