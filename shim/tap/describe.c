@@ -13,6 +13,7 @@
 #include "proto/extra.h"
 #include "shim/base/clock.h"
 #include "shim/tap/match.h"
+#include "shim/tap/source.h"
 #include "shim/tap/upstream.h"
 
 /* A query is committed when its send has returned; another thread may have read
@@ -22,6 +23,7 @@
 struct describer {
 	const struct tap_config *config;
 	struct match *match;
+	struct source *source;
 	struct extra *extra;       /* NULL: no template */
 	struct upstream *upstream; /* NULL: not wanted */
 	char text[DESCRIBE_EXTRA_MAX];
@@ -52,7 +54,8 @@ struct describer *describer_new(const struct tap_config *config)
 		return NULL;
 	describer->config = config;
 	describer->match = match_new();
-	bool whole = describer->match;
+	describer->source = source_new();
+	bool whole = describer->match && describer->source;
 	if (config->extra) {
 		describer->extra = extra_parse(config->extra, getpid(),
 					       program_invocation_short_name);
@@ -73,6 +76,7 @@ void describer_free(struct describer *describer)
 	if (!describer)
 		return;
 	match_free(describer->match);
+	source_free(describer->source);
 	extra_free(describer->extra);
 	upstream_free(describer->upstream);
 	free(describer);
@@ -190,6 +194,9 @@ enum described describe(struct describer *describer, struct event *event,
 	struct match_message message;
 
 	match_parse(event, &message);
+	if (message.asked &&
+	    (event->flags & (EVENT_LOCAL | EVENT_REMOTE)) == EVENT_REMOTE)
+		source_complete(describer->source, event, now_ns);
 	memset(facts, 0, sizeof(*facts));
 	facts->asked = message.asked;
 	facts->response = DNS_QR(message.header.flags);
