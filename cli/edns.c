@@ -161,7 +161,7 @@ static void put_error(ldns_buffer *out, const struct option *option)
 		ldns_buffer_printf(out, " (%s)", names[code]);
 	put_text(out, ": (");
 	for (size_t i = 2; i < option->size; i++)
-		if (option->data[i] >= ' ' && option->data[i] != 0x7f)
+		if (option->data[i] >= ' ' && option->data[i] <= '~')
 			put(out, &option->data[i], 1);
 		else
 			ldns_buffer_printf(out, "\\%03u", option->data[i]);

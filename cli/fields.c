@@ -162,6 +162,9 @@ void put_quoted(ldns_buffer *out, const void *data, size_t size)
 			n = 1;
 			if (!put_letter(out, *p, "\a\b\f\n\r\t\v", "abfnrtv"))
 				ldns_buffer_printf(out, "\\x%02x", *p);
+		} else if (code >= 0x80 && code < 0xa0) {
+			/* Some terminals take these for commands. */
+			ldns_buffer_printf(out, "\\u%04x", code);
 		} else if (code >= 0x80 ||
 			   !put_letter(out, code, "\"\\", "\"\\")) {
 			put(out, p, n);

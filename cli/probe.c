@@ -66,8 +66,7 @@ static bool lost(const struct tap_config *config, const struct session *session,
 	static const char *const steps[] = {
 		[SESSION_CLOSED] = "cannot connect",
 		[SESSION_CONNECTING] = "cannot connect",
-		[SESSION_GREETING] = "connected, but READY was not answered by "
-				     "ACCEPT",
+		[SESSION_GREETING] = "connected, but no ACCEPT came",
 	};
 	const char *detail = session_error(session);
 

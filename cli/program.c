@@ -74,6 +74,19 @@ static bool is_env(const char *path)
 	return !strcmp(slash ? slash + 1 : path, "env");
 }
 
+/* What the first line of a script names (release with free), or NULL. */
+static char *find_interpreter(char *const words[2])
+{
+	char *name, *path;
+
+	if (!is_env(words[0]) || !words[1] || words[1][0] == '-')
+		return realpath(words[0], NULL);
+	name = program_find(words[1]);
+	path = name ? realpath(name, NULL) : NULL;
+	free(name);
+	return path;
+}
+
 /* Leads from a script to the program that runs it. */
 static int follow_scripts(struct program *program)
 {
@@ -82,9 +95,7 @@ static int follow_scripts(struct program *program)
 	for (int depth = 0; depth < SCRIPT_DEPTH_MAX; depth++) {
 		if (!read_script(program->path, line, words))
 			return 0;
-		next = is_env(words[0]) && words[1] && words[1][0] != '-'
-			       ? program_find(words[1])
-			       : strdup(words[0]);
+		next = find_interpreter(words);
 		if (!next)
 			return -errno;
 		findings_add(&program->findings, VERDICT_YES,

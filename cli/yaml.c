@@ -2,6 +2,8 @@
  *
  * A YAML document a message.
  */
+#include <string.h>
+
 #include "cli/fields.h"
 #include "cli/format.h"
 #include "cli/message.h"
@@ -62,11 +64,14 @@ static void put_block(ldns_buffer *out, ldns_buffer *text)
 
 	while (size > 0 && (p[size - 1] == '\n' || p[size - 1] == ' '))
 		size--;
-	put_text(out, "    ");
-	for (size_t i = 0; i < size; i++) {
-		put(out, p + i, 1);
-		if (p[i] == '\n')
-			put_text(out, "    ");
+	while (size > 0) {
+		const char *newline = memchr(p, '\n', size);
+		size_t length = newline ? (size_t)(newline - p) + 1 : size;
+
+		put_text(out, "    ");
+		put(out, p, length);
+		p += length;
+		size -= length;
 	}
 	put_text(out, "\n");
 }

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+"""dnstapshim check: the configuration, and the collectors behind it."""
+
+import os
+import pathlib
+import socket
+import threading
+
+from harness import cli
+from harness.collector import Collector
+
+CONF = "/mnt/x.conf"
+
+
+def test_prints():
+    pathlib.Path(CONF).write_text(
+        "ports 53 5353\ndnstap /mnt/tap.sock full 2 3 {\n identity me\n}\n"
+        "dnstap tcp://127.0.0.1:6000\n")
+    shown = cli.good("check", CONF)
+    assert "dnstap /mnt/tap.sock full 2 3 {" in shown and "identity me" in shown
+    assert "dnstap tcp://127.0.0.1:6000 {" in shown
+    assert cli.good("check", "-", input=shown.encode()) == shown
+    text = pathlib.Path(CONF).read_bytes()
+    assert cli.good("check", "-", input=text) == shown
+    assert cli.good("check", environment={"DNSTAP_CONFIG": CONF}) == shown
+
+
+def test_refuses():
+    said = cli.refused(cli.CONFIG, "check", "-", input=b"/x ful\ntcp://\n")
+    assert len(said.splitlines()) == 2 and '"ful"' in said, said
+    assert "No such file" in cli.refused(cli.NOINPUT, "check", "/none")
+    assert "'b'" in cli.refused(cli.USAGE, "check", "a", "b")
+    assert "'--x'" in cli.refused(cli.USAGE, "check", "--x")
+    assert "usage:" in cli.good("check", "--help")
+
+
+def hang_up(listener):
+    listener.accept()[0].close()
+
+
+def test_connects():
+    unix, tcp = Collector(), Collector(port=6000)
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind("/mnt/rude.sock")
+        listener.listen()
+        threading.Thread(target=hang_up, args=(listener,), daemon=True).start()
+        done = cli.run("check", "--connect", "-", input="\n".join((
+            unix.endpoint, tcp.endpoint, "tcp://127.0.0.1:9", "/mnt/none.sock",
+            "/mnt/rude.sock", "listen /mnt/own.sock", "listen tcp://127.0.0.1:6000",
+            "listen tcp://127.0.0.1:6001", "file:///mnt/x.fstrm",
+            "file:///none/x.fstrm")).encode())
+    lines = done.stdout.decode().splitlines()
+    expected = (
+        (unix.endpoint, "ok: ACCEPT came", "FINISH at the end"),
+        (tcp.endpoint, "ok: ACCEPT came", "FINISH at the end"),
+        ("tcp://127.0.0.1:9", "failed: cannot connect: Connection refused"),
+        ("/mnt/none.sock", "failed: cannot connect: No such file"),
+        ("/mnt/rude.sock", "failed: connected, but", "the collector hung up"),
+        ("/mnt/own.sock", "ok: "),
+        ("tcp://127.0.0.1:6000", "failed: cannot listen there"),
+        ("tcp://127.0.0.1:6001", "ok: "),
+        ("file:///mnt/x.fstrm", "ok: "),
+        ("file:///none/x.fstrm", "failed: /none: No such file"))
+    assert len(lines) == len(expected), lines
+    for line, (endpoint, *words) in zip(lines, expected):
+        assert line.startswith(f"{endpoint}: "), line
+        assert all(word in line for word in words), line
+    assert done.returncode == cli.UNAVAILABLE
+    assert unix.taps() == tcp.taps() == []
+    assert not os.path.exists("/mnt/own.sock")
+    assert not os.path.exists("/mnt/x.fstrm")

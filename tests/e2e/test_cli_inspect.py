@@ -1,0 +1,137 @@
+# SPDX-License-Identifier: Apache-2.0
+"""dnstapshim inspect: the right verdict, in the first line."""
+
+import os
+import pathlib
+import shutil
+import struct
+import subprocess
+
+from harness import cli, load, servers
+from harness.collector import Collector, build_golang
+from harness.each import each
+from harness.process import program
+from harness.scene import Scene
+
+BUILD = pathlib.Path(os.environ.get("DNSTAPSHIM_BUILD", "build"))
+SERVERS = ["named", "unbound", "nsd", "knotd", "pdns_server", "pdns_recursor",
+           "dnsmasq", "tinydns", "gdnsd", "yadifad", "rbldnsd", "dnsdist",
+           "kresd", "smartdns"]
+HOOKED = {"named": ["syscall", "libuv.so.1"], "knotd": ["recvmmsg", "sendmmsg"],
+          "tinydns": ["recvfrom", "sendto"], "dnsmasq": ["recvmsg", "write"]}
+
+
+@each(SERVERS)
+def test_server(name):
+    shown = cli.good("inspect", name)
+    assert shown.startswith("yes: "), shown
+    assert "NOT hooked" not in shown
+    for word in HOOKED.get(name, []):
+        assert word in shown, (word, shown)
+
+
+def refused(path):
+    done = cli.run("inspect", path)
+    assert done.returncode == cli.UNAVAILABLE, done
+    first, *_ = done.stdout.decode().splitlines()
+    assert first.startswith("no: "), first
+    return first
+
+
+def compile(name, source, *options):
+    subprocess.run(["cc", "-x", "c", "-", "-o", f"/mnt/{name}", *options],
+                   input=source, text=True, check=True)
+    return f"/mnt/{name}"
+
+
+def test_static():
+    path = compile("static", "int main(void) { return 0; }", "-static")
+    assert "statically linked" in refused(path)
+
+
+def test_go():
+    assert "Go" in refused(build_golang(BUILD))
+
+
+def test_musl():
+    """Only the loader's name tells."""
+    path = compile("musl", "int main(void) { return 0; }",
+                   "-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1")
+    assert "musl" in refused(path)
+
+
+def test_other_machine():
+    data = bytearray(pathlib.Path("/bin/true").read_bytes())
+    data[18:20] = struct.pack("<H", 183)
+    pathlib.Path("/mnt/other").write_bytes(data)
+    assert "64-bit ARM" in refused("/mnt/other")
+
+
+def test_set_id():
+    path = program("dig")
+    os.chmod(path, 0o4755)
+    assert "set-user-id" in refused(path)
+    os.chmod(path, 0o2755)
+    assert "set-group-id" in refused(path)
+
+
+def test_file_capabilities():
+    """cap_net_bind_service=ep, as setcap(8) would write it."""
+    path = program("dig")
+    os.setxattr(path, "security.capability",
+                struct.pack("<5I", 0x02000001, 1 << 10, 0, 0, 0))
+    assert "file capabilities" in refused(path)
+
+
+def test_no_dns():
+    assert "could carry DNS" in refused("/bin/true")
+
+
+def test_script():
+    script = pathlib.Path("/mnt/start")
+    script.write_text("#!/usr/bin/env python3\n")
+    script.chmod(0o755)
+    shown = cli.good("inspect", script)
+    assert shown.startswith("yes: /usr/bin/python3"), shown
+    assert "script" in shown
+    script.write_text("#!/bin/sh -e\n")
+    assert cli.good("inspect", script).startswith("partly: /usr/bin/dash")
+
+
+def test_damaged():
+    """Any octets under an ELF header are judged, or refused, in peace."""
+    whole = pathlib.Path(shutil.which("tinydns", path="/usr/sbin:/usr/bin"))
+    data = whole.read_bytes()
+    for at in range(16, 1024, 7):
+        harmed = bytearray(data)
+        harmed[at:at + 4] = b"\xff\xff\xff\x7f"
+        pathlib.Path("/mnt/damaged").write_bytes(harmed)
+        assert cli.run("inspect", "/mnt/damaged").returncode in (0, 66, 69)
+        pathlib.Path("/mnt/damaged").write_bytes(data[:at])
+        assert cli.run("inspect", "/mnt/damaged").returncode == 69
+
+
+def test_process():
+    collector = Collector()
+    scene = Scene("knotd", f"dnstap {collector.endpoint} full")
+    pid = scene.server.process.child.pid
+    load.udp(scene.server.addresses, 50, load.Mix("inspect"))
+    scene.settle()
+    shown = cli.good("inspect", pid)
+    assert shown.startswith(f"yes: process {pid}: libdnstapshim.so is loaded"), shown
+    assert collector.endpoint in shown and "taps: 1" in shown
+    scene.stop()
+    bare = servers.Running("knotd")
+    done = cli.run("inspect", bare.process.child.pid)
+    shown = done.stdout.decode()
+    assert done.returncode == cli.UNAVAILABLE and "not loaded" in shown, shown
+    assert "\nyes: " in shown  # but the program could
+
+
+def test_usage():
+    assert "name a program" in cli.refused(cli.USAGE, "inspect")
+    assert "'--x'" in cli.refused(cli.USAGE, "inspect", "--x")
+    assert "no such program" in cli.refused(cli.NOINPUT, "inspect", "no-such")
+    assert "No such process" in cli.refused(cli.NOINPUT, "inspect", "99999999")
+    assert "neither an ELF program nor a script" in refused("/etc/passwd")
+    assert "usage:" in cli.good("inspect", "--help")
