@@ -36,6 +36,7 @@ CLI_O   := $(call obj,$(wildcard cli/*.c))
 UNIT_O  := $(call obj,$(wildcard tests/unit/*.c))
 RACE    := $(patsubst tests/race/%.c,$(B)/race/%,$(wildcard tests/race/*.c))
 FUZZ    := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+BENCH   := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 
 all: $(B)/libdnstapshim.so $(B)/dnstapshim
 
@@ -70,6 +71,16 @@ $(B)/race/%: tests/race/%.c $(CORE) | $(GEN).h
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O1 -g -std=gnu11 $(CPPFLAGS) -fsanitize=thread -Wno-tsan -pthread \
 	  $< $(filter-out tests/%,$^) $(GEN).c -o $@ $(DEPS)
+
+# What the library is preloaded into has no other copy of it.
+$(B)/bench/capture: $(CORE_O) $(HOOK_O)
+$(B)/bench/tap: $(CORE_O)
+$(B)/bench/host: $(B)/shim/base/clock.o
+$(B)/bench/sink: $(B)/shim/base/clock.o $(GEN).o
+$(B)/bench/%: bench/%.c | $(GEN).h
+	@echo "  BENCH $@"
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $^ -o $@ $(LDFLAGS) -Wl,--as-needed $(DEPS)
 
 $(B)/%.o: %.c | $(GEN).h
 	@echo "  CC    $<"
@@ -108,7 +119,7 @@ demo:
 
 bench:
 	$(Q)tests/setup bench
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) --no-print-directory all $(BENCH)
 	$(Q)bench/run
 
 lint:

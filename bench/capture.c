@@ -1,0 +1,373 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the hooks cost a server's thread, in nanoseconds a message, without the
+ * kernel: the functions behind the hooks are stubs that return at once, and
+ * what a stub costs is subtracted. Prints one `name value` a line.
+ *
+ * Beside it stands the floor, measured in turns with it: what nobody who logs a
+ * message can do without, that is to read the clock, claim a slot of an equally
+ * large ring with one atomic operation, and copy the message there.
+ */
+#include <arpa/inet.h>
+#include <err.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#include "shim/base/clock.h"
+#include "shim/capture/capture.h"
+#include "shim/capture/enqueue.h"
+#include "shim/hook/real.h"
+#include "shim/queue.h"
+
+#define THREADS_MAX 4
+#define TAPS_MAX    2
+#define BATCH       32
+#define MESSAGES    10000 /* the queue's, as a default tap has them */
+#define BURST       8192  /* messages between two looks of the consumer */
+#define ROUNDS      40
+#define CALLS       100000 /* of one round on a foreign fd */
+#define STRIDE      (sizeof(struct event) + QUEUE_SLOT_PAYLOAD)
+
+/* One thread's messages, as the kernel would have left them. */
+struct server {
+	pthread_t thread;
+	unsigned number;
+	uint64_t began, ended;
+	struct sockaddr_in name[BATCH];
+	struct iovec iov[BATCH];
+	struct mmsghdr vector[BATCH];
+	uint8_t payload[BATCH][QUEUE_SLOT_PAYLOAD];
+};
+
+static struct server servers[THREADS_MAX];
+static struct queue *_Atomic queues[TAPS_MAX];
+static _Atomic uint64_t lost[TAPS_MAX];
+static uint64_t ports[65536 / 64];
+static int dns_fd, foreign_fd;
+
+/* What the threads are to do in this round. */
+static struct task {
+	void (*work)(struct server *server, size_t messages);
+	size_t messages; /* of each thread */
+	unsigned threads;
+	size_t size;
+} task;
+
+/* The stubs, and the names by which a program reaches one or a hook. */
+
+static ssize_t stub_recvfrom(int fd, void *restrict buffer, size_t size,
+			     int flags, struct sockaddr *restrict name,
+			     socklen_t *restrict name_size)
+{
+	(void)fd, (void)buffer, (void)flags, (void)name, (void)name_size;
+	return size;
+}
+
+static int stub_recvmmsg(int fd, struct mmsghdr *vector, unsigned int length,
+			 int flags, struct timespec *timeout)
+{
+	(void)fd, (void)vector, (void)flags, (void)timeout;
+	return length;
+}
+
+static ssize_t stub_read(int fd, void *buffer, size_t size)
+{
+	(void)fd, (void)buffer;
+	return size;
+}
+
+/* Volatile: called through a pointer, as by way of the PLT. */
+static typeof(recvfrom) *volatile call_recvfrom;
+static typeof(recvmmsg) *volatile call_recvmmsg;
+static typeof(read) *volatile call_read;
+
+static void use_hooks(bool hooks)
+{
+	call_recvfrom = hooks ? recvfrom : stub_recvfrom;
+	call_recvmmsg = hooks ? recvmmsg : stub_recvmmsg;
+	call_read = hooks ? read : stub_read;
+}
+
+/* Ways to spend a round. */
+
+static void receive_single(struct server *server, size_t messages)
+{
+	for (size_t i = 0; i < messages; i++) {
+		socklen_t name_size = sizeof(*server->name);
+		call_recvfrom(dns_fd, server->payload[i % BATCH], task.size, 0,
+			      (struct sockaddr *)&server->name[i % BATCH],
+			      &name_size);
+	}
+}
+
+static void receive_batch(struct server *server, size_t messages)
+{
+	for (size_t i = 0; i < messages; i += BATCH)
+		call_recvmmsg(dns_fd, server->vector, BATCH, 0, NULL);
+}
+
+static struct {
+	uint8_t *slots;
+	_Alignas(128) _Atomic uint64_t head;
+} ring;
+
+static void copy_only(struct server *server, size_t messages)
+{
+	for (size_t i = 0; i < messages; i++) {
+		uint64_t now = clock_wall();
+		uint64_t at = atomic_fetch_add(&ring.head, 1) % MESSAGES;
+		struct event *event = (void *)(ring.slots + at * STRIDE);
+
+		event->time_ns = now;
+		memcpy(event->payload, server->payload[i % BATCH], task.size);
+	}
+}
+
+static void receive_foreign(struct server *server, size_t calls)
+{
+	for (size_t i = 0; i < calls; i++) {
+		socklen_t name_size = sizeof(*server->name);
+		call_recvfrom(foreign_fd, server->payload, 64, 0,
+			      (struct sockaddr *)server->name, &name_size);
+	}
+}
+
+static void read_foreign(struct server *server, size_t calls)
+{
+	for (size_t i = 0; i < calls; i++)
+		call_read(foreign_fd, server->payload, 64);
+}
+
+/* Threads that begin a round at the same time. */
+
+static _Atomic unsigned round_number, arrived, done;
+
+static void *serve(void *argument)
+{
+	struct server *server = argument;
+
+	for (unsigned round = 1;; round++) {
+		while (atomic_load(&round_number) < round)
+			sched_yield();
+		if (!task.work)
+			return NULL;
+		if (server->number >= task.threads)
+			continue;
+		atomic_fetch_add(&arrived, 1);
+		while (atomic_load(&arrived) < task.threads)
+			if (task.threads > 2)
+				sched_yield();
+		server->began = clock_steady();
+		task.work(server, task.messages);
+		server->ended = clock_steady();
+		atomic_fetch_add(&done, 1);
+	}
+}
+
+/* Returns the nanoseconds from the first thread's beginning to the last one's
+ * end. */
+static uint64_t run_round(void)
+{
+	uint64_t began = UINT64_MAX, ended = 0;
+
+	atomic_store(&arrived, 0);
+	atomic_store(&done, 0);
+	atomic_fetch_add(&round_number, 1);
+	while (task.work && atomic_load(&done) < task.threads)
+		sched_yield();
+	for (unsigned i = 0; i < task.threads; i++) {
+		if (servers[i].began < began)
+			began = servers[i].began;
+		if (servers[i].ended > ended)
+			ended = servers[i].ended;
+	}
+	return ended - began;
+}
+
+/* The consumer, while nobody produces: it reads every line, as a tap does. */
+
+static uint64_t sum_of(const struct event *event, size_t size)
+{
+	uint64_t sum = event->time_ns;
+
+	for (size_t i = 0; i < size; i += 64)
+		sum += event->payload[i];
+	return sum;
+}
+
+static void drain(size_t taps, size_t expected)
+{
+	static volatile uint64_t sum;
+
+	for (size_t tap = 0; tap < taps; tap++) {
+		size_t count = queue_collect(queues[tap], UINT64_MAX);
+
+		if (count != expected)
+			errx(1, "%zu of %zu messages", count, expected);
+		for (size_t i = 0; i < count; i++)
+			sum += sum_of(queue_event(queues[tap], i), task.size);
+		queue_release(queues[tap], count);
+	}
+	for (size_t i = 0; i < MESSAGES; i++)
+		sum += sum_of((void *)(ring.slots + i * STRIDE), task.size);
+}
+
+static int by_value(const void *a, const void *b)
+{
+	double x = *(const double *)a, y = *(const double *)b;
+
+	return (x > y) - (x < y);
+}
+
+static double median(double *values, size_t count)
+{
+	qsort(values, count, sizeof(*values), by_value);
+	return values[count / 2];
+}
+
+static double timed(void (*work)(struct server *, size_t), bool hooks)
+{
+	task.work = work;
+	use_hooks(hooks);
+	return (double)run_round() / (task.messages * task.threads);
+}
+
+static void set_size(size_t size)
+{
+	task.size = size;
+	for (unsigned i = 0; i < THREADS_MAX; i++)
+		for (unsigned k = 0; k < BATCH; k++) {
+			servers[i].iov[k].iov_len = size;
+			servers[i].vector[k].msg_len = size;
+		}
+}
+
+/* ns a message of `size` octets, hooks and floor in turns. */
+static void measure(size_t size, unsigned threads, size_t taps, bool batch)
+{
+	void (*work)(struct server *, size_t) =
+		batch ? receive_batch : receive_single;
+	double cost[ROUNDS], floor[ROUNDS];
+
+	enqueue_begin(&(struct enqueue_setup){
+		.queues = taps, .queue = queues, .lost = lost });
+	set_size(size);
+	task.threads = threads;
+	task.messages = BURST / threads;
+	for (int i = -2; i < ROUNDS; i++) { /* the first two warm up */
+		size_t at = i < 0 ? 0 : i;
+
+		floor[at] = timed(copy_only, false);
+		cost[at] = -timed(work, false);
+		cost[at] += timed(work, true);
+		drain(taps, BURST);
+	}
+	printf("capture.%s.%zu.threads%u.taps%zu %.2f\n",
+	       batch ? "batch" : "single", size, threads, taps,
+	       median(cost, ROUNDS));
+	if (!batch && taps == 1)
+		printf("floor.%zu.threads%u %.2f\n", size, threads,
+		       median(floor, ROUNDS));
+}
+
+static void measure_foreign(const char *name,
+			    void (*work)(struct server *, size_t))
+{
+	double bare[ROUNDS], added[ROUNDS];
+
+	task.threads = 1;
+	task.messages = CALLS;
+	for (int i = 0; i < ROUNDS; i++) {
+		bare[i] = timed(work, false);
+		added[i] = timed(work, true) - bare[i];
+	}
+	printf("pass_through.%s.bare %.2f\npass_through.%s.added %.2f\n", name,
+	       median(bare, ROUNDS), name, median(added, ROUNDS));
+}
+
+static void pin(pthread_t thread, unsigned number)
+{
+	cpu_set_t cpus;
+
+	CPU_ZERO(&cpus);
+	CPU_SET(number % sysconf(_SC_NPROCESSORS_ONLN), &cpus);
+	pthread_setaffinity_np(thread, sizeof(cpus), &cpus);
+}
+
+static void start_servers(void)
+{
+	for (unsigned i = 0; i < THREADS_MAX; i++) {
+		struct server *server = &servers[i];
+
+		server->number = i;
+		for (unsigned k = 0; k < BATCH; k++) {
+			server->name[k] = (struct sockaddr_in){
+				.sin_family = AF_INET,
+				.sin_port = htons(40000 + k),
+				.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
+			};
+			server->iov[k].iov_base = server->payload[k];
+			server->vector[k].msg_hdr = (struct msghdr){
+				.msg_name = &server->name[k],
+				.msg_namelen = sizeof(server->name[k]),
+				.msg_iov = &server->iov[k],
+				.msg_iovlen = 1,
+			};
+			memset(server->payload[k], k, QUEUE_SLOT_PAYLOAD);
+		}
+		pthread_create(&server->thread, NULL, serve, server);
+		pin(server->thread, i);
+	}
+}
+
+/* A socket on a port of its own, the only DNS port here. */
+static void open_sockets(void)
+{
+	struct sockaddr_in name = { .sin_family = AF_INET };
+	socklen_t size = sizeof(name);
+
+	name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	dns_fd = socket(AF_INET, SOCK_DGRAM, 0);
+	foreign_fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+	if (dns_fd < 0 || foreign_fd < 0 ||
+	    bind(dns_fd, (struct sockaddr *)&name, size) ||
+	    getsockname(dns_fd, (struct sockaddr *)&name, &size))
+		err(1, "socket");
+	uint16_t port = ntohs(name.sin_port);
+	ports[port >> 6] |= 1ull << (port & 63);
+}
+
+int main(void)
+{
+	static const size_t sizes[] = { 64, 256, 512, 1232 };
+	static const unsigned threads[] = { 1, 2, 4 };
+
+	open_sockets();
+	for (size_t tap = 0; tap < TAPS_MAX; tap++)
+		queues[tap] = queue_new(MESSAGES);
+	ring.slots = mmap(NULL, MESSAGES * STRIDE, PROT_READ | PROT_WRITE,
+			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	capture_begin(ports);
+	real.recvfrom = stub_recvfrom;
+	real.recvmmsg = stub_recvmmsg;
+	real.read = stub_read;
+	start_servers();
+	pin(pthread_self(), 1);
+	for (size_t t = 0; t < 3; t++)
+		for (size_t s = 0; s < 4; s++)
+			for (size_t taps = 1; taps <= TAPS_MAX; taps++) {
+				measure(sizes[s], threads[t], taps, false);
+				measure(sizes[s], threads[t], taps, true);
+			}
+	/* Known as foreign after the first call. */
+	measure_foreign("recvfrom", receive_foreign);
+	measure_foreign("read", read_foreign);
+	task.work = NULL;
+	run_round();
+	return 0;
+}

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of targets and results, and the plot."""
+
+import re
+from dataclasses import dataclass
+
+SIZES = 64, 256, 512, 1232
+
+
+@dataclass
+class Row:
+    what: str
+    target: str
+    measured: str
+    ratio: float  # measured / allowed: above 1 falls short
+
+    @property
+    def verdict(self):
+        if self.ratio <= 1:
+            return "holds"
+        return f"short by {100 * (self.ratio - 1):.0f} %"
+
+
+def at_most(what, limit, value, unit="", note="", form=".2f"):
+    return Row(what, f"≤ {limit}{unit}", f"{value:{form}}{unit}{note}",
+               value / limit if limit else 1 + value if value > 0 else 1)
+
+
+def at_least(what, limit, value, unit="", note=""):
+    return Row(what, f"≥ {limit}{unit}", f"{value:.2f}{unit}{note}",
+               limit / value)
+
+
+def capture_rows(r):
+    single = {s: r[f"capture.single.{s}.threads1.taps1"] for s in SIZES}
+    batch = {s: r[f"capture.batch.{s}.threads1.taps1"] for s in SIZES}
+    floor = {s: r[f"floor.{s}.threads1"] for s in SIZES}
+    for size in SIZES:
+        yield at_most(f"capture, one thread, {size} octets", 1.5,
+                      single[size] / floor[size], " × floor",
+                      f" ({single[size]:.0f} of {floor[size]:.0f} ns)")
+    for size in SIZES:
+        yield at_most(f"capture, batch of 32, {size} octets", 1.0,
+                      batch[size] / floor[size], " × floor",
+                      f" ({batch[size]:.0f} of {floor[size]:.0f} ns)")
+    for size in SIZES:
+        two = r[f"capture.single.{size}.threads2.taps1"]
+        yield at_least(f"two threads on two cores, {size} octets", 1.6,
+                       single[size] / two, " × one",
+                       f" ({1e3 / two:.1f} million/s)")
+
+
+def pass_through_rows(r):
+    for call in "recvfrom", "read":
+        yield at_most(f"pass-through, {call} on another fd", 5,
+                      r[f"pass_through.{call}.added"], " ns", " added")
+
+
+def server_rows(r):
+    limits = {"knotd": 0.4, "named": 0.7, "unbound": 0.7}
+    for name, limit in limits.items():
+        shim, native = (r["servers"][name][v] for v in ("shim", "native"))
+        a, b = (v["added_sum"]["median"] for v in (shim, native))
+        yield at_most(f"{name}: added CPU per query", limit, a / b, " × native",
+                      f" ({a:.2f} of {b:.2f} µs)")
+    shim, native = (r["servers"]["knotd"][v] for v in ("shim", "native"))
+    a, b = (v["added_own"]["median"] for v in (shim, native))
+    yield at_most("knotd: added on its own threads", 0.15, a / b, " × native",
+                  f" ({a:.2f} of {b:.2f} µs)")
+
+
+def tap_rows(r):
+    rate = r["tap.thread"]
+    for what, limit, other in (("packing alone", 0.6, r["tap.pack_alone"]),
+                               ("libfstrm's path", 1.5, r["tap.libfstrm"])):
+        yield at_least(f"tap's thread beside {what}", limit, rate / other, " ×",
+                       f" ({rate / 1e6:.1f} of {other / 1e6:.1f} million/s)")
+
+
+def other_rows(r):
+    yield at_most("latency at 1,000/s, median", 1,
+                  r["latency.1000.p50"] / 1e3, " ms")
+    yield at_most("latency at 1,000/s, 99 in 100", 3,
+                  r["latency.1000.p99"] / 1e3, " ms")
+    yield at_most("idle, wake-ups in 10 s", 0, r["idle.wakeups"], form="g")
+    yield at_most("burst of 10,000 × 1,232 octets, collector stalled: lost", 0,
+                  r["burst.lost"], form="g")
+    yield at_most("memory before the first message", 1,
+                  r["memory.before"] / 1024, " MB")
+    yield at_most("memory with a full queue", 20, r["memory.full"] / 1024, " MB")
+
+
+def rows(result):
+    return [row for part in (capture_rows, pass_through_rows, server_rows,
+                             tap_rows, other_rows) for row in part(result)]
+
+
+def print_table(table):
+    wide = [max(len(getattr(row, column)) for row in table)
+            for column in ("what", "target", "measured")]
+    for row in table:
+        print(f"{row.what:{wide[0]}}  {row.target:{wide[1]}}  "
+              f"{row.measured:{wide[2]}}  {row.verdict}")
+
+
+# bench/README.md
+
+def with_spread(value):
+    return f"{value['median']:.2f} ({value['low']:.2f} to {value['high']:.2f})"
+
+
+def server_table(result):
+    yield ("| server | variant | server's threads | tap's thread | added, in sum "
+           "| queries per second |")
+    yield "|---|---|---|---|---|---|"
+    for server, variants in result["servers"].items():
+        for name, v in variants.items():
+            yield (f"| {server} | {name} | {with_spread(v['own'])} | "
+                   f"{v['tap']['median']:.2f} | "
+                   f"{'' if name == 'bare' else with_spread(v['added_sum'])} | "
+                   f"{v['qps']['median']:,.0f} |")
+
+
+def capture_table(r):
+    yield "| octets | threads | floor | single | batch | single, 2 taps | batch, 2 taps |"
+    yield "|---|---|---|---|---|---|---|"
+    for size in SIZES:
+        for threads in 1, 2, 4:
+            at = f"{size}.threads{threads}"
+            yield f"| {size:,} | {threads} | " + " | ".join(
+                f"{r[name]:.0f}" for name in (
+                    f"floor.{at}", f"capture.single.{at}.taps1",
+                    f"capture.batch.{at}.taps1", f"capture.single.{at}.taps2",
+                    f"capture.batch.{at}.taps2")) + " |"
+
+
+def results_text(result, table):
+    full = "latency.full."
+    return "\n".join([
+        f"`{result['command']}` on {result['date']}; {result['machine']}.", "",
+        "| what | target | measured | |", "|---|---|---|---|",
+        *(f"| {row.what} | {row.target} | {row.measured} | {row.verdict} |"
+          for row in table), "",
+        "CPU per query in µs, median (lowest to highest):", "",
+        *server_table(result), "",
+        "Capture, ns a message, wall time over all threads:", "",
+        *capture_table(result), "",
+        f"Latency at {result[full + 'rate']:,.0f} messages a second, as many as "
+        f"one thread can send: median {result[full + 'p50'] / 1e3:.2f} ms, 99 in "
+        f"100 {result[full + 'p99'] / 1e3:.2f} ms, "
+        f"{result[full + 'lost']:,.0f} dropped.",
+        f"Memory after the first message: {result['memory.first'] / 1024:.2f} MB."])
+
+
+def write_readme(path, result, table):
+    with open(path) as file:
+        text = file.read()
+    text = re.sub(r"(<!-- results -->\n).*(<!-- end -->)",
+                  lambda m: f"{m[1]}{results_text(result, table)}\n{m[2]}", text,
+                  flags=re.S)
+    with open(path, "w") as file:
+        file.write(text)
+
+
+# bench/results.svg
+
+STYLE = """
+text { font: 13px system-ui, sans-serif; fill: #3d444d }
+.title { font-weight: 600; font-size: 15px }
+.small { font-size: 12px; fill: #59636e }
+.native, .floor { fill: #9198a1 } .own { fill: #bc4c00 }
+.tap { fill: #fb8f44 } .single { fill: #0969da } .batch { fill: #54aeff }
+.axis { stroke: #9198a1; stroke-width: 1 }
+.whisker { stroke: #3d444d; stroke-width: 1.2 }
+@media (prefers-color-scheme: dark) {
+  text { fill: #f0f6fc } .small { fill: #b1bac4 }
+  .native, .floor { fill: #7d8590 } .whisker { stroke: #f0f6fc } }
+"""
+
+
+class Plot:
+    """Panels of horizontal bars, from the top down."""
+
+    LEFT, RIGHT, WIDTH = 96, 60, 760
+
+    def __init__(self):
+        self.parts, self.y, self.scale = [], 0, 1
+
+    def add(self, text):
+        self.parts.append(text)
+
+    def text(self, x, y, text, kind="", anchor="start"):
+        self.add(f'<text class="{kind}" x="{x:.0f}" y="{y:.0f}" '
+                 f'text-anchor="{anchor}">{text}</text>')
+
+    def panel(self, title, longest, legend):
+        self.y += 24
+        self.scale = (self.WIDTH - self.LEFT - self.RIGHT) / longest
+        self.text(0, self.y, title, "title")
+        self.y += 22
+        x = self.LEFT
+        for kind, text in legend:
+            self.add(f'<rect class="{kind}" x="{x}" y="{self.y - 10}" '
+                     'width="12" height="12" rx="2"/>')
+            self.text(x + 18, self.y, text, "small")
+            x += 40 + 7 * len(text)
+        self.y += 14
+
+    def bar(self, parts, label):
+        """parts: (kind, value), one after the other."""
+        x = self.LEFT
+        for kind, value in parts:
+            width = max(value, 0) * self.scale
+            self.add(f'<rect class="{kind}" x="{x:.1f}" y="{self.y}" '
+                     f'width="{width:.1f}" height="14"/>')
+            x += width
+        self.text(x + 7, self.y + 11.5, label, "small")
+        self.y += 17
+
+    def group(self, name, bars):
+        top = self.y
+        for parts, label in bars:
+            self.bar(parts, label)
+        self.text(self.LEFT - 10, (top + self.y) / 2 + 3, name, anchor="end")
+        self.add(f'<line class="axis" x1="{self.LEFT}" x2="{self.LEFT}" '
+                 f'y1="{top - 3}" y2="{self.y}"/>')
+        self.y += 9
+
+    def write(self, path):
+        height = self.y + 6
+        with open(path, "w") as file:
+            file.write(
+                f'<svg xmlns="http://www.w3.org/2000/svg" width="{self.WIDTH}" '
+                f'height="{height}" viewBox="0 0 {self.WIDTH} {height}" '
+                f'role="img"><title>What dnstap costs</title><style>{STYLE}'
+                "</style>\n" + "\n".join(self.parts) + "\n</svg>\n")
+
+
+def write_svg(path, result):
+    plot, found = Plot(), result["servers"]
+    plot.panel(
+        "CPU that dnstap adds to a query and its answer, µs (shorter is better)",
+        max(v["added_sum"]["median"] for s in found.values() for v in s.values()),
+        [("native", "the server's own dnstap"),
+         ("own", "dnstapshim, on the server's threads"),
+         ("tap", "on the tap's thread")])
+    for name, variants in found.items():
+        native, shim = variants["native"], variants["shim"]
+        total = native["added_sum"]["median"]
+        own, tap = shim["added_own"]["median"], shim["tap"]["median"]
+        plot.group(name, [
+            ([("native", total)], f"{total:.2f}"),
+            ([("own", own), ("tap", tap)],
+             f"{shim['added_sum']['median']:.2f}")])
+    names = {"floor": "floor: clock, copy, one atomic",
+             "single": "one message a call", "batch": "32 messages a call"}
+    bars = {s: {"floor": result[f"floor.{s}.threads1"],
+                **{k: result[f"capture.{k}.{s}.threads1.taps1"]
+                   for k in ("single", "batch")}} for s in SIZES}
+    plot.panel("Capturing one message on a server's thread, ns",
+               max(v for b in bars.values() for v in b.values()),
+               list(names.items()))
+    for size, values in bars.items():
+        plot.group(f"{size:,} octets", [([(kind, value)], f"{value:.0f}")
+                                        for kind, value in values.items()])
+    plot.write(path)
