@@ -109,12 +109,10 @@ static void follow(int fd, uint64_t word, const struct fd_facts *facts,
 	struct fd_stream *side = entry ? &entry->stream[sent] : NULL;
 	struct event seen;
 
-	/* What MSG_TRUNC has thrown away, and in which order two threads read
-	 * one connection, cannot be known. Whoever holds the stream of an
-	 * earlier socket has left it behind. */
-	if (!side || (!sent && message->msg_flags & MSG_TRUNC) ||
-	    (atomic_exchange(&side->held, true) &&
-	     side->socket == word >> 32)) {
+	/* In which order two threads read one connection cannot be known.
+	 * Whoever holds the stream of an earlier socket has left it behind. */
+	if (!side || (atomic_exchange(&side->held, true) &&
+		      side->socket == word >> 32)) {
 		give_up(fd, word, facts);
 		return;
 	}
@@ -182,6 +180,17 @@ void capture_message(int fd, uint64_t before, bool sent, uint64_t time_ns,
 	default:
 		break;
 	}
+}
+
+bool capture_discards(int fd)
+{
+	struct fd_facts facts;
+	uint64_t word;
+
+	if (facts_of(fd, fdtable_word(fd), &word, &facts, NULL) != FD_STREAM)
+		return false;
+	give_up(fd, word, &facts);
+	return true;
 }
 
 /* Before capture_begin() there is no table yet. */

@@ -38,6 +38,11 @@ static inline bool capture_watches(int fd)
 void capture_message(int fd, uint64_t word, bool sent, uint64_t time_ns,
 		     const struct msghdr *message, size_t size);
 
+/* To be asked of a call with MSG_TRUNC: true if `fd` is a TCP connection, from
+ * which it takes octets without writing them anywhere (tcp(7)). What becomes of
+ * the stream cannot be known then, so it is given up. */
+bool capture_discards(int fd);
+
 /* The fd table's side of socket(2), connect(2) and bind(2), and of what ends the
  * life of an fd or begins another. */
 void capture_socket(int fd, int domain, int type, int protocol);

@@ -15,7 +15,8 @@
 
 static inline bool observes(int fd, int flags)
 {
-	return !(flags & OBSERVE_NOT) && capture_watches(fd);
+	return !(flags & OBSERVE_NOT) && capture_watches(fd) &&
+	       !(flags & MSG_TRUNC && capture_discards(fd));
 }
 
 static inline void observe_message(int fd, uint64_t word, bool sent,

@@ -27,15 +27,15 @@ struct call {
 	uint64_t now;
 };
 
-#define FD(call)     ((int)(call)->argument[0])
-#define POINTER(n)   ((void *)call->argument[n])
-#define FLAGS_NOT(n) (call->argument[n] & OBSERVE_NOT)
+#define FD(call)    ((int)(call)->argument[0])
+#define POINTER(n)  ((void *)call->argument[n])
+#define OBSERVES(n) observes(FD(call), (int)call->argument[n])
 
 static void after_recvfrom(const struct call *call, long result)
 {
 	const socklen_t *size = POINTER(5);
 
-	if (result > 0 && !FLAGS_NOT(3))
+	if (result > 0 && OBSERVES(3))
 		observe_buffer(FD(call), call->word, false, 0, POINTER(1),
 			       call->argument[2], result, POINTER(4),
 			       POINTER(4) && size ? *size : 0);
@@ -43,7 +43,7 @@ static void after_recvfrom(const struct call *call, long result)
 
 static void after_sendto(const struct call *call, long result)
 {
-	if (!FLAGS_NOT(3))
+	if (OBSERVES(3))
 		observe_buffer(FD(call), call->word, true, call->now,
 			       POINTER(1), call->argument[2], result,
 			       POINTER(4), call->argument[5]);
@@ -75,28 +75,28 @@ static void after_writev(const struct call *call, long result)
 
 static void after_recvmsg(const struct call *call, long result)
 {
-	if (!FLAGS_NOT(2))
+	if (OBSERVES(2))
 		observe_message(FD(call), call->word, false, 0, POINTER(1),
 				result);
 }
 
 static void after_sendmsg(const struct call *call, long result)
 {
-	if (!FLAGS_NOT(2))
+	if (OBSERVES(2))
 		observe_message(FD(call), call->word, true, call->now,
 				POINTER(1), result);
 }
 
 static void after_recvmmsg(const struct call *call, long result)
 {
-	if (!FLAGS_NOT(3))
+	if (OBSERVES(3))
 		observe_vector(FD(call), call->word, false, 0, POINTER(1),
 			       result);
 }
 
 static void after_sendmmsg(const struct call *call, long result)
 {
-	if (!FLAGS_NOT(3))
+	if (OBSERVES(3))
 		observe_vector(FD(call), call->word, true, call->now,
 			       POINTER(1), result);
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <link.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -412,6 +413,25 @@ static struct tap *tap_new(const struct tap_config *config)
 	return NULL;
 }
 
+static int add_locals(struct dl_phdr_info *object, size_t size, void *sum)
+{
+	(void)size;
+	for (int i = 0; i < object->dlpi_phnum; i++)
+		if (object->dlpi_phdr[i].p_type == PT_TLS)
+			*(size_t *)sum += object->dlpi_phdr[i].p_memsz +
+					  object->dlpi_phdr[i].p_align;
+	return 0;
+}
+
+/* A thread has the thread-local variables of the whole program on its stack. */
+static size_t stack_size(void)
+{
+	size_t size = STACK_SIZE;
+
+	dl_iterate_phdr(add_locals, &size);
+	return size;
+}
+
 static int start_thread(struct tap *tap)
 {
 	pthread_attr_t attr;
@@ -420,7 +440,7 @@ static int start_thread(struct tap *tap)
 
 	sigfillset(&all);
 	pthread_attr_init(&attr);
-	pthread_attr_setstacksize(&attr, STACK_SIZE);
+	pthread_attr_setstacksize(&attr, stack_size());
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
 	/* From its first instruction no signal of the host's lands on it. */
 	pthread_attr_setsigmask_np(&attr, &all);
