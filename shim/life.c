@@ -32,6 +32,7 @@
 #include "shim/hook/real.h"
 #include "shim/hook/syscall.h"
 #include "shim/queue.h"
+#include "shim/tap/isolate.h"
 #include "shim/tap/tap.h"
 
 #define EXIT_MS_DEFAULT 900 /* the host exits at most 1 s later, all told */
@@ -233,6 +234,7 @@ static void begin(void)
 		return;
 	}
 	process_begin(&live->owner);
+	isolate_begin();
 	at_quick_exit(life_end);
 	syscall_observe();
 	enqueue_begin(&(struct enqueue_setup){

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A tap's thread lives in the host's process, but not among its fds.
+ * A tap's thread lives in the host's process, but not among its fds, nor among
+ * the threads that keep it alive.
  */
 #pragma once
 
@@ -13,3 +14,15 @@
  * the host's. Returns false where the kernel refuses: the table is still shared.
  */
 bool isolate_fds(void);
+
+/* Once, before any thread of ours. */
+void isolate_begin(void);
+
+/*
+ * To be called behind pthread_create(3): the new thread is none of the host's.
+ * A process whose main thread has left ends with the last of its other threads,
+ * and ours would hold it back for good. A thread that is not counted must end by
+ * isolate_leave().
+ */
+void isolate_uncount(void);
+_Noreturn void isolate_leave(void);

@@ -380,7 +380,7 @@ static void *run(void *argument)
 		rest(tap, deadline);
 	}
 	finish(tap);
-	return NULL;
+	isolate_leave();
 }
 
 static void tap_free(struct tap *tap)
@@ -446,6 +446,8 @@ static int start_thread(struct tap *tap)
 	pthread_attr_setsigmask_np(&attr, &all);
 	int error = pthread_create(&thread, &attr, run, tap);
 	pthread_attr_destroy(&attr);
+	if (!error)
+		isolate_uncount();
 	return -error;
 }
 

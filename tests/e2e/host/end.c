@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Servers that end in every way there is, right behind an answer.
+ */
+#include <dlfcn.h>
+
+#include "host.h"
+
+#define COUNT 40
+
+static int fd;
+
+static void play_return(void)
+{
+	host_serve(fd, COUNT);
+}
+
+static void play_exit(void)
+{
+	host_serve(fd, COUNT);
+	exit(3);
+}
+
+static void play_bare_exit(void)
+{
+	host_serve(fd, COUNT);
+	_exit(4);
+}
+
+static void play_capital_exit(void)
+{
+	host_serve(fd, COUNT);
+	_Exit(5);
+}
+
+static void play_quick_exit(void)
+{
+	host_serve(fd, COUNT);
+	quick_exit(6);
+}
+
+static void play_syscall(void)
+{
+	host_serve(fd, COUNT);
+	syscall(SYS_exit_group, 7);
+}
+
+static void play_abort(void)
+{
+	host_serve(fd, COUNT);
+	abort();
+}
+
+/* Its last message is one that a handler of exit() answers. */
+static void answer_last(void)
+{
+	host_answer(fd);
+}
+
+static void play_atexit(void)
+{
+	atexit(answer_last);
+	host_serve(fd, COUNT);
+	exit(8);
+}
+
+static void leave(int number)
+{
+	(void)number;
+	exit(9);
+}
+
+static void play_handler(void)
+{
+	signal(SIGUSR1, leave);
+	host_serve(fd, COUNT);
+	raise(SIGUSR1);
+}
+
+static void bare_leave(int number)
+{
+	(void)number;
+	_exit(10);
+}
+
+/* The signal of a timer, wherever the server is. */
+static void play_anywhere(void)
+{
+	_Atomic int *left = host_shared(COUNT);
+
+	signal(SIGUSR1, bare_leave);
+	pid_t parent = getpid(), child = fork();
+	if (!child) {
+		while (atomic_load(left) > 0)
+			sched_yield();
+		kill(parent, SIGUSR1);
+		_exit(0);
+	}
+	for (;;) {
+		host_answer(fd);
+		atomic_fetch_sub(left, 1);
+	}
+}
+
+static void *serve_on(void *left)
+{
+	for (;;) {
+		host_answer(fd);
+		atomic_fetch_sub((_Atomic int *)left, 1);
+	}
+	return NULL;
+}
+
+/* While other threads wait for messages. */
+static void play_threads(void)
+{
+	_Atomic int *left = host_shared(COUNT);
+	pthread_t thread;
+
+	for (int i = 0; i < 3; i++)
+		MUST(!pthread_create(&thread, NULL, serve_on, left));
+	while (atomic_load(left) > 0)
+		sched_yield();
+	exit(11);
+}
+
+static void *serve_and_return(void *unused)
+{
+	host_serve(fd, COUNT);
+	return unused;
+}
+
+/* The main thread leaves; the process ends with the last of the others, which
+ * runs what atexit(3) was told. */
+static void play_last_thread(void)
+{
+	pthread_t thread;
+
+	atexit(answer_last);
+	MUST(!pthread_create(&thread, NULL, serve_and_return, NULL));
+	pthread_exit(NULL);
+}
+
+static void *exit_too(void *unused)
+{
+	_exit(13);
+	return unused;
+}
+
+static void play_twice(void)
+{
+	pthread_t thread;
+
+	host_serve(fd, COUNT);
+	MUST(!pthread_create(&thread, NULL, exit_too, NULL));
+	_exit(13);
+}
+
+/* Nothing kept: only what the tap's thread had no time for is lost. */
+static void play_terminate(void)
+{
+	host_serve(fd, COUNT);
+	pause();
+}
+
+/* Loaded and unloaded once more, as a plugin would be. */
+static void play_unload(void)
+{
+	void *library = dlopen(getenv("LD_PRELOAD"), RTLD_NOW);
+
+	MUST(library);
+	host_serve(fd, COUNT / 2);
+	MUST(!dlclose(library));
+	host_serve(fd, COUNT / 2);
+	exit(14);
+}
+
+static const struct scene scenes[] = {
+	{ "return", play_return },         { "exit", play_exit },
+	{ "_exit", play_bare_exit },       { "_Exit", play_capital_exit },
+	{ "quick_exit", play_quick_exit }, { "syscall", play_syscall },
+	{ "abort", play_abort },           { "atexit", play_atexit },
+	{ "handler", play_handler },       { "anywhere", play_anywhere },
+	{ "threads", play_threads },       { "last_thread", play_last_thread },
+	{ "twice", play_twice },           { "terminate", play_terminate },
+	{ "unload", play_unload },
+};
+
+int main(int argc, char **argv)
+{
+	fd = host_udp();
+	host_play(scenes, sizeof(scenes) / sizeof(*scenes),
+		  argc > 1 ? argv[1] : NULL);
+	return 0;
+}

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""However a process ends, what it has captured is in the log, its exit status is
+its own, and it ends in time whatever the collector does."""
+
+import signal
+
+from harness import host, namespace
+from harness.collector import Collector
+from harness.each import each
+
+COUNT = 40
+# The exit status of each scene of host/end.c.
+ENDS = {"return": 0, "exit": 3, "_exit": 4, "_Exit": 5, "quick_exit": 6,
+        "syscall": 7, "abort": -signal.SIGABRT, "atexit": 8, "handler": 9,
+        "anywhere": 10, "threads": 11, "last_thread": 0, "twice": 13,
+        "unload": 14}
+
+
+def asked(scene, collector=None, **settings):
+    running = host.Host(host.build("end"), scene, collector, **settings)
+    running.udp(COUNT + (scene in ("atexit", "last_thread")))
+    return running
+
+
+@each(ENDS)
+def test_complete(scene):
+    running = asked(scene)
+    running.end(ENDS[scene])
+    return running.check()
+
+
+def test_terminate():
+    """Nothing runs when a signal kills: only what came just before is lost."""
+    running = asked("terminate")
+    running.collector.wait(2 * COUNT)
+    running.process.send(signal.SIGTERM)
+    running.end(-signal.SIGTERM)
+    return running.check(orderly=False)
+
+
+class Absent:
+    endpoint = f"{namespace.ROOM}/nobody.sock"
+
+
+# name → collector, setting, the most that the end may take
+STUBBORN = {
+    "absent": (Absent, None, 0.3),
+    "mute": (lambda: Collector(answers=False), None, 1.0),
+    "mute_200": (lambda: Collector(answers=False), "200", 0.3),
+    "mute_0": (lambda: Collector(answers=False), "0", 0.1),
+}
+
+
+@each(f"{name}.{scene}" for name in STUBBORN for scene in ("exit", "_exit", "abort"))
+def test_bounded(which):
+    name, scene = which.split(".")
+    collector, ms, most = STUBBORN[name]
+    running = asked(scene, collector(),
+                    **({"DNSTAP_EXIT_MS": ms} if ms is not None else {}))
+    took = running.process.wait(ENDS[scene])
+    assert took <= most, f"{took:.2f} s"
+    return f"{took:.2f} s"
