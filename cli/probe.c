@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <libgen.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -70,11 +71,8 @@ static bool lost(const struct tap_config *config, const struct session *session,
 	};
 	const char *detail = session_error(session);
 
-	return report(config, false, "%s: %s%s%s", steps[last],
-		      error == -ECONNRESET && last == SESSION_GREETING
-			      ? "the collector hung up"
-			      : strerror(-error),
-		      *detail ? ": " : "", detail);
+	return report(config, false, "%s: %s", steps[last],
+		      *detail ? detail : strerror(-error));
 }
 
 static bool converse(const struct tap_config *config, struct session *session)
@@ -90,22 +88,27 @@ static bool converse(const struct tap_config *config, struct session *session)
 		return lost(config, session, last, error);
 	ms = (double)(clock_steady() - begin) / 1e6;
 	session_stop(session);
-	error = await(session, SESSION_CLOSED, &last);
+	await(session, SESSION_CLOSED, &last);
 	if (config->unidirectional)
 		return report(config, true, "connected in %.1f ms", ms);
 	return report(config, true, "ACCEPT came after %.1f ms, and %s", ms,
-		      error ? "no FINISH (some collectors send none)"
-			    : "FINISH at the end");
+		      session_counts(session)->finished
+			      ? "FINISH at the end"
+			      : "no FINISH (some collectors send none)");
 }
 
 static bool probe_connection(const struct tap_config *config)
 {
-	struct transport *transport = transport_new(config);
+	char error[TRANSPORT_ERROR_MAX] = "";
+	struct prepared *prepared;
+	bool good;
+
+	if (transport_prepare(config, &prepared, error))
+		return report(config, false, "%s", error);
+	struct transport *transport = transport_new(config, prepared);
 	struct session *session =
 		transport ? session_new(transport, config->unidirectional)
 			  : NULL;
-	bool good;
-
 	if (!session) {
 		transport_free(transport);
 		return report(config, false, "out of memory");
@@ -168,6 +171,7 @@ static bool probe_file(const struct tap_config *config)
 
 bool probe(const struct tap_config *config)
 {
+	signal(SIGPIPE, SIG_IGN);
 	if (config->kind == ENDPOINT_FILE)
 		return probe_file(config);
 	if (config->listen)

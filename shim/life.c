@@ -227,6 +227,8 @@ static void begin(void)
 	if (!wanted() || !load_config() || another_behind_us())
 		return;
 	log_open(config->log, config->log_path);
+	if (!tap_prepare(config))
+		return;
 	clock_begin();
 	exit_ns = exit_budget();
 	if (!map_live()) {

@@ -5,15 +5,22 @@
 #include "shim/tap/isolate.h"
 
 #include <dlfcn.h>
+#include <errno.h>
 #include <fcntl.h>
+#include <link.h>
 #include <linux/close_range.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
+#include <stdlib.h>
 #include <sys/eventfd.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
+
+#include "shim/base/thread.h"
 
 /* glibc's count, which it shows to debuggers; NULL where it does not. */
 static _Atomic unsigned *threads;
@@ -64,16 +71,74 @@ void isolate_begin(void)
 	dlerror();
 }
 
-void isolate_uncount(void)
+/*
+ * A process whose main thread has left ends with the last of its other threads,
+ * and ours would hold it back for good: it is none of the host's.
+ */
+static void uncount(void)
 {
 	if (threads)
 		atomic_fetch_sub(threads, 1);
 }
 
-void isolate_leave(void)
+static _Noreturn void leave(void)
 {
 	/* pthread_exit(3) would count a thread less. */
 	if (threads)
 		syscall(SYS_exit, 0);
 	pthread_exit(NULL);
+}
+
+struct task {
+	void (*run)(void *argument);
+	void *argument;
+};
+
+static void *run_task(void *made)
+{
+	struct task task = *(struct task *)made;
+
+	free(made);
+	thread_state.muted = THREAD_OURS;
+	prctl(PR_SET_NAME, "dnstapshim");
+	task.run(task.argument);
+	leave();
+}
+
+static int add_locals(struct dl_phdr_info *object, size_t size, void *sum)
+{
+	(void)size;
+	for (int i = 0; i < object->dlpi_phnum; i++)
+		if (object->dlpi_phdr[i].p_type == PT_TLS)
+			*(size_t *)sum += object->dlpi_phdr[i].p_memsz +
+					  object->dlpi_phdr[i].p_align;
+	return 0;
+}
+
+int isolate_start(void (*run)(void *argument), void *argument, size_t stack)
+{
+	struct task *task = malloc(sizeof(*task));
+	pthread_attr_t attr;
+	pthread_t thread;
+	sigset_t all;
+
+	if (!task)
+		return -ENOMEM;
+	*task = (struct task){ run, argument };
+	/* A thread has the thread-local variables of the whole program on its
+	 * stack. */
+	dl_iterate_phdr(add_locals, &stack);
+	sigfillset(&all);
+	pthread_attr_init(&attr);
+	pthread_attr_setstacksize(&attr, stack);
+	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+	/* From its first instruction no signal of the host's lands on it. */
+	pthread_attr_setsigmask_np(&attr, &all);
+	int error = pthread_create(&thread, &attr, run_task, task);
+	pthread_attr_destroy(&attr);
+	if (error)
+		free(task);
+	else
+		uncount();
+	return -error;
 }

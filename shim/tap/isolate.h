@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /*
  * Gives the calling thread a table of fds of its own, empty but for standard
@@ -19,10 +20,9 @@ bool isolate_fds(void);
 void isolate_begin(void);
 
 /*
- * To be called behind pthread_create(3): the new thread is none of the host's.
- * A process whose main thread has left ends with the last of its other threads,
- * and ours would hold it back for good. A thread that is not counted must end by
- * isolate_leave().
+ * Starts a thread of the library's own: detached, muted, under its name, deaf to
+ * signals from its first instruction, and with the fds of the calling one.
+ * `stack` is what it needs beside the host's thread-local variables. Returns 0
+ * or -errno.
  */
-void isolate_uncount(void);
-_Noreturn void isolate_leave(void);
+int isolate_start(void (*run)(void *argument), void *argument, size_t stack);

@@ -5,7 +5,8 @@
  * collector has a deadline.
  *
  * Bidirectional: READY, await ACCEPT, START, data …, STOP, await FINISH.
- * Unidirectional: START, data …, STOP.
+ * Unidirectional: START, data …, STOP; so are files, where a stream that has no
+ * room for the next frame ends and another begins.
  */
 #pragma once
 
@@ -19,9 +20,10 @@
  * message of 65,535 octets fits the latter with all that stands beside it. */
 #define SESSION_FRAME_MAX (96 * 1024)
 
-#define SESSION_CONNECT_S   5  /* until the transport is established */
-#define SESSION_HANDSHAKE_S 5  /* until ACCEPT has come */
-#define SESSION_STALL_S     60 /* without an octet taken */
+#define SESSION_CONNECT_MS   5000  /* until the transport is established */
+#define SESSION_HANDSHAKE_MS 5000  /* until ACCEPT has come */
+#define SESSION_STALL_MS     60000 /* without an octet taken */
+#define SESSION_FINISH_MS    250 /* until FINISH; everything is sent by then */
 
 enum session_state {
 	SESSION_CLOSED,
@@ -40,6 +42,9 @@ struct session_counts {
 	uint64_t connects;
 	uint64_t disconnects; /* of a session that had been streaming */
 	uint64_t handshake_failures;
+	uint64_t finished; /* by the collector's FINISH */
+	uint64_t up;       /* that are streaming just now */
+	uint64_t lost; /* frames that one of several collectors did not get */
 };
 
 /* Returns NULL when out of memory. Takes the transport over. */
@@ -52,7 +57,8 @@ int session_open(struct session *session, uint64_t now_ns);
 /* Goes as far as it can without waiting. Returns 0, or, when the connection is
  * lost, -errno: the session is CLOSED then, and frames that were not wholly
  * written are kept for the next connection. -ECONNRESET also stands for an
- * orderly end by the collector, -ETIMEDOUT for a deadline. */
+ * orderly end by the collector, -ETIMEDOUT for a deadline. After session_stop
+ * neither is an error if everything is sent. */
 int session_advance(struct session *session, uint64_t now_ns);
 
 /* Room for a data frame of up to `size` octets, or NULL if there is none just
@@ -71,7 +77,11 @@ void session_discard(struct session *session);
 
 enum session_state session_state(const struct session *session);
 const struct session_counts *session_counts(const struct session *session);
-const char *session_error(const struct session *session); /* "" or detail */
+
+/* For the log: what is connected; and why it no longer is, beyond the errno, or
+ * "" if there is no more to say. */
+const char *session_about(const struct session *session);
+const char *session_error(const struct session *session);
 
 /* Frames that were committed but not wholly written. */
 uint64_t session_unsent(const struct session *session);

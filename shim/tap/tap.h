@@ -9,6 +9,13 @@
 #include "shim/tap/metrics.h"
 
 /*
+ * In the constructor: reads the files that the taps name, before the host gives
+ * up its root directory and its privileges. What is wrong with one is wrong with
+ * the configuration: false, and a line in the log.
+ */
+bool tap_prepare(const struct config *config);
+
+/*
  * Starts the thread that sends what comes into `queue` to the endpoint of tap
  * `index` of `config`, until queue_finish, and publishes what it does. All three
  * must stay for the rest of the process's life. Returns 0 or -errno of what is

@@ -5,6 +5,7 @@
 #include "shim/tap/transport.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -12,9 +13,21 @@
 static const struct transport_ops *const by_kind[] = {
 	[ENDPOINT_UNIX] = &transport_unix,
 	[ENDPOINT_TCP] = &transport_tcp,
+	[ENDPOINT_TLS] = &transport_tls,
+	[ENDPOINT_FILE] = &transport_file,
 };
 
-struct transport *transport_new(const struct tap_config *config)
+int transport_prepare(const struct tap_config *config,
+		      struct prepared **prepared, char *error)
+{
+	const struct transport_ops *ops = by_kind[config->kind];
+
+	*prepared = NULL;
+	return ops->prepare ? ops->prepare(config, prepared, error) : 0;
+}
+
+struct transport *transport_new(const struct tap_config *config,
+				const struct prepared *prepared)
 {
 	const struct transport_ops *ops = by_kind[config->kind];
 	struct transport *transport = calloc(1, ops->size);
@@ -23,8 +36,14 @@ struct transport *transport_new(const struct tap_config *config)
 		return NULL;
 	transport->ops = ops;
 	transport->config = config;
+	transport->prepared = prepared;
 	transport->fd = -1;
-	return transport;
+	transport->events = POLLOUT;
+	transport->room = UINT64_MAX;
+	if (!ops->begin || !ops->begin(transport))
+		return transport;
+	free(transport);
+	return NULL;
 }
 
 void transport_free(struct transport *transport)
@@ -32,6 +51,8 @@ void transport_free(struct transport *transport)
 	if (!transport)
 		return;
 	transport->ops->close(transport);
+	if (transport->ops->end)
+		transport->ops->end(transport);
 	free(transport);
 }
 

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
@@ -13,20 +14,37 @@
 
 #define TRANSPORT_ERROR_MAX 256
 
+/* What a kind reads at the very beginning, before the host gives up its root
+ * directory and its privileges. */
+struct prepared;
+
 struct transport;
 
 struct transport_ops {
 	size_t size; /* of the structure that begins with struct transport */
 
+	/* NULL where there is nothing to prepare or to begin. prepare: see
+	 * transport_prepare. begin: on the thread of the host's that makes the
+	 * transport, the only place to start a thread. end: undoes it. */
+	int (*prepare)(const struct tap_config *config,
+		       struct prepared **prepared, char *error);
+	int (*begin)(struct transport *transport);
+	void (*end)(struct transport *transport);
+
 	/* Begins to connect. 0: established; -EAGAIN: call establish when the
 	 * fd is ready for `events`; else -errno, and nothing is open. */
 	int (*open)(struct transport *transport);
-	/* Likewise. May have changed fd and events. */
+	/* Likewise, at any time. May have changed fd and events. */
 	int (*establish)(struct transport *transport);
-	/* As read(2) and write(2), but with -EAGAIN and -errno. */
+	/* As read(2) and write(2), but with -EAGAIN and -errno. After -EAGAIN
+	 * from write, `events` says when to try again, with the same octets.
+	 * No read: nothing ever comes back, and there is nothing to wait for. */
 	ssize_t (*read)(struct transport *transport, void *data, size_t size);
 	ssize_t (*write)(struct transport *transport, const void *data,
 			 size_t size);
+	/* The last `octets` written begin a frame that will not be completed:
+	 * takes them back. NULL where that cannot be. */
+	void (*cut)(struct transport *transport, size_t octets);
 	/* Safe in any state. */
 	void (*close)(struct transport *transport);
 };
@@ -34,16 +52,31 @@ struct transport_ops {
 struct transport {
 	const struct transport_ops *ops;
 	const struct tap_config *config;
-	int fd;       /* -1: not open */
-	short events; /* what poll(2) is to wait for while establishing */
-	/* More than an errno says, for the log; "" if there is no more. */
+	const struct prepared *prepared;
+	int fd;        /* -1: not open */
+	short events;  /* what poll(2) is to wait for */
+	uint64_t room; /* octets that may still be written before this stream is
+			* to end and another to begin */
+	/* For the log: what has been reached, once it is established; and more
+	 * than an errno says, or "" if there is no more. */
+	char about[TRANSPORT_ERROR_MAX];
 	char error[TRANSPORT_ERROR_MAX];
 };
 
-extern const struct transport_ops transport_unix, transport_tcp;
+extern const struct transport_ops transport_unix, transport_tcp, transport_tls,
+	transport_file;
 
-/* The one for the endpoint's kind; NULL when out of memory. */
-struct transport *transport_new(const struct tap_config *config);
+/*
+ * In the constructor: reads the files that the endpoint names. Returns 0 and
+ * *prepared, which may be NULL and is never released; or -errno, and in `error`
+ * (TRANSPORT_ERROR_MAX octets) a sentence that says what is wrong.
+ */
+int transport_prepare(const struct tap_config *config,
+		      struct prepared **prepared, char *error);
+
+/* The one for the endpoint's kind; NULL when out of memory or threads. */
+struct transport *transport_new(const struct tap_config *config,
+				const struct prepared *prepared);
 void transport_free(struct transport *transport);
 
 /* Shared by the kinds that are plain sockets. */

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Data frames on their way out: a buffer that outlives the connection, so that
+ * a frame that was cut in two is sent again.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct outbox {
+	uint8_t *data;
+	/* Frames: written up to `at`; those before `whole` wholly so. */
+	size_t whole, at, end;
+	uint64_t frames; /* not wholly written */
+};
+
+bool outbox_begin(struct outbox *outbox); /* false: out of memory */
+void outbox_end(struct outbox *outbox);
+
+/* Room for a frame of up to `size` octets, or NULL. */
+uint8_t *outbox_reserve(struct outbox *outbox, size_t size);
+void outbox_commit(struct outbox *outbox, size_t size);
+
+/* What is to be written next, in *octets; returns how much of it: whole frames
+ * that `room` octets can hold, the first one in any case if `first`. */
+size_t outbox_next(const struct outbox *outbox, uint64_t room, bool first,
+		   const uint8_t **octets);
+
+/* `size` more octets have been written. Returns how many frames these complete
+ * and adds their octets, with their lengths, to *octets. */
+size_t outbox_written(struct outbox *outbox, size_t size, uint64_t *octets);
+
+/* Goes back to the beginning of a frame that has been cut in two. Returns how
+ * much of it had been written. */
+size_t outbox_rewind(struct outbox *outbox);
+
+/* Forgets every frame. */
+void outbox_discard(struct outbox *outbox);
