@@ -188,8 +188,9 @@ static void wake(struct queue *queue)
  * sequentially consistent: queue_sleep relies on it. */
 static bool claim(struct queue *queue, size_t slots, uint64_t *position)
 {
+	/* Acquire: the tail below is no older than this head. */
 	uint64_t head =
-		atomic_load_explicit(&queue->head, memory_order_relaxed);
+		atomic_load_explicit(&queue->head, memory_order_acquire);
 	uint64_t used;
 
 	do {
@@ -197,7 +198,9 @@ static bool claim(struct queue *queue, size_t slots, uint64_t *position)
 		 * (release_runs). */
 		used = head -
 		       atomic_load_explicit(&queue->tail, memory_order_acquire);
-		if (used + slots > queue->slots)
+		/* Less than nothing is used where the tail has overtaken this
+		 * head; the exchange then brings a newer one. */
+		if ((int64_t)used >= 0 && used + slots > queue->slots)
 			return false;
 	} while (!atomic_compare_exchange_weak(&queue->head, &head,
 					       head + slots));

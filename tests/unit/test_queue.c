@@ -5,8 +5,12 @@
  */
 #include <criterion/criterion.h>
 
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -175,4 +179,63 @@ Test(queue, is_not_inherited)
 	cr_assert(!WIFEXITED(status) || WEXITSTATUS(status),
 		  "the child wrote into the parent's queue");
 	queue_free(queue);
+}
+
+#define BURST 48
+
+static struct queue *interrupted;
+static _Atomic uint64_t in, out;
+static _Atomic bool over;
+
+static void put_one(void)
+{
+	if (put(interrupted, 1, 12))
+		in++;
+}
+
+/* Claims more runs than one, and gives them time to be read and released. */
+static void interrupt(int signal)
+{
+	uint64_t until = clock_steady() + NS_PER_MS / 30;
+
+	(void)signal;
+	if (in - out > MESSAGES / 3)
+		return;
+	for (int i = 0; i < BURST; i++)
+		put_one();
+	while (clock_steady() < until)
+		;
+}
+
+static void *consume(void *nothing)
+{
+	(void)nothing;
+	while (!over) {
+		size_t count = collect(interrupted);
+		queue_release(interrupted, count);
+		out += count;
+	}
+	return NULL;
+}
+
+/* A producer that is held up between its looks at the head and at the tail, both
+ * of which have moved on when it goes on. */
+Test(queue, is_never_full_by_mistake)
+{
+	struct itimerval every = { { 0, 200 }, { 0, 200 } };
+	uint64_t end = clock_steady() + NS_PER_S;
+	pthread_t consumer;
+
+	interrupted = queue_new(MESSAGES);
+	pthread_create(&consumer, NULL, consume, NULL);
+	signal(SIGALRM, interrupt);
+	setitimer(ITIMER_REAL, &every, NULL);
+	while (clock_steady() < end)
+		if (in - out < MESSAGES / 3)
+			put_one();
+	setitimer(ITIMER_REAL, &(struct itimerval){ 0 }, NULL);
+	over = true;
+	pthread_join(consumer, NULL);
+	cr_assert_eq(queue_dropped(interrupted, DROP_QUEUE_FULL), 0);
+	queue_free(interrupted);
 }
