@@ -24,6 +24,7 @@
 #define STACK_SIZE       (256 * 1024)
 #define TLS_STACK_SIZE   (512 * 1024)
 #define POLL_NS          (NS_PER_MS / 2)  /* while messages come in */
+#define TURN_NS          (5 * NS_PER_MS)  /* then the clock is looked at */
 #define POLL_IDLE_NS     (10 * NS_PER_MS) /* where nothing can wake us */
 #define SLEEP_MAX_NS     NS_PER_S         /* the host may discard a wake */
 #define BUSY_NS          (10 * NS_PER_MS) /* so long after the last of them */
@@ -167,8 +168,9 @@ static void write_metrics(struct tap *tap)
 	tap->metrics_at = tap->now + METRICS_INTERVAL_S * NS_PER_S;
 }
 
-/* Everything that can be done just now. */
-static void turn(struct tap *tap)
+/* What can be done just now. Returns true if there is more, and no time to rest:
+ * there always is while messages come in as fast as they go out. */
+static bool turn(struct tap *tap)
 {
 	size_t moved;
 
@@ -185,10 +187,11 @@ static void turn(struct tap *tap)
 		else
 			queue_release(tap->queue, 0);
 		advance(tap);
-	} while (moved);
+	} while (moved && clock_steady() - tap->now < TURN_NS);
 	log_drops(tap);
 	publish(tap);
 	write_metrics(tap);
+	return moved;
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -242,6 +245,9 @@ static void rest(struct tap *tap, uint64_t deadline)
 	else if (queue_sleep(tap->queue)) {
 		await(tap, earlier(until, now + SLEEP_MAX_NS));
 		queue_awake(tap->queue);
+	} else {
+		/* A message is on its way in, or never will be. */
+		await(tap, earlier(until, now + POLL_NS));
 	}
 }
 
@@ -299,10 +305,11 @@ static void run(void *argument)
 		/* Before the queue is looked at: what came before the end was
 		 * asked for is sent. */
 		deadline = queue_finish_deadline(tap->queue);
-		turn(tap);
+		bool more = turn(tap);
 		if (deadline && is_over(tap, deadline))
 			break;
-		rest(tap, deadline);
+		if (!more)
+			rest(tap, deadline);
 	}
 	finish(tap);
 }
