@@ -21,27 +21,28 @@ void capture_begin(const uint64_t *dns_ports)
 	atomic_store_explicit(&capture_active, true, memory_order_release);
 }
 
-static void describe(struct event *event, bool sent, uint64_t time_ns,
+static void describe(struct event *event, const struct capture_call *call,
 		     bool serves, const struct address *local,
 		     const struct address *remote)
 {
 	bool inet6 = remote->known ? remote->inet6 : local->inet6;
 
-	event->time_ns = time_ns;
+	event->time_ns = call->time_ns;
 	memcpy(event->local, local->octets, 16);
 	memcpy(event->remote, remote->octets, 16);
 	event->local_port = local->port;
 	event->remote_port = remote->port;
 	/* One message has addresses of one family. */
 	event->flags =
-		(sent ? EVENT_SENT : 0) | (inet6 ? EVENT_INET6 : 0) |
+		(call->sent ? EVENT_SENT : 0) | (inet6 ? EVENT_INET6 : 0) |
 		(local->known && local->inet6 == inet6 ? EVENT_LOCAL : 0) |
 		(remote->known ? EVENT_REMOTE : 0) |
 		(serves ? EVENT_SERVES : 0);
 }
 
-static void datagram(const struct fd_facts *facts, bool sent, uint64_t time_ns,
-		     const struct msghdr *message, size_t size)
+static void datagram(const struct capture_call *call,
+		     const struct fd_facts *facts, const struct msghdr *message,
+		     size_t size)
 {
 	struct address local = facts->local, remote;
 	struct event seen;
@@ -52,7 +53,7 @@ static void datagram(const struct fd_facts *facts, bool sent, uint64_t time_ns,
 		remote = facts->remote;
 	if (!facts->serves && !facts_port(ports, remote.port))
 		return;
-	if (!sent && message->msg_flags & MSG_TRUNC) {
+	if (!call->sent && message->msg_flags & MSG_TRUNC) {
 		enqueue_count_drop(DROP_TRUNCATED);
 		return;
 	}
@@ -61,8 +62,8 @@ static void datagram(const struct fd_facts *facts, bool sent, uint64_t time_ns,
 		return;
 	}
 	if (!local.known)
-		control_local(message, sent, &local);
-	describe(&seen, sent, time_ns, facts->serves, &local, &remote);
+		control_local(message, call->sent, &local);
+	describe(&seen, call, facts->serves, &local, &remote);
 	seen.size = size;
 	enqueue(&seen, (struct octets){ message->msg_iov, 0, size });
 }
@@ -101,27 +102,40 @@ static void give_up(int fd, uint64_t word, const struct fd_facts *facts)
 	fdtable_learn(fd, word, FD_FOREIGN, facts);
 }
 
-static void follow(int fd, uint64_t word, const struct fd_facts *facts,
-		   bool sent, uint64_t time_ns, const struct msghdr *message,
+/* Takes one direction of the connection that `word` is of. Returns false where
+ * it cannot be followed: in which order two threads read one connection is not
+ * to be known. Whoever holds the stream of an earlier socket has left it. */
+static bool hold(struct fd_stream *side, uint64_t word)
+{
+	uint32_t socket = word >> 32;
+	bool held = atomic_exchange(&side->held, true);
+
+	/* The number is another socket's by now, and its stream not ours. */
+	if ((int32_t)(side->socket - socket) > 0) {
+		if (!held)
+			atomic_store(&side->held, false);
+		return false;
+	}
+	if (side->socket == socket)
+		return !held;
+	stream_reset(&side->stream);
+	side->socket = socket;
+	return true;
+}
+
+static void follow(const struct capture_call *call, uint64_t word,
+		   const struct fd_facts *facts, const struct msghdr *message,
 		   size_t size)
 {
-	struct fd_entry *entry = fdtable_entry(fd);
-	struct fd_stream *side = entry ? &entry->stream[sent] : NULL;
+	struct fd_entry *entry = fdtable_entry(call->fd);
+	struct fd_stream *side = entry ? &entry->stream[call->sent] : NULL;
 	struct event seen;
 
-	/* In which order two threads read one connection cannot be known.
-	 * Whoever holds the stream of an earlier socket has left it behind. */
-	if (!side || (atomic_exchange(&side->held, true) &&
-		      side->socket == word >> 32)) {
-		give_up(fd, word, facts);
+	if (!side || !hold(side, word)) {
+		give_up(call->fd, word, facts);
 		return;
 	}
-	if (side->socket != word >> 32) {
-		stream_reset(&side->stream);
-		side->socket = word >> 32;
-	}
-	describe(&seen, sent, time_ns, facts->serves, &facts->local,
-		 &facts->remote);
+	describe(&seen, call, facts->serves, &facts->local, &facts->remote);
 	seen.flags |= EVENT_TCP;
 	bool good = cut(&side->stream, &seen,
 			(struct octets){ message->msg_iov, 0, size });
@@ -129,65 +143,69 @@ static void follow(int fd, uint64_t word, const struct fd_facts *facts,
 		stream_reset(&side->stream);
 	atomic_store(&side->held, false);
 	if (!good)
-		give_up(fd, word, facts);
+		give_up(call->fd, word, facts);
 }
 
-/* What is known of the fd, asked of the kernel if need be. Assigns the word that
- * it is known under. `to` is where a call sent to, or NULL: with MSG_FASTOPEN a
- * socket sends before it is connected. */
-static enum fd_kind facts_of(int fd, uint64_t before, uint64_t *word,
-			     struct fd_facts *facts, const struct msghdr *to)
+/* Asks the kernel what the fd is, if that is still the socket that the call was
+ * made on, and assigns the word that it is known under. */
+static enum fd_kind learn(const struct capture_call *call,
+			  const struct msghdr *message, uint64_t *word,
+			  struct fd_facts *facts)
 {
-	struct fd_entry *entry = fdtable_entry(fd);
 	enum fd_kind kind;
 
-	*word = fdtable_word(fd);
+	*word = fdtable_known(call->fd, facts);
 	kind = fd_kind(*word);
-	/* Where the number became another socket's while the call ran, the
-	 * message was the earlier one's, of which nothing is known any more. */
-	if (!fd_same_socket(*word, before))
+	if (!fd_same_socket(*word, call->word))
 		return FD_FOREIGN;
-	bool known = entry && kind != FD_LEARNING &&
-		     fdtable_read(entry, *word, facts);
-	if (known && kind >= FD_FOREIGN)
+	if (kind >= FD_FOREIGN)
 		return kind;
-	if (!known || kind == FD_UNKNOWN)
+	struct fd_entry *entry = fdtable_entry(call->fd);
+	if (kind == FD_UNKNOWN || kind == FD_LEARNING ||
+	    !fdtable_read(entry, *word, facts)) {
 		memset(facts, 0, sizeof(*facts));
-	if (kind == FD_FRESH_TCP && !facts->remote.port && to && to->msg_name)
-		address_from_sockaddr(&facts->remote, to->msg_name,
-				      to->msg_namelen);
-	kind = facts_ask(fd, known ? kind : FD_UNKNOWN, ports, facts);
+		kind = FD_UNKNOWN;
+	}
+	/* With MSG_FASTOPEN a socket sends before it is connected. */
+	if (kind == FD_FRESH_TCP && !facts->remote.port && call->sent &&
+	    message->msg_name)
+		address_from_sockaddr(&facts->remote, message->msg_name,
+				      message->msg_namelen);
+	kind = facts_ask(call->fd, kind, ports, facts);
 	if (thread_is_barred())
 		return kind;
-	fdtable_learn(fd, *word, kind, facts);
-	*word = fdtable_word(fd);
+	fdtable_learn(call->fd, *word, kind, facts);
+	*word = fdtable_word(call->fd);
 	return kind;
 }
 
-void capture_message(int fd, uint64_t before, bool sent, uint64_t time_ns,
+void capture_message(const struct capture_call *call,
 		     const struct msghdr *message, size_t size)
 {
-	struct fd_facts facts;
-	uint64_t word;
+	const struct fd_facts *facts = &call->facts;
+	enum fd_kind kind = fd_kind(call->word);
+	uint64_t word = call->word;
+	struct fd_facts learned;
 
-	switch (facts_of(fd, before, &word, &facts, sent ? message : NULL)) {
-	case FD_DATAGRAM:
-		datagram(&facts, sent, time_ns, message, size);
-		break;
-	case FD_STREAM:
-		follow(fd, word, &facts, sent, time_ns, message, size);
-		break;
-	default:
-		break;
+	if (kind < FD_FOREIGN) {
+		kind = learn(call, message, &word, &learned);
+		facts = &learned;
 	}
+	if (kind == FD_DATAGRAM)
+		datagram(call, facts, message, size);
+	else if (kind == FD_STREAM)
+		follow(call, word, facts, message, size);
 }
 
 bool capture_discards(int fd)
 {
+	struct capture_call call;
+	static const struct msghdr none;
 	struct fd_facts facts;
 	uint64_t word;
 
-	if (facts_of(fd, fdtable_word(fd), &word, &facts, NULL) != FD_STREAM)
+	if (!capture_enter(&call, fd, false) ||
+	    learn(&call, &none, &word, &facts) != FD_STREAM)
 		return false;
 	give_up(fd, word, &facts);
 	return true;

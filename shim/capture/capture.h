@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "shim/base/clock.h"
 #include "shim/base/thread.h"
 #include "shim/capture/fdtable.h"
 
@@ -21,21 +22,44 @@ void capture_begin(const uint64_t *ports);
 
 extern _Atomic bool capture_active;
 
-/* False: nothing that happens on `fd` is of interest. The hooks look here
- * before the real call, and at nothing else if the answer is no. */
+/* A call that may carry messages, and what was known of its fd before it was
+ * made: by the time it returns, another thread may have closed the fd. */
+struct capture_call {
+	int fd;
+	bool sent;
+	uint64_t word;         /* the fd table's */
+	uint64_t time_ns;      /* wall time: of the message */
+	struct fd_facts facts; /* where the word says what it is */
+};
+
+/* False: nothing that happens on `fd` is of interest. */
 static inline bool capture_watches(int fd)
 {
 	return atomic_load_explicit(&capture_active, memory_order_acquire) &&
 	       !thread_is_muted() && fd_kind(fdtable_word(fd)) != FD_FOREIGN;
 }
 
+/* What the hooks do before the real call; they do nothing else if the answer is
+ * no. The time is taken if the call sends: another thread may read the answer
+ * before it returns. */
+static inline bool capture_enter(struct capture_call *call, int fd, bool sent)
+{
+	if (!capture_watches(fd))
+		return false;
+	call->fd = fd;
+	call->sent = sent;
+	call->word = fdtable_known(fd, &call->facts);
+	if (sent)
+		call->time_ns = clock_wall();
+	return true;
+}
+
 /*
- * `size` octets (> 0) crossed `fd`, from or into the octets of `message`'s
- * vector, in that order. `message` is as the real call left it: a name if an
- * address was given or returned, control data, flags. `word` is fdtable_word(fd)
- * from before the call, `time_ns` the wall time.
+ * `size` octets (> 0) crossed the call's fd, from or into the octets of
+ * `message`'s vector, in that order. `message` is as the real call left it: a
+ * name if an address was given or returned, control data, flags.
  */
-void capture_message(int fd, uint64_t word, bool sent, uint64_t time_ns,
+void capture_message(const struct capture_call *call,
 		     const struct msghdr *message, size_t size);
 
 /* To be asked of a call with MSG_TRUNC: true if `fd` is a TCP connection, from

@@ -45,20 +45,6 @@ static uint64_t reborn(uint64_t word, enum fd_kind kind)
 	return ((word >> 32) + 1) << 32 | kind;
 }
 
-bool fdtable_read(struct fd_entry *entry, uint64_t word, struct fd_facts *facts)
-{
-	uint64_t copy[6];
-
-	for (size_t i = 0; i < 6; i++)
-		copy[i] = atomic_load_explicit(&entry->fact[i],
-					       memory_order_relaxed);
-	/* The loads above stay above the look at the word: partner of the
-	 * stores in fdtable_learn. */
-	atomic_thread_fence(memory_order_acquire);
-	memcpy(facts, copy, sizeof(*facts));
-	return atomic_load_explicit(&entry->word, memory_order_relaxed) == word;
-}
-
 void fdtable_learn(int fd, uint64_t word, enum fd_kind kind,
 		   const struct fd_facts *facts)
 {
@@ -131,13 +117,14 @@ void fdtable_unlearn(int fd)
 	fdtable_connected(fd, &unknown);
 }
 
-/* Where another thread is at it, the stream is reset when the number's next
- * socket has one. */
+/* Gives back what a stream holds. What it knows of the message it is in stays,
+ * for a call that is about to return. Where another thread is at it, it is reset
+ * when the number's next socket has a stream. */
 static void drop_stream(struct fd_stream *stream)
 {
 	if (!atomic_load_explicit(&stream->held, memory_order_relaxed) &&
 	    !atomic_exchange(&stream->held, true)) {
-		stream_reset(&stream->stream);
+		stream_abandon(&stream->stream);
 		atomic_store(&stream->held, false);
 	}
 }

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "shim/base/address.h"
 #include "shim/capture/stream.h"
@@ -91,8 +92,31 @@ static inline uint64_t fdtable_word(int fd)
 
 /* Copies the facts of an entry whose word is `word`. Returns false if they have
  * changed meanwhile. */
-bool fdtable_read(struct fd_entry *entry, uint64_t word,
-		  struct fd_facts *facts);
+static inline bool fdtable_read(struct fd_entry *entry, uint64_t word,
+				struct fd_facts *facts)
+{
+	uint64_t copy[6];
+
+	for (size_t i = 0; i < 6; i++)
+		copy[i] = atomic_load_explicit(&entry->fact[i],
+					       memory_order_relaxed);
+	/* The loads above stay above the look at the word: partner of the
+	 * stores in fdtable_learn. */
+	atomic_thread_fence(memory_order_acquire);
+	memcpy(facts, copy, sizeof(*facts));
+	return atomic_load_explicit(&entry->word, memory_order_relaxed) == word;
+}
+
+/* Returns the fd's word; if that says what it is, *facts is assigned. */
+static inline uint64_t fdtable_known(int fd, struct fd_facts *facts)
+{
+	struct fd_entry *entry = fdtable_entry(fd);
+	uint64_t word = fdtable_word(fd);
+
+	if (fd_kind(word) >= FD_FOREIGN && !fdtable_read(entry, word, facts))
+		return (word & ~0xffull) | FD_UNKNOWN;
+	return word;
+}
 
 /* Records what was learned about `fd` while its word was `word`; nothing is
  * recorded if that has changed. */

@@ -44,6 +44,13 @@ void octets_take(struct octets *octets, uint8_t *to, size_t size)
 	octets_pass(octets, size);
 }
 
+void stream_abandon(struct stream *stream)
+{
+	stream->lost |= stream->half != 0;
+	pool_give(stream->half);
+	stream->half = 0;
+}
+
 void stream_reset(struct stream *stream)
 {
 	pool_give(stream->half);

@@ -50,5 +50,9 @@ enum stream_cut {
 enum stream_cut stream_next(struct stream *stream, struct octets *octets,
 			    struct octets *message, struct iovec *whole);
 
-/* Gives back what the stream holds; it is all zero again. */
+/* Gives back what the stream holds: the message that it is in is lost, the next
+ * is not. */
+void stream_abandon(struct stream *stream);
+
+/* Likewise, and it is all zero again. */
 void stream_reset(struct stream *stream);

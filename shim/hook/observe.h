@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * From the shapes in which calls carry messages to the one that capture takes.
- * A call that moved no octet, or failed, is of no interest. A time of 0 means
- * now: a sent message's time is taken before the call, since another thread may
- * read the answer to it before the call returns.
+ * A call that moved no octet, or failed, is of no interest.
  */
 #pragma once
 
@@ -13,23 +11,29 @@
 /* MSG_PEEK shows what will be read again, the other two are no DNS. */
 #define OBSERVE_NOT (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB)
 
-static inline bool observes(int fd, int flags)
+static inline bool observes_flags(int fd, int flags, bool sent)
 {
-	return !(flags & OBSERVE_NOT) && capture_watches(fd) &&
-	       !(flags & MSG_TRUNC && capture_discards(fd));
+	return !(flags & OBSERVE_NOT) &&
+	       (sent || !(flags & MSG_TRUNC && capture_discards(fd)));
 }
 
-static inline void observe_message(int fd, uint64_t word, bool sent,
-				   uint64_t time_ns,
+static inline bool observes(struct capture_call *call, int fd, int flags,
+			    bool sent)
+{
+	return observes_flags(fd, flags, sent) && capture_enter(call, fd, sent);
+}
+
+static inline void observe_message(struct capture_call *call,
 				   const struct msghdr *message, ssize_t result)
 {
-	if (result > 0)
-		capture_message(fd, word, sent, time_ns ?: clock_wall(),
-				message, result);
+	if (result <= 0)
+		return;
+	if (!call->sent)
+		call->time_ns = clock_wall();
+	capture_message(call, message, result);
 }
 
-static inline void observe_buffer(int fd, uint64_t word, bool sent,
-				  uint64_t time_ns, const void *buffer,
+static inline void observe_buffer(struct capture_call *call, const void *buffer,
 				  size_t size, ssize_t result, const void *name,
 				  socklen_t name_size)
 {
@@ -44,28 +48,29 @@ static inline void observe_buffer(int fd, uint64_t word, bool sent,
 	/* The caller asked for a datagram's real length with MSG_TRUNC. */
 	if (result > 0 && (size_t)result > size)
 		message.msg_flags = MSG_TRUNC;
-	observe_message(fd, word, sent, time_ns, &message, result);
+	observe_message(call, &message, result);
 }
 
-static inline void observe_iovec(int fd, uint64_t word, bool sent,
-				 uint64_t time_ns, const struct iovec *iov,
-				 int count, ssize_t result)
+static inline void observe_iovec(struct capture_call *call,
+				 const struct iovec *iov, int count,
+				 ssize_t result)
 {
 	struct msghdr message = {
 		.msg_iov = (struct iovec *)iov,
 		.msg_iovlen = count,
 	};
 
-	observe_message(fd, word, sent, time_ns, &message, result);
+	observe_message(call, &message, result);
 }
 
-static inline void observe_vector(int fd, uint64_t word, bool sent,
-				  uint64_t time_ns,
+/* Several messages of one call share its time. */
+static inline void observe_vector(struct capture_call *call,
 				  const struct mmsghdr *vector, int result)
 {
-	if (result > 0 && !time_ns)
-		time_ns = clock_wall();
+	if (result > 0 && !call->sent)
+		call->time_ns = clock_wall();
 	for (int i = 0; i < result; i++)
-		observe_message(fd, word, sent, time_ns, &vector[i].msg_hdr,
-				vector[i].msg_len);
+		if (vector[i].msg_len)
+			capture_message(call, &vector[i].msg_hdr,
+					vector[i].msg_len);
 }

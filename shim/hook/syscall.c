@@ -23,111 +23,104 @@ _Static_assert(offsetof(struct real_table, syscall) == 0, "entry.S");
  * it was made. */
 struct call {
 	long argument[6];
-	uint64_t word;
-	uint64_t now;
+	struct capture_call watched; /* if it carries messages */
 };
 
-#define FD(call)    ((int)(call)->argument[0])
-#define POINTER(n)  ((void *)call->argument[n])
-#define OBSERVES(n) observes(FD(call), (int)call->argument[n])
+#define FD(call)   ((int)(call)->argument[0])
+#define POINTER(n) ((void *)call->argument[n])
+#define OBSERVES(n) \
+	observes_flags(FD(call), (int)call->argument[n], call->watched.sent)
 
-static void after_recvfrom(const struct call *call, long result)
+static void after_recvfrom(struct call *call, long result)
 {
 	const socklen_t *size = POINTER(5);
 
 	if (result > 0 && OBSERVES(3))
-		observe_buffer(FD(call), call->word, false, 0, POINTER(1),
-			       call->argument[2], result, POINTER(4),
+		observe_buffer(&call->watched, POINTER(1), call->argument[2],
+			       result, POINTER(4),
 			       POINTER(4) && size ? *size : 0);
 }
 
-static void after_sendto(const struct call *call, long result)
+static void after_sendto(struct call *call, long result)
 {
 	if (OBSERVES(3))
-		observe_buffer(FD(call), call->word, true, call->now,
-			       POINTER(1), call->argument[2], result,
-			       POINTER(4), call->argument[5]);
+		observe_buffer(&call->watched, POINTER(1), call->argument[2],
+			       result, POINTER(4), call->argument[5]);
 }
 
-static void after_read(const struct call *call, long result)
+static void after_read(struct call *call, long result)
 {
-	observe_buffer(FD(call), call->word, false, 0, POINTER(1),
-		       call->argument[2], result, NULL, 0);
+	observe_buffer(&call->watched, POINTER(1), call->argument[2], result,
+		       NULL, 0);
 }
 
-static void after_write(const struct call *call, long result)
+static void after_write(struct call *call, long result)
 {
-	observe_buffer(FD(call), call->word, true, call->now, POINTER(1),
-		       call->argument[2], result, NULL, 0);
+	observe_buffer(&call->watched, POINTER(1), call->argument[2], result,
+		       NULL, 0);
 }
 
-static void after_readv(const struct call *call, long result)
+static void after_readv(struct call *call, long result)
 {
-	observe_iovec(FD(call), call->word, false, 0, POINTER(1),
-		      call->argument[2], result);
+	observe_iovec(&call->watched, POINTER(1), call->argument[2], result);
 }
 
-static void after_writev(const struct call *call, long result)
+static void after_writev(struct call *call, long result)
 {
-	observe_iovec(FD(call), call->word, true, call->now, POINTER(1),
-		      call->argument[2], result);
+	observe_iovec(&call->watched, POINTER(1), call->argument[2], result);
 }
 
-static void after_recvmsg(const struct call *call, long result)
+static void after_recvmsg(struct call *call, long result)
 {
 	if (OBSERVES(2))
-		observe_message(FD(call), call->word, false, 0, POINTER(1),
-				result);
+		observe_message(&call->watched, POINTER(1), result);
 }
 
-static void after_sendmsg(const struct call *call, long result)
+static void after_sendmsg(struct call *call, long result)
 {
 	if (OBSERVES(2))
-		observe_message(FD(call), call->word, true, call->now,
-				POINTER(1), result);
+		observe_message(&call->watched, POINTER(1), result);
 }
 
-static void after_recvmmsg(const struct call *call, long result)
+static void after_recvmmsg(struct call *call, long result)
 {
 	if (OBSERVES(3))
-		observe_vector(FD(call), call->word, false, 0, POINTER(1),
-			       result);
+		observe_vector(&call->watched, POINTER(1), result);
 }
 
-static void after_sendmmsg(const struct call *call, long result)
+static void after_sendmmsg(struct call *call, long result)
 {
 	if (OBSERVES(3))
-		observe_vector(FD(call), call->word, true, call->now,
-			       POINTER(1), result);
+		observe_vector(&call->watched, POINTER(1), result);
 }
 
-static void after_new_fd(const struct call *call, long result)
+static void after_new_fd(struct call *call, long result)
 {
 	(void)call;
 	if (result >= 0)
 		capture_forget(result);
 }
 
-static void after_socket(const struct call *call, long result)
+static void after_socket(struct call *call, long result)
 {
 	if (result >= 0)
 		capture_socket(result, call->argument[0], call->argument[1],
 			       call->argument[2]);
 }
 
-static void after_bind(const struct call *call, long result)
+static void after_bind(struct call *call, long result)
 {
 	if (!result)
 		capture_unlearn(FD(call));
 }
 
-static void after_connect(const struct call *call, long result)
+static void after_connect(struct call *call, long result)
 {
 	if (!result || errno == EINPROGRESS)
 		capture_connect(FD(call), POINTER(1), call->argument[2]);
 }
 
-static void after_fcntl(const struct call *call, long result)
+static void after_fcntl(struct call *call, long result)
 {
 	if (call->argument[1] == F_DUPFD ||
 	    call->argument[1] == F_DUPFD_CLOEXEC)
@@ -161,7 +154,7 @@ static const struct observer {
 	int number;
 	enum { CARRIES_NOTHING, RECEIVES, SENDS } carries; /* on its fd */
 	void (*before)(const struct call *call);
-	void (*after)(const struct call *call, long result);
+	void (*after)(struct call *call, long result);
 } observers[] = {
 	{ SYS_recvfrom, RECEIVES, NULL, after_recvfrom },
 	{ SYS_sendto, SENDS, NULL, after_sendto },
@@ -206,13 +199,9 @@ long observed_syscall(long number, long a, long b, long c, long d, long e,
 		&observers[syscall_observed[number] - 1];
 	struct call call = { .argument = { a, b, c, d, e, f } };
 
-	if (observer->carries) {
-		if (!capture_watches(a))
-			return real.syscall(number, a, b, c, d, e, f);
-		call.word = fdtable_word(a);
-		if (observer->carries == SENDS)
-			call.now = clock_wall();
-	}
+	if (observer->carries &&
+	    !capture_enter(&call.watched, a, observer->carries == SENDS))
+		return real.syscall(number, a, b, c, d, e, f);
 	if (observer->before)
 		observer->before(&call);
 	long result = real.syscall(number, a, b, c, d, e, f);
