@@ -42,6 +42,7 @@ static int dial_begin(struct endpoint *endpoint,
 		return -ENOMEM;
 	dial_of(endpoint)->session =
 		session_new(transport, endpoint->config->unidirectional);
+	dial_of(endpoint)->retry_delay = RETRY_FIRST_NS;
 	if (dial_of(endpoint)->session)
 		return 0;
 	transport_free(transport);
@@ -96,13 +97,8 @@ static void went_away(struct dial *dial, int error, uint64_t now_ns)
 		dial->retry_delay = RETRY_MAX_NS;
 }
 
-static void log_connected(struct dial *dial, uint64_t now_ns)
+static void connected(struct dial *dial, uint64_t now_ns)
 {
-	uint64_t connects = session_counts(dial->session)->connects;
-
-	if (connects == dial->connects)
-		return;
-	dial->connects = connects;
 	dial->connected_at = now_ns;
 	dial->failed = false;
 	log_line(dial->endpoint.config->socket, "%s",
@@ -122,9 +118,12 @@ static void dial_advance(struct endpoint *endpoint, uint64_t now_ns)
 	}
 	if (!error)
 		error = session_advance(dial->session, now_ns);
-	log_connected(dial, now_ns);
+	uint64_t connects = session_counts(dial->session)->connects;
 	if (error)
 		went_away(dial, error, now_ns);
+	else if (connects != dial->connects)
+		connected(dial, now_ns);
+	dial->connects = connects;
 }
 
 static bool dial_ready(const struct endpoint *endpoint)

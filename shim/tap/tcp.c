@@ -89,13 +89,11 @@ void tcp_describe(struct transport *transport, const char *what)
 
 	if (tcp_of(transport)->resolver)
 		print_peer(tcp_of(transport), peer, sizeof(peer));
-	int n = snprintf(transport->about, size, "%s%s%s", what,
-			 *peer ? " to " : "", peer);
+	int n = snprintf(transport->about, size, "%s%s%s, send buffer %u KiB",
+			 what, *peer ? " to " : "", peer, granted);
 	if (n >= 0 && granted < asked)
 		snprintf(transport->about + n, size - n,
-			 ", with a send buffer of %u KiB of the %u asked for "
-			 "(net.core.wmem_max)",
-			 granted, asked);
+			 " of the %u asked for (net.core.wmem_max)", asked);
 }
 
 /* Begins with the next address. Returns -EAGAIN or -errno. */

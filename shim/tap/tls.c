@@ -73,28 +73,28 @@ static int begin_handshake(struct tls *tls)
 static void explain(struct tls *tls)
 {
 	struct transport *transport = &tls->tcp.transport;
+	const struct tap_config *config = transport->config;
 	unsigned long code = ERR_peek_last_error();
-	long verified = SSL_get_verify_result(tls->ssl);
 	const char *reason = ERR_reason_error_string(code);
-	int alert = ERR_GET_REASON(code) - SSL_AD_REASON_OFFSET;
-	size_t size = sizeof(transport->error);
+	const char *alert = reason ? strstr(reason, " alert ") : NULL;
 	char name[NAME_SIZE_MAX];
 
 	if (ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED)
-		snprintf(transport->error, size,
+		snprintf(transport->error, TRANSPORT_ERROR_MAX,
 			 "the certificate is not accepted for %.120s: %s",
-			 transport->config->listen
-				 ? "a collector"
-				 : expected_name(transport->config, name),
-			 X509_verify_cert_error_string(verified));
-	else if (code && alert >= 0)
-		snprintf(transport->error, size,
+			 config->listen ? "a collector"
+					: expected_name(config, name),
+			 X509_verify_cert_error_string(
+				 SSL_get_verify_result(tls->ssl)));
+	else if (alert)
+		snprintf(transport->error, TRANSPORT_ERROR_MAX,
 			 "refused by the collector's TLS: %s%s",
-			 SSL_alert_desc_string_long(alert),
-			 transport->config->tls_cert ? ""
-						     : " (we have shown none)");
+			 alert + strlen(" alert "),
+			 strstr(alert, "certificate") && !config->tls_cert
+				 ? " (tls CERT KEY is not set)"
+				 : "");
 	else
-		snprintf(transport->error, size, "TLS: %s",
+		snprintf(transport->error, TRANSPORT_ERROR_MAX, "TLS: %s",
 			 reason ? reason : "hung up");
 }
 
@@ -133,7 +133,7 @@ int tls_shake_hands(struct tls *tls)
 		int error = error_of(tls, result);
 		return error ? error : -ECONNRESET;
 	}
-	snprintf(about, sizeof(about), "connected, %s",
+	snprintf(about, sizeof(about), "connected by %s",
 		 SSL_get_version(tls->ssl));
 	tcp_describe(&tls->tcp.transport, about);
 	return 0;

@@ -29,7 +29,11 @@ class Connection:
 
     def run(self):
         try:
+            if self.collector.tls:
+                self.peer = self.collector.tls.wrap_socket(self.peer,
+                                                           server_side=True)
             while data := self.peer.recv(1 << 16):
+                self.collector.reading.wait()
                 for kind, body in self.cutter.feed(data):
                     self.frame(kind, body)
         except (ConnectionError, OSError):
@@ -45,6 +49,8 @@ class Connection:
             self.collector.frames.append(body)
             return
         content = None if kind == STOP else framestream.CONTENT_TYPE
+        if self.collector.unidirectional and self.state is None:
+            self.state = READY
         if (self.ORDER.get(self.state) != kind
                 or framestream.control(kind, content)[8:] != body):
             self.collector.errors.append(f"control frame {body.hex()}")
@@ -52,7 +58,8 @@ class Connection:
         if kind == READY and self.collector.answers:
             self.peer.sendall(framestream.control(framestream.ACCEPT,
                                                   framestream.CONTENT_TYPE))
-        elif kind == STOP and self.collector.answers:
+        elif (kind == STOP and self.collector.answers
+              and not self.collector.unidirectional):
             self.peer.sendall(framestream.control(framestream.FINISH))
 
 
@@ -60,14 +67,20 @@ class Collector:
     """Listens on a unix socket, or on TCP where a port is given.
 
     answers=False: takes connections and octets but never says a word.
+    tls: an ssl.SSLContext. unidirectional: expects no READY and says nothing.
     """
 
-    def __init__(self, port=None, answers=True, name="tap.sock"):
+    def __init__(self, port=None, answers=True, name="tap.sock", tls=None,
+                 unidirectional=False, host="127.0.0.1"):
+        self.reading = threading.Event()
+        self.reading.set()
+        self.tls, self.unidirectional = tls, unidirectional
         self.frames, self.errors, self.connections = [], [], []
         self.answers, self.killed = answers, False
         if port:
-            self.endpoint = f"tcp://127.0.0.1:{port}"
-            self.socket = socket.create_server(("127.0.0.1", port))
+            self.endpoint = f"tcp://{host}:{port}"
+            family = socket.AF_INET6 if ":" in host else socket.AF_INET
+            self.socket = socket.create_server((host, port), family=family)
         else:
             path = f"{namespace.ROOM}/{name}"
             if os.path.exists(path):
@@ -102,6 +115,10 @@ class Collector:
         """Until that many frames have come."""
         until(lambda: len(self.frames) >= count,
               f"the collector has {len(self.frames)} frames of {count}")
+
+    def pause(self):
+        """Reads no more, but stays connected."""
+        self.reading.clear()
 
     def kill(self):
         """As if the collector had died: listener and connections are gone."""
