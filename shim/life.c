@@ -177,6 +177,7 @@ static bool load_config(void)
 	struct config_error *errors = NULL;
 
 	config_env_read(&env);
+	log_open(LOG_TARGET_STDERR, NULL);
 	if (!env.config || !*env.config)
 		return false;
 	int error = config_load(&env, &config, &errors);

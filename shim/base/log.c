@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
@@ -20,10 +21,42 @@
 static enum log_target target = LOG_TARGET_STDERR;
 static const char *path;
 
+/* What standard error was at the beginning; zero: nothing to write to. */
+static dev_t device;
+static ino_t inode;
+
+/* Under a super-server it may be the connection to a DNS client. */
+static bool takes_lines(const struct stat *about)
+{
+	struct sockaddr name;
+	socklen_t size = sizeof(name);
+
+	return !S_ISSOCK(about->st_mode) ||
+	       (!getsockname(STDERR_FILENO, &name, &size) &&
+		name.sa_family == AF_UNIX);
+}
+
 void log_open(enum log_target to, const char *file)
 {
+	struct stat about;
+
 	target = to;
 	path = file;
+	if (!fstat(STDERR_FILENO, &about) && takes_lines(&about)) {
+		device = about.st_dev;
+		inode = about.st_ino;
+	}
+}
+
+/* The host may have closed it, and opened a file or a connection that has the
+ * number now. A terminal or /dev/null is what daemons put there. */
+bool log_has_stderr(void)
+{
+	struct stat about;
+
+	return target == LOG_TARGET_STDERR && !fstat(STDERR_FILENO, &about) &&
+	       (S_ISCHR(about.st_mode) ||
+		(inode && about.st_dev == device && about.st_ino == inode));
 }
 
 static bool write_stderr(const char *line, size_t size)

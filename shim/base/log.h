@@ -4,10 +4,16 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include "config/config.h"
 
 /* What follows is logged to `target`; `path` (for LOG_TARGET_FILE) must stay. */
 void log_open(enum log_target target, const char *path);
+
+/* True if lines go to standard error, and that is still what it was at
+ * log_open(), or is a device. */
+bool log_has_stderr(void);
 
 /* Writes one line: the program's name and process id, the tap (or NULL), the
  * text. Cut at 1,024 octets. Falls back to standard error where the target

@@ -8,8 +8,10 @@
 #include "shim/hook/real.h"
 
 #include <errno.h>
+#include <linux/close_range.h>
 #include <stdarg.h>
 
+#include "shim/base/own.h"
 #include "shim/capture/capture.h"
 #include "shim/life.h"
 
@@ -75,22 +77,47 @@ int accept4(int fd, struct sockaddr *restrict name, socklen_t *restrict size,
 
 int close(int fd)
 {
+	if (own_has(fd)) {
+		errno = EBADF;
+		return -1;
+	}
 	capture_forget(fd);
 	return real.close(fd);
 }
 
-int close_range(unsigned first, unsigned last, int flags)
+/* All but ours, where they lie among the host's. */
+static int close_others(unsigned first, unsigned last, int flags)
 {
-	/* 4: CLOSE_RANGE_CLOEXEC, which closes nothing yet. */
-	if (!(flags & 4))
-		capture_forget_range(first, last);
-	return real.close_range(first, last, flags);
+	int result = 0;
+
+	for (int ours; (ours = own_next(first, last)) >= 0; first = ours + 1)
+		if ((unsigned)ours > first)
+			result |= real.close_range(first, ours - 1, flags);
+	return result | real.close_range(first, last, flags);
 }
 
+int close_range(unsigned first, unsigned last, int flags)
+{
+	if (!(flags & CLOSE_RANGE_CLOEXEC))
+		capture_forget_range(first, last);
+	return own_shares() ? close_others(first, last, flags)
+			    : real.close_range(first, last, flags);
+}
+
+/* Where ours are among the host's, close_range(2) has been refused. */
 void closefrom(int first)
 {
-	capture_forget_range(first < 0 ? 0 : first, ~0U);
-	real.closefrom(first);
+	unsigned fd = first < 0 ? 0 : first;
+
+	capture_forget_range(fd, ~0U);
+	if (!own_shares()) {
+		real.closefrom(first);
+		return;
+	}
+	int saved = errno;
+	for (unsigned end = getdtablesize(); fd < end; fd++)
+		close(fd);
+	errno = saved;
 }
 
 int dup(int fd)
@@ -98,18 +125,26 @@ int dup(int fd)
 	return fresh(real.dup(fd));
 }
 
+/* The number is the host's now, whoever had it. */
+static int taken(int from, int result)
+{
+	if (result >= 0 && from != result && own_has(result))
+		own_lose(result);
+	return result;
+}
+
 int dup2(int from, int to)
 {
 	if (from != to)
 		capture_forget(to);
-	return real.dup2(from, to);
+	return taken(from, real.dup2(from, to));
 }
 
 int dup3(int from, int to, int flags)
 {
 	if (from != to)
 		capture_forget(to);
-	return real.dup3(from, to, flags);
+	return taken(from, real.dup3(from, to, flags));
 }
 
 static int duplicated(int command, int result)

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <sys/syscall.h>
 
+#include "shim/base/own.h"
 #include "shim/hook/observe.h"
 #include "shim/hook/real.h"
 #include "shim/life.h"
@@ -24,6 +25,7 @@ _Static_assert(offsetof(struct real_table, syscall) == 0, "entry.S");
 struct call {
 	long argument[6];
 	struct capture_call watched; /* if it carries messages */
+	long result;                 /* where it need not be made any more */
 };
 
 #define FD(call)   ((int)(call)->argument[0])
@@ -127,33 +129,55 @@ static void after_fcntl(struct call *call, long result)
 		after_new_fd(call, result);
 }
 
-static void before_close(const struct call *call)
+static bool before_close(struct call *call)
 {
+	if (own_has(FD(call))) {
+		errno = EBADF;
+		call->result = -1;
+		return false;
+	}
 	capture_forget(FD(call));
+	return true;
 }
 
-static void before_dup(const struct call *call)
+static bool before_close_range(struct call *call)
+{
+	const long *argument = call->argument;
+
+	if (own_shares()) {
+		call->result =
+			close_range(argument[0], argument[1], argument[2]);
+		return false;
+	}
+	if (!(argument[2] & CLOSE_RANGE_CLOEXEC))
+		capture_forget_range(argument[0], argument[1]);
+	return true;
+}
+
+static bool before_dup(struct call *call)
 {
 	if (call->argument[0] != call->argument[1])
 		capture_forget(call->argument[1]);
+	return true;
 }
 
-static void before_close_range(const struct call *call)
+static void after_dup(struct call *call, long result)
 {
-	if (!(call->argument[2] & CLOSE_RANGE_CLOEXEC))
-		capture_forget_range(call->argument[0], call->argument[1]);
+	if (result >= 0 && call->argument[0] != result && own_has(result))
+		own_lose(result);
 }
 
-static void before_exit(const struct call *call)
+static bool before_exit(struct call *call)
 {
 	(void)call;
 	life_end();
+	return true;
 }
 
 static const struct observer {
 	int number;
 	enum { CARRIES_NOTHING, RECEIVES, SENDS } carries; /* on its fd */
-	void (*before)(const struct call *call);
+	bool (*before)(struct call *call); /* false: it is done */
 	void (*after)(struct call *call, long result);
 } observers[] = {
 	{ SYS_recvfrom, RECEIVES, NULL, after_recvfrom },
@@ -175,9 +199,9 @@ static const struct observer {
 	{ SYS_connect, CARRIES_NOTHING, NULL, after_connect },
 	{ SYS_close, CARRIES_NOTHING, before_close, NULL },
 	{ SYS_close_range, CARRIES_NOTHING, before_close_range, NULL },
-	{ SYS_dup3, CARRIES_NOTHING, before_dup, NULL },
+	{ SYS_dup3, CARRIES_NOTHING, before_dup, after_dup },
 #ifdef SYS_dup2
-	{ SYS_dup2, CARRIES_NOTHING, before_dup, NULL },
+	{ SYS_dup2, CARRIES_NOTHING, before_dup, after_dup },
 #endif
 	{ SYS_exit_group, CARRIES_NOTHING, before_exit, NULL },
 };
@@ -202,8 +226,8 @@ long observed_syscall(long number, long a, long b, long c, long d, long e,
 	if (observer->carries &&
 	    !capture_enter(&call.watched, a, observer->carries == SENDS))
 		return real.syscall(number, a, b, c, d, e, f);
-	if (observer->before)
-		observer->before(&call);
+	if (observer->before && !observer->before(&call))
+		return call.result;
 	long result = real.syscall(number, a, b, c, d, e, f);
 	if (observer->after)
 		observer->after(&call, result);

@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shim/base/own.h"
 #include "shim/tap/fileset.h"
 
 #define STOP_SIZE 12 /* octets of the control frame for which room is kept */
@@ -51,7 +52,7 @@ static int file_open(struct transport *transport)
 
 	if (fd < 0)
 		return fd;
-	transport->fd = fd;
+	transport->fd = own_take(fd);
 	file->size = 0;
 	set_room(file);
 	snprintf(transport->about, sizeof(transport->about),
@@ -99,7 +100,7 @@ static void file_close(struct transport *transport)
 		return;
 	if (!file->size)
 		unlink(file->name);
-	close(transport->fd);
+	own_close(transport->fd);
 	transport->fd = -1;
 }
 

@@ -10,16 +10,18 @@
 #include <link.h>
 #include <linux/close_range.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shim/base/log.h"
+#include "shim/base/own.h"
 #include "shim/base/thread.h"
 
 /* glibc's count, which it shows to debuggers; NULL where it does not. */
@@ -34,26 +36,29 @@ static int open_nothing(void)
 	return fd >= 0 ? fd : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
-/* Under a super-server standard error may be the connection to a DNS client. */
-static bool is_log(int fd)
+/* By the one call, or else by two older ones. */
+static bool unshare_fds(void)
 {
-	struct sockaddr name;
-	socklen_t size = sizeof(name);
-	struct stat about;
+	struct rlimit limit;
 
-	if (fstat(fd, &about))
+	if (!close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_UNSHARE))
+		return true;
+	if (unshare(CLONE_FILES) || getrlimit(RLIMIT_NOFILE, &limit))
 		return false;
-	return !S_ISSOCK(about.st_mode) ||
-	       (!getsockname(fd, &name, &size) && name.sa_family == AF_UNIX);
+	for (rlim_t fd = STDERR_FILENO + 1; fd < limit.rlim_cur; fd++)
+		close(fd);
+	return true;
 }
 
-bool isolate_fds(void)
+void isolate_fds(void)
 {
-	if (close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_UNSHARE))
-		return false;
+	if (!unshare_fds()) {
+		own_share();
+		return;
+	}
 	close(STDIN_FILENO);
 	close(STDOUT_FILENO);
-	if (!is_log(STDERR_FILENO))
+	if (!log_has_stderr())
 		close(STDERR_FILENO);
 	/* So that no endpoint lands where standard error is expected. */
 	int fd;
@@ -62,7 +67,6 @@ bool isolate_fds(void)
 	while (fd >= 0 && fd <= STDERR_FILENO);
 	if (fd > STDERR_FILENO)
 		close(fd);
-	return true;
 }
 
 void isolate_begin(void)

@@ -5,16 +5,15 @@
  */
 #pragma once
 
-#include <stdbool.h>
 #include <stddef.h>
 
 /*
  * Gives the calling thread a table of fds of its own, empty but for standard
  * error: the host can neither see, close nor overwrite what is opened there, a
  * forked child does not inherit it, and a mistake here cannot reach a file of
- * the host's. Returns false where the kernel refuses: the table is still shared.
+ * the host's. Where the kernel refuses, the table stays shared: own_share().
  */
-bool isolate_fds(void);
+void isolate_fds(void);
 
 /* Once, before any thread of ours. */
 void isolate_begin(void);

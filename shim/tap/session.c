@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "shim/base/clock.h"
+#include "shim/base/own.h"
 #include "shim/tap/frame.h"
 #include "shim/tap/outbox.h"
 
@@ -334,9 +335,17 @@ static int step(struct session *session, uint64_t now_ns)
 
 int session_advance(struct session *session, uint64_t now_ns)
 {
+	struct transport *transport = session->transport;
+	int error;
+
 	if (session->state == SESSION_CLOSED)
 		return 0;
-	int error = step(session, now_ns);
+	if (transport->fd >= 0 && !own_intact(transport->fd)) {
+		transport->fd = -1; /* the host has taken the number */
+		error = -EBADF;
+	} else {
+		error = step(session, now_ns);
+	}
 	if (error == -EAGAIN || error == -EINTR)
 		error = 0;
 	if (!error && now_ns >= session->deadline_ns) {

@@ -16,6 +16,7 @@
 #include "proto/encode.h"
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
+#include "shim/base/own.h"
 #include "shim/base/thread.h"
 #include "shim/tap/describe.h"
 #include "shim/tap/endpoint.h"
@@ -284,10 +285,10 @@ static int open_wake(void)
 
 	sigemptyset(&wake);
 	sigaddset(&wake, QUEUE_WAKE_SIGNAL);
-	int fd = signalfd(-1, &wake, SFD_CLOEXEC | SFD_NONBLOCK);
+	int fd = own_take(signalfd(-1, &wake, SFD_CLOEXEC | SFD_NONBLOCK));
 	if (fd >= 0 && (tgkill(getpid(), gettid(), QUEUE_WAKE_SIGNAL) ||
 			read(fd, &info, sizeof(info)) < 0)) {
-		close(fd);
+		own_close(fd);
 		return -1;
 	}
 	return fd;
@@ -302,6 +303,8 @@ static void run(void *argument)
 	tap->wake_fd = open_wake();
 	queue_attend(tap->queue, getpid(), gettid());
 	for (;;) {
+		if (!own_intact(tap->wake_fd))
+			tap->wake_fd = -1; /* the host has taken the number */
 		/* Before the queue is looked at: what came before the end was
 		 * asked for is sent. */
 		deadline = queue_finish_deadline(tap->queue);

@@ -13,6 +13,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shim/base/own.h"
+
 /* [address]:port */
 #define PEER_SIZE (INET6_ADDRSTRLEN + 48)
 
@@ -100,8 +102,9 @@ void tcp_describe(struct transport *transport, const char *what)
 static int connect_current(struct tcp *tcp)
 {
 	const struct resolver_address *to = current(tcp);
-	int fd = socket(to->name.ss_family,
-			SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int fd =
+		own_take(socket(to->name.ss_family,
+				SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 
 	if (fd < 0)
 		return -errno;
@@ -109,7 +112,7 @@ static int connect_current(struct tcp *tcp)
 	if (connect(fd, (const struct sockaddr *)&to->name, to->size) &&
 	    errno != EINPROGRESS) {
 		int error = errno;
-		close(fd);
+		own_close(fd);
 		return -error;
 	}
 	tcp->transport.fd = fd;

@@ -195,7 +195,7 @@ void tls_close(struct transport *transport)
 {
 	struct tls *tls = tls_of(transport);
 
-	if (tls->ssl && SSL_is_init_finished(tls->ssl)) {
+	if (tls->ssl && transport->fd >= 0 && SSL_is_init_finished(tls->ssl)) {
 		ERR_clear_error();
 		SSL_shutdown(tls->ssl);
 	}

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "shim/base/own.h"
+
 static const struct transport_ops *const by_kind[] = {
 	[ENDPOINT_UNIX] = &transport_unix,
 	[ENDPOINT_TCP] = &transport_tcp,
@@ -76,6 +78,6 @@ ssize_t transport_socket_write(struct transport *transport, const void *data,
 void transport_socket_close(struct transport *transport)
 {
 	if (transport->fd >= 0)
-		close(transport->fd);
+		own_close(transport->fd);
 	transport->fd = -1;
 }

@@ -6,10 +6,13 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
+
+#include "shim/base/own.h"
 
 static int unix_open(struct transport *transport)
 {
@@ -25,15 +28,21 @@ static int unix_open(struct transport *transport)
 	else
 		size++; /* the path's NUL belongs to it */
 
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0)
+	int fd = own_take(
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+	if (fd < 0) {
+		if (errno == EAFNOSUPPORT)
+			snprintf(transport->error, TRANSPORT_ERROR_MAX,
+				 "no unix sockets in this sandbox, see "
+				 "RestrictAddressFamilies= in systemd.exec(5)");
 		return -errno;
+	}
 	if (connect(fd, (struct sockaddr *)&to,
 		    offsetof(struct sockaddr_un, sun_path) + size)) {
 		/* EAGAIN: the collector's backlog is full; no event would tell
 		 * when it no longer is. */
 		int error = errno == EAGAIN ? EBUSY : errno;
-		close(fd);
+		own_close(fd);
 		return -error;
 	}
 	transport->fd = fd;

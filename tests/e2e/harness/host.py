@@ -17,7 +17,7 @@ def build(name, *flags, cc="gcc"):
     """Compiles tests/e2e/host/NAME.c into the room; returns the program."""
     target = f"{namespace.ROOM}/{name}"
     subprocess.run(
-        [cc, "-g", "-O1", "-std=gnu11", "-Wall", "-D_GNU_SOURCE",
+        [cc, "-g", "-O1", "-std=gnu11", "-Wall", "-Werror", "-D_GNU_SOURCE",
          f'-DADDRESS="{namespace.SERVER4}"', "-o", target,
          str(SOURCES / f"{name}.c"), *flags, "-pthread"], check=True)
     return target

@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A short list, searched from end to end.
+ */
+#include "shim/base/own.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "config/config.h"
+
+#define OWN_MAX     (4 * CONFIG_TAPS_MAX)
+#define OWN_HIGHEST 65536 /* a higher number makes the kernel's table large */
+
+_Atomic bool own_sharing;
+
+static struct own {
+	_Atomic int number; /* the fd plus one; 0: free */
+	dev_t device;
+	ino_t inode;
+} list[OWN_MAX];
+
+static struct own *find(int number)
+{
+	for (size_t i = 0; i < OWN_MAX; i++)
+		if (atomic_load(&list[i].number) == number)
+			return &list[i];
+	return NULL;
+}
+
+/* A child has its own copies, of connections that are not its. */
+static void drop_all(void)
+{
+	for (size_t i = 0; i < OWN_MAX; i++)
+		own_close(atomic_load(&list[i].number) - 1);
+	atomic_store(&own_sharing, false);
+}
+
+void own_share(void)
+{
+	static _Atomic bool registered;
+
+	if (!atomic_exchange(&registered, true))
+		pthread_atfork(NULL, NULL, drop_all);
+	atomic_store(&own_sharing, true);
+}
+
+/* An eighth of the numbers that there may be, at their end. */
+static int lowest(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return 0;
+	int end = limit.rlim_cur < OWN_HIGHEST ? (int)limit.rlim_cur
+					       : OWN_HIGHEST;
+	return end - end / 8;
+}
+
+int own_take(int fd)
+{
+	struct own *entry = own_shares() && fd >= 0 ? find(0) : NULL;
+	struct stat about;
+
+	if (!entry || find(fd + 1) || fstat(fd, &about))
+		return fd;
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, lowest());
+	if (high >= 0) {
+		close(fd);
+		fd = high;
+	}
+	entry->device = about.st_dev;
+	entry->inode = about.st_ino;
+	atomic_store(&entry->number, fd + 1);
+	return fd;
+}
+
+bool own_intact(int fd)
+{
+	struct stat about;
+
+	if (!own_shares())
+		return true;
+	struct own *entry = fd >= 0 ? find(fd + 1) : NULL;
+	return entry && !fstat(fd, &about) && about.st_dev == entry->device &&
+	       about.st_ino == entry->inode;
+}
+
+void own_close(int fd)
+{
+	bool intact = fd >= 0 && own_intact(fd);
+
+	own_lose(fd); /* from here on close() takes the number */
+	if (intact)
+		close(fd);
+}
+
+bool own_has(int fd)
+{
+	return own_shares() && fd >= 0 && find(fd + 1);
+}
+
+int own_next(unsigned first, unsigned last)
+{
+	int next = -1;
+
+	for (size_t i = 0; own_shares() && i < OWN_MAX; i++) {
+		int fd = atomic_load(&list[i].number) - 1;
+
+		if (fd >= 0 && (unsigned)fd >= first && (unsigned)fd <= last &&
+		    (next < 0 || fd < next))
+			next = fd;
+	}
+	return next;
+}
+
+void own_lose(int fd)
+{
+	struct own *entry = find(fd + 1);
+
+	if (entry)
+		atomic_store(&entry->number, 0);
+}

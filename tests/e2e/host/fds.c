@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Servers that close, replace, count and use up fds, whosever they are. The
+ * environment says what is REFUSED to all threads, and so which way is taken to
+ * keep the library's fds from the host's.
+ */
+#include <dirent.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#include "seccomp.h"
+
+#define EACH 40
+
+/* The number that the server's socket is moved to, out of the way. */
+static int keep = 3;
+
+static void close_from(void)
+{
+	closefrom(keep + 1);
+}
+
+static void close_range_(void)
+{
+	if (close_range(keep + 1, ~0U, 0))
+		MUST(errno == EPERM || errno == ENOSYS);
+}
+
+static void close_range_raw(void)
+{
+	if (syscall(SYS_close_range, keep + 1, ~0U, 0))
+		MUST(errno == EPERM || errno == ENOSYS);
+}
+
+static void close_each(void)
+{
+	for (int fd = keep + 1; fd < 1024; fd++)
+		close(fd);
+}
+
+static void close_each_raw(void)
+{
+	for (int fd = keep + 1; fd < 1024; fd++)
+		syscall(SYS_close, fd);
+}
+
+/* Every number becomes one file, in which nothing must ever stand. */
+static int open_empty(void)
+{
+	return open("/mnt/empty", O_RDWR | O_CREAT | O_APPEND, 0644);
+}
+
+static void check_empty(void)
+{
+	struct stat about;
+
+	MUST(!stat("/mnt/empty", &about) ? about.st_size == 0
+					 : errno == ENOENT);
+}
+
+static void replace_each(void)
+{
+	int fd = open_empty();
+
+	for (int to = fd + 1; to < 1024; to++)
+		MUST(dup2(fd, to) == to);
+}
+
+static void replace_each_raw(void)
+{
+	int fd = open_empty();
+
+	for (int to = fd + 1; to < 1024; to++)
+		MUST(syscall(SYS_dup3, fd, to, 0) == to);
+}
+
+/* Every number that is free. */
+static void use_up(void)
+{
+	int fd = open_empty();
+
+	while (dup(fd) >= 0)
+		;
+}
+
+/* Everything that is open is the host's own. */
+static void list(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+
+	MUST(directory);
+	for (struct dirent *entry; (entry = readdir(directory));) {
+		int fd = atoi(entry->d_name);
+
+		MUST(fd <= keep || fd == dirfd(directory));
+	}
+	closedir(directory);
+}
+
+static void walk(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+
+	MUST(directory);
+	for (struct dirent *entry; (entry = readdir(directory));)
+		if (atoi(entry->d_name) > keep &&
+		    atoi(entry->d_name) != dirfd(directory))
+			close(atoi(entry->d_name));
+	closedir(directory);
+}
+
+static void nothing(void)
+{
+}
+
+static const struct {
+	const char *name;
+	void (*act)(void);
+} acts[] = {
+	{ "closefrom", close_from },
+	{ "close_range", close_range_ },
+	{ "close_range_raw", close_range_raw },
+	{ "close", close_each },
+	{ "close_raw", close_each_raw },
+	{ "dup2", replace_each },
+	{ "dup3_raw", replace_each_raw },
+	{ "use_up", use_up },
+	{ "list", list },
+	{ "walk", walk },
+	{ "high", nothing },
+	{ "highest", nothing },
+	{ "no_stdio", nothing },
+	{ "stderr_reused", nothing },
+};
+
+static void refuse(const char *what)
+{
+	static const int both[] = { SYS_close_range, SYS_unshare, -1 };
+	static const int one[] = { SYS_close_range, -1 };
+
+	if (strcmp(what, "one") == 0)
+		seccomp_filter(one, -1, REFUSE(ENOSYS));
+	else if (strcmp(what, "both") == 0)
+		seccomp_filter(both, -1, REFUSE(EPERM));
+}
+
+static int move(int fd, int to)
+{
+	MUST(dup2(fd, to) == to);
+	close(fd);
+	return to;
+}
+
+/* To a number of another order of magnitude. */
+static int move_high(int fd, const char *name)
+{
+	struct rlimit limit;
+
+	MUST(!getrlimit(RLIMIT_NOFILE, &limit));
+	limit.rlim_cur = limit.rlim_max;
+	MUST(!setrlimit(RLIMIT_NOFILE, &limit));
+	keep = limit.rlim_cur - 1;
+	if (strcmp(name, "high") == 0 && keep > 70000)
+		keep = 70000;
+	return move(fd, keep);
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argv[1];
+
+	refuse(getenv("REFUSED"));
+	int fd = host_udp();
+	if (strncmp(name, "high", 4) == 0)
+		fd = move_high(fd, name);
+	else if (fd > keep)
+		fd = move(fd, keep);
+	/* Where 0 to 2 are closed they become the server's. */
+	if (strcmp(name, "stderr_reused") == 0) {
+		close(STDERR_FILENO);
+		MUST(open_empty() == STDERR_FILENO);
+	}
+	for (size_t i = 0; i < sizeof(acts) / sizeof(*acts); i++) {
+		if (strcmp(acts[i].name, name) != 0)
+			continue;
+		for (int turn = 0; turn < 3; turn++) {
+			host_serve(fd, EACH);
+			acts[i].act();
+		}
+		host_serve(fd, EACH);
+		check_empty();
+		return 0;
+	}
+	return 98;
+}

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The host does with all fds what it wants. It neither reaches nor sees the
+library's, and the library reaches none of the host's."""
+
+from harness import host
+from harness.collector import Collector
+from harness.each import each
+
+EACH = 40
+ACTS = ("closefrom", "close_range", "close_range_raw", "close", "close_raw", "dup2",
+        "dup3_raw", "use_up", "list", "walk", "high", "highest", "stderr_reused")
+# Which of the ways to an fd table of one's own are refused.
+REFUSED = ("none", "one", "both")
+# Where the table is shared, the library's fds are seen, and one that the host
+# puts a file in its place is lost: messages are not, the connection is.
+SHARED = {"list", "dup2", "dup3_raw", "use_up"}
+
+
+def played(act, refused, **how):
+    running = host.Host(host.build("fds"), act, Collector(port=6000), REFUSED=refused,
+                        **how)
+    running.udp(4 * EACH)
+    return running
+
+
+@each(f"{act}.{refused}" for act in ACTS for refused in REFUSED
+      if not (refused == "both" and act in SHARED))
+def test_survives(which):
+    act, refused = which.split(".")
+    running = played(act, refused)
+    running.end()
+    assert len(running.collector.connections) == 1, "it has connected again"
+    return running.check()
+
+
+@each(("dup2", "dup3_raw"))
+def test_replaced(act):
+    """The host may take the number, and loses nothing of what it puts there."""
+    running = played(act, "both")
+    running.end()
+    return running.check(orderly=False)
+
+
+@each(("0", "1", "2", "012"))
+def test_closed_at_exec(which):
+    """What the host opens gets the numbers of the standard streams."""
+    closing = "exec " + " ".join(f"{fd}>&-" for fd in which)
+    running = played("no_stdio", "none", through=("sh", "-c", f'{closing} "$@"', "sh"))
+    running.end()
+    return running.check()
