@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PATH_SIZE 4096
@@ -244,6 +245,8 @@ int metrics_write(struct metrics *metrics)
 	FILE *file = fopen(partial, "we");
 	if (!file)
 		return -errno;
+	/* Whoever scrapes it is another user, and a server's umask may be 077. */
+	fchmod(fileno(file), 0644);
 	int error = write_all(metrics, file);
 	if (fclose(file) && !error)
 		error = -errno;
