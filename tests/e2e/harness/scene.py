@@ -8,17 +8,19 @@ from .wire import Recorder
 class Scene:
     """Starts the server (and the one that it forwards to, if it does).
 
-    protocols: what of the traffic is looked at.
+    protocols: what of the traffic is looked at. variant, native: see Running.
     """
 
-    def __init__(self, name, tap, protocols=("UDP", "TCP"), **settings):
+    def __init__(self, name, tap, protocols=("UDP", "TCP"), variant=None, native="",
+                 **settings):
         self.protocols, self.asks = protocols, []
-        if servers.SERVERS[name].upstream:
+        if (variant or servers.SERVERS[name]).upstream:
             self.asks.append(namespace.UPSTREAM)
             servers.Running("nsd", address=namespace.UPSTREAM)
         self.wire = Recorder()
         self.server = servers.Running(
-            name, servers.tap_environment(tap, **settings))
+            name, servers.tap_environment(tap, **settings), native=native,
+            variant=variant)
 
     def _matters(self, message):
         return (message.protocol in self.protocols

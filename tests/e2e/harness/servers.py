@@ -224,10 +224,12 @@ def tap_environment(tap, **settings):
 
 
 class Running:
-    """A server that answers. `environment` is for this server only."""
+    """A server that answers. `environment` is for this server only; `variant`
+    stands in for the one that the table has under the name."""
 
-    def __init__(self, name, environment=None, address=namespace.SERVER4, native=""):
-        self.server, self.native = SERVERS[name], native
+    def __init__(self, name, environment=None, address=namespace.SERVER4, native="",
+                 variant=None):
+        self.server, self.native = variant or SERVERS[name], native
         self.room = f"{namespace.ROOM}/{name}-{address}"
         self.addresses = [address]
         if self.server.inet6 and address == namespace.SERVER4:
@@ -263,7 +265,7 @@ class Running:
     @staticmethod
     def _answers(address):
         """Asks once the port is bound: no query must go astray."""
-        if address not in {bound for bound, _, _ in udp_sockets()}:
+        if not {address, "0.0.0.0", "::"} & {bound for bound, _, _ in udp_sockets()}:
             return False
         asking = load.clients(address)
         try:
