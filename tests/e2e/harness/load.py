@@ -128,7 +128,7 @@ def udp(addresses, count, mix):
     return answers
 
 
-def _framed(queries):
+def framed(queries):
     """RFC 1035 4.2.2."""
     return b"".join(struct.pack("!H", len(query.message)) + query.message
                     for query in queries)
@@ -136,13 +136,13 @@ def _framed(queries):
 
 # How the octets of one connection's queries are handed to the kernel.
 PIECES = {
-    "pipelined": lambda queries: [_framed(queries)],
-    "one by one": lambda queries: [_framed([query]) for query in queries],
+    "pipelined": lambda queries: [framed(queries)],
+    "one by one": lambda queries: [framed([query]) for query in queries],
     "length apart": lambda queries: [
         part for query in queries
-        for part in (_framed([query])[:2], query.message)],
-    "octets": lambda queries: [bytes([octet]) for octet in _framed(queries)],
-    "thirds": lambda queries: _parts(_framed(queries), 3),
+        for part in (framed([query])[:2], query.message)],
+    "octets": lambda queries: [bytes([octet]) for octet in framed(queries)],
+    "thirds": lambda queries: _parts(framed(queries), 3),
 }
 
 

@@ -9,7 +9,7 @@ import os
 import shlex
 import socket
 import subprocess
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from . import dns, load, namespace, zone
 from .process import PATH, Process, program, until
@@ -215,6 +215,16 @@ speed-check-mode none
 dualstack-ip-selection no
 """}, upstream=True),
 }
+
+
+def variant(name, *changes, file=None, **fields):
+    """A server of the table with its configuration changed: (old, new) texts of
+    one of its files, and fields that replace its own."""
+    files = dict(SERVERS[name].files)
+    for old, new in changes:
+        assert old in files[file], f"{name}: no {old}"
+        files[file] = files[file].replace(old, new)
+    return replace(SERVERS[name], **{"files": files, **fields})
 
 
 def tap_environment(tap, **settings):

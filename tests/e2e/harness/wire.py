@@ -100,6 +100,7 @@ class Recorder:
         self.seen = []
         self.fragments = Fragments()
         self.streams = {}
+        self.in_syn = 0  # SYNs that carried data: RFC 7413
         self.socket = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
@@ -165,6 +166,7 @@ class Recorder:
             return
         sequence, start, flags = struct.unpack_from("!I4xBB", data, 4)
         stream = self.streams.setdefault(tuple(ends), Stream())
+        self.in_syn += bool(flags & SYN and len(data) > (start >> 4) * 4)
         for payload in stream.add(sequence, flags, data[(start >> 4) * 4:]):
             self._message(time, "TCP", *ends, payload)
 

@@ -15,7 +15,8 @@ RECORDS = [("test.", "SOA", "ns.test. root.test. 1 3600 900 86400 60"),
            ("alias.test.", "CNAME", "host2.test.")]
 RECORDS += [(f"host{n}.test.", "A", f"192.0.2.{n}") for n in range(HOSTS)]
 RECORDS += [(f"host{n}.test.", "AAAA", f"2001:db8::{n:x}") for n in range(HOSTS)]
-RECORDS += [("big.test.", "TXT", f'"{chr(97 + n) * 200}"') for n in range(BIG)]
+RECORDS += [(owner, "TXT", f'"{chr(97 + n) * 200}"')
+            for owner in ("big.test.", "*.big.test.") for n in range(BIG)]
 
 # Names to ask for, but for the zone's own, which strange messages are about.
 NAMES = sorted({owner.rstrip(".").replace("*", "any")

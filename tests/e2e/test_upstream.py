@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What servers ask other servers: over UDP, over TCP after a truncated answer
+and as their own client did, with and without RD. Wire against log."""
+
+from collections import Counter
+
+from harness import dns, host, load, namespace, oracle, servers
+from harness.collector import Collector
+from harness.each import each
+from harness.process import Process
+from harness.scene import Scene
+from harness.wire import Recorder
+
+QUERIES = 300
+BIG = 40  # names whose answers are too long for UDP
+
+
+def named(options="", zone=""):
+    return servers.variant(
+        "named", ("recursion no;", f"recursion yes; {options}"),
+        ('zone "test" { type primary; file "zone"; };', zone),
+        file="named.conf", upstream=True)
+
+
+# FORWARDER: asks with RD; RESOLVER: without; both: as its client did.
+FORWARDER, RESOLVER = {"FORWARDER"}, {"RESOLVER"}
+BOTH = FORWARDER | RESOLVER
+VARIANTS = {
+    "named-forwarding": ("named", FORWARDER, named(
+        "forwarders { $upstream; }; forward only;")),
+    "named-resolving": ("named", RESOLVER, named(
+        zone='zone "test" { type static-stub; server-addresses { $upstream; }; };')),
+    "unbound-forwarding": ("unbound", FORWARDER, None),
+    "unbound-resolving": ("unbound", RESOLVER, servers.variant(
+        "unbound", ('forward-zone:\n    name: "."\n    forward-addr:',
+                    'stub-zone:\n    name: "test."\n    stub-addr:'),
+        file="unbound.conf")),
+    "pdns_recursor-forwarding": ("pdns_recursor", BOTH, servers.variant(
+        "pdns_recursor", ("forward-zones=", "forward-zones-recurse="),
+        file="recursor.conf")),
+    "pdns_recursor-resolving": ("pdns_recursor", RESOLVER, None),
+    "dnsmasq": ("dnsmasq", BOTH, None),
+    "dnsdist": ("dnsdist", BOTH, None),
+    "kresd": ("kresd", FORWARDER, None),
+    "smartdns": ("smartdns", FORWARDER, servers.variant(
+        "smartdns", ("server $upstream", "server $upstream\nserver-tcp $upstream"),
+        file="smartdns.conf")),
+}
+
+
+def ask_big(address):
+    """Answers that do not fit: the client asks again over TCP, as RFC 7766 5
+    has it, or its server has done so upstream."""
+    asking = load.clients(address)
+    for ident in range(1, BIG + 1):
+        query = load.Query(dns.query(
+            ident, f"big{ident}.big.test", "TXT", rd=True,
+            size=ident % 3 and 1232), True)
+        answer, = asking.ask([query])
+        if dns.flags(answer) & dns.TC:
+            connection = load.Connection(address)
+            connection.send([load.framed([query])])
+            answer = connection.answer()
+            connection.drain()
+        assert answer, "no answer over TCP"
+    asking.close()
+
+
+@each(VARIANTS)
+def test_asks(variant):
+    name, kinds, server = VARIANTS[variant]
+    collector = Collector()
+    scene = Scene(name, f"dnstap {collector.endpoint} full", variant=server)
+    load.udp(scene.server.addresses, QUERIES, load.Mix(name))
+    load.tcp(scene.server.addresses, QUERIES // 3, load.Mix(f"{name} tcp"))
+    ask_big(scene.server.addresses[0])
+    scene.stop(collector)
+    row = scene.check(collector.taps(orderly=scene.server.server.lingers))
+    asked = Counter((fact.type.partition("_")[0], fact.key[0])
+                    for fact in scene.facts()
+                    if fact.ends[1] == namespace.UPSTREAM)
+    assert {kind for kind, _ in asked} - {"UPDATE"} == kinds, asked
+    assert {protocol for _, protocol in asked} == {"UDP", "TCP"}, asked
+    count = {f"asking over {protocol}": sum(
+        n for (_, used), n in asked.items() if used == protocol)
+        for protocol in ("UDP", "TCP")}
+    return {"types": ", ".join(sorted(kinds)), **count,
+            **{key: row[key] for key in ("messages", "missing", "surplus", "wrong")}}
+
+
+FASTOPEN = ("sendto", "sendmsg", "connect")
+
+
+@each(FASTOPEN)
+def test_fastopen(scene):
+    """RFC 7413: the query travels in the SYN."""
+    with open("/proc/sys/net/ipv4/tcp_fastopen", "w") as setting:
+        setting.write(str(0x607))  # asking and answering, without a cookie too
+    servers.Running("nsd", address=namespace.UPSTREAM)
+    collector, wire = Collector(), Recorder()
+    program = host.build("fastopen", f'-DUPSTREAM="{namespace.UPSTREAM}"')
+    asking = Process([program, scene], environment=servers.tap_environment(
+        f"dnstap {collector.endpoint} full"))
+    asking.wait(0)
+    wire.quiet()
+    assert wire.in_syn, "no SYN carried a query"
+    return oracle.compare(oracle.facts(wire.messages(), [], [namespace.UPSTREAM]),
+                          collector.taps()).check()
