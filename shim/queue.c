@@ -42,6 +42,10 @@
  * it is that of an event from before the clock was set back. */
 #define YOUNG_NS (10 * NS_PER_MS)
 
+/* Nothing is this long on its way into the queue: an event that is so much older
+ * than the one before it was stamped by a clock that has been set back. */
+#define DISORDER_NS NS_PER_S
+
 /* A claimed slot that stays uncommitted this long at the tail belonged to a
  * thread that jumped out of the library or was cancelled in it. */
 #define ABANDONED_NS (10 * NS_PER_S)
@@ -319,6 +323,11 @@ static uint64_t read_run(struct queue *queue, uint64_t start, uint64_t now_ns)
 	return round_up(run->cursor, RUN_SLOTS);
 }
 
+static bool belongs_before(uint64_t time_ns, uint64_t other_ns)
+{
+	return time_ns < other_ns && other_ns - time_ns < DISORDER_NS;
+}
+
 /* What came in is nearly in order already: a few sorted runs, interleaved. */
 static void sort_from(struct queue *queue, size_t sorted)
 {
@@ -328,7 +337,9 @@ static void sort_from(struct queue *queue, size_t sorted)
 		struct pending moved = list[i];
 		size_t at = i;
 
-		for (; at && list[at - 1].time_ns > moved.time_ns; at--)
+		for (;
+		     at && belongs_before(moved.time_ns, list[at - 1].time_ns);
+		     at--)
 			list[at] = list[at - 1];
 		list[at] = moved;
 	}

@@ -148,6 +148,21 @@ Test(queue, orders_by_time)
 	queue_free(queue);
 }
 
+/* Nor does each event then take its way past all that wait. */
+Test(queue, keeps_what_came_before_the_clock_was_set_back)
+{
+	struct queue *queue = queue_new(MESSAGES);
+
+	put(queue, 5 * NS_PER_S, 12);
+	collect(queue);
+	put(queue, 2 * NS_PER_S, 12);
+	put(queue, 2 * NS_PER_S - 1, 12);
+	cr_assert_eq(collect(queue), 3);
+	cr_assert_eq(queue_event(queue, 0)->time_ns, 5 * NS_PER_S);
+	cr_assert_eq(queue_event(queue, 1)->time_ns, 2 * NS_PER_S - 1);
+	queue_free(queue);
+}
+
 Test(queue, sleeps_only_when_there_is_nothing_to_do)
 {
 	struct queue *queue = queue_new(MESSAGES);
