@@ -227,6 +227,12 @@ static bool can_sleep(const struct tap *tap)
 	return tap->wake_fd >= 0 && queue_wakes(tap->queue);
 }
 
+/* True if there was no room, and what takes it still waits to be written. */
+static bool is_full(const struct tap *tap)
+{
+	return tap->full && tap->endpoint->ops->unsent(tap->endpoint);
+}
+
 /* `deadline`: 0, or when all is over. */
 static void rest(struct tap *tap, uint64_t deadline)
 {
@@ -235,7 +241,8 @@ static void rest(struct tap *tap, uint64_t deadline)
 	bool busy = deadline || tap->now - tap->last_seen < BUSY_NS;
 	/* Events that wait for a connection, or for room in it, need no look at
 	 * the queue until the endpoint gets on. */
-	bool blocked = queue_pending(tap->queue) && (tap->full || !ready(tap));
+	bool blocked =
+		queue_pending(tap->queue) && (is_full(tap) || !ready(tap));
 
 	if (!blocked && (busy || queue_pending(tap->queue)))
 		await(tap, earlier(until, now + POLL_NS));

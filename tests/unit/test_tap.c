@@ -1,9 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The tap's thread: how much it takes for itself.
+ * The tap's thread: how much it takes for itself, and when it goes on.
  */
 #include <criterion/criterion.h>
 
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "shim/base/clock.h"
@@ -11,11 +16,14 @@
 #include "shim/tap/tap.h"
 
 #define MESSAGES 10000
+#define LOAD_NS  (3 * NS_PER_S)
 
 static struct tap_config about = {
 	.kind = ENDPOINT_UNIX,
 	.socket = (char *)"test",
 	.address = (char *)"/nonexistent/socket",
+	.full = true,
+	.unidirectional = true,
 	.queue = 1,
 	.identity = (char *)"",
 	.version = (char *)"",
@@ -28,6 +36,24 @@ static struct config config = { .n_taps = 1,
 				.taps = &about,
 				.log = LOG_TARGET_OFF };
 
+static struct queue *start(void)
+{
+	struct queue *queue = queue_new(MESSAGES);
+
+	log_open(LOG_TARGET_OFF, NULL);
+	cr_assert_eq(tap_start(&config, 0, queue, metrics_new(&config)), 0);
+	return queue;
+}
+
+static void finish(struct queue *queue)
+{
+	uint64_t deadline = clock_steady() + NS_PER_S;
+
+	queue_finish(queue, deadline);
+	queue_await_finished(queue, deadline);
+	cr_assert(queue_reopen(queue), "it has finished");
+}
+
 static uint64_t cpu_ns(void)
 {
 	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
@@ -37,18 +63,79 @@ static uint64_t cpu_ns(void)
  * cancelled, has nothing to commit any more. */
 Test(tap, rests_while_a_message_is_not_whole)
 {
-	struct queue *queue = queue_new(MESSAGES);
+	struct queue *queue = start();
 
-	log_open(LOG_TARGET_OFF, NULL);
-	cr_assert_eq(tap_start(&config, 0, queue, metrics_new(&config)), 0);
 	cr_assert_neq(queue_reserve(queue, 12).event, NULL);
 
 	uint64_t before = cpu_ns();
 	usleep(300000);
 	cr_assert_lt(cpu_ns() - before, 100 * NS_PER_MS);
+	finish(queue);
+}
 
-	uint64_t deadline = clock_steady() + NS_PER_S;
-	queue_finish(queue, deadline);
-	queue_await_finished(queue, deadline);
-	cr_assert(queue_reopen(queue), "it has finished");
+static int listen_at(const char *path)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	strncpy(name.sun_path, path, sizeof(name.sun_path) - 1);
+	cr_assert_eq(bind(fd, (struct sockaddr *)&name, sizeof(name)), 0);
+	cr_assert_eq(listen(fd, 1), 0);
+	return fd;
+}
+
+/* Reads all, with pauses. Returns the longest time without an octet. */
+static void *collect(void *listener)
+{
+	static char octets[1 << 16];
+	static uint64_t longest;
+	int fd = accept(*(int *)listener, NULL, NULL);
+	uint64_t last = clock_steady();
+
+	while (read(fd, octets, sizeof(octets)) > 0) {
+		uint64_t now = clock_steady();
+
+		if (now - last > longest)
+			longest = now - last;
+		last = now;
+		if (random() % 8 == 0)
+			usleep(random() % 300);
+	}
+	close(fd);
+	return &longest;
+}
+
+static void put(struct queue *queue, size_t size)
+{
+	struct queue_room room = queue_reserve(queue, size);
+
+	if (!room.event) {
+		usleep(100);
+		return;
+	}
+	room.event->time_ns = clock_wall();
+	room.event->flags = 0;
+	memset(room.event->payload, 0, size);
+	queue_commit(queue, room);
+}
+
+/* There is room again just after there was none. */
+Test(tap, keeps_up_with_its_collector)
+{
+	char path[] = "/tmp/test_tap.XXXXXX";
+	uint64_t end = clock_steady() + LOAD_NS, *longest;
+	pthread_t collector;
+
+	close(mkstemp(path));
+	unlink(path);
+	about.address = path;
+	int listener = listen_at(path);
+	pthread_create(&collector, NULL, collect, &listener);
+	struct queue *queue = start();
+	while (clock_steady() < end)
+		put(queue, 500);
+	finish(queue);
+	pthread_join(collector, (void **)&longest);
+	unlink(path);
+	cr_assert_lt(*longest, 500 * NS_PER_MS);
 }
