@@ -38,9 +38,10 @@
 /* In a mark: no more events in this run. */
 #define MARK_REST_VOID (1ull << 63)
 
-/* A time this little ahead of `now` is that of a younger event; further ahead
- * it is that of an event from before the clock was set back. */
-#define YOUNG_NS (10 * NS_PER_MS)
+/* A time this little ahead of `now` is that of a younger event, even if the
+ * consumer was held up for long; further ahead it is that of an event from before
+ * the clock was set back. */
+#define YOUNG_NS NS_PER_S
 
 /* Nothing is this long on its way into the queue: an event that is so much older
  * than the one before it was stamped by a clock that has been set back. */
