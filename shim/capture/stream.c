@@ -13,6 +13,9 @@
 #define QUESTION_MIN 5
 #define RECORD_MIN   11
 
+/* What TLS, HTTP and SSH begin with reads as a length above this. */
+#define NONSENSE_MIN 4096
+
 void octets_pass(struct octets *octets, size_t size)
 {
 	octets->left -= size;
@@ -78,11 +81,13 @@ static bool take_length(struct stream *stream, struct octets *octets)
 }
 
 /* No message of any length holds as many questions and records as this header
- * claims: what TLS, HTTP and SSH begin with looks so. */
-static bool is_nonsense(const uint8_t header[EVENT_PAYLOAD_MIN])
+ * claims. In a short one that is a malformed message like any other. */
+static bool is_nonsense(const uint8_t header[EVENT_PAYLOAD_MIN], size_t size)
 {
 	uint32_t least = EVENT_PAYLOAD_MIN;
 
+	if (size < NONSENSE_MIN)
+		return false;
 	for (int i = 4; i < EVENT_PAYLOAD_MIN; i += 2)
 		least += (header[i] << 8 | header[i + 1]) *
 			 (i == 4 ? QUESTION_MIN : RECORD_MIN);
@@ -111,7 +116,7 @@ static bool keep(struct stream *stream, struct octets *octets)
 	octets_take(octets, half + stream->have, part);
 	stream->have += part;
 	return stream->begun || had_header ||
-	       stream->have < EVENT_PAYLOAD_MIN || !is_nonsense(half);
+	       stream->have < EVENT_PAYLOAD_MIN || !is_nonsense(half, stream->size);
 }
 
 enum stream_cut stream_next(struct stream *stream, struct octets *octets,

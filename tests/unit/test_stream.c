@@ -133,6 +133,19 @@ Test(stream, gives_up_what_is_no_dns)
 	}
 }
 
+Test(stream, follows_what_is_malformed_only)
+{
+	static const uint8_t garbage[] = "\0\20ab\377\377\377\377\377\377"
+					 "\377\377\377\377xyz";
+	struct stream stream = { 0 };
+
+	for (size_t i = 0; i < 17; i++)
+		cr_assert_eq(feed_text(&stream, (const char *)garbage + i, 1),
+			     STREAM_MORE);
+	cr_assert_neq(stream.half, 0);
+	stream_reset(&stream);
+}
+
 Test(stream, passes_over_what_is_too_short)
 {
 	struct stream stream = { 0 };
