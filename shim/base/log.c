@@ -54,14 +54,15 @@ bool log_has_stderr(void)
 {
 	struct stat about;
 
-	return target == LOG_TARGET_STDERR && !fstat(STDERR_FILENO, &about) &&
+	return target != LOG_TARGET_OFF && !fstat(STDERR_FILENO, &about) &&
 	       (S_ISCHR(about.st_mode) ||
 		(inode && about.st_dev == device && about.st_ino == inode));
 }
 
 static bool write_stderr(const char *line, size_t size)
 {
-	return write(STDERR_FILENO, line, size) == (ssize_t)size;
+	return log_has_stderr() &&
+	       write(STDERR_FILENO, line, size) == (ssize_t)size;
 }
 
 static bool write_file(const char *line, size_t size)

@@ -11,7 +11,7 @@
 /* What follows is logged to `target`; `path` (for LOG_TARGET_FILE) must stay. */
 void log_open(enum log_target target, const char *path);
 
-/* True if lines go to standard error, and that is still what it was at
+/* True if lines may go to standard error, and that is still what it was at
  * log_open(), or is a device. */
 bool log_has_stderr(void);
 

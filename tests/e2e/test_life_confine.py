@@ -3,6 +3,7 @@
 neither hindered nor ended, and its log is complete as far as it lets us."""
 
 import re
+import time
 
 from harness import host
 from harness.collector import Collector
@@ -19,6 +20,22 @@ def test_complete(which):
     scene, when = which.split(".")
     running = host.Host(host.build("confine"), scene, Collector(port=6000), WHEN=when)
     running.udp(EACH * (1 + (when == "behind")))
+    running.end()
+    return running.check()
+
+
+@each(("no_tgkill", "no_signalfd"))
+def test_unwoken(scene):
+    """What nobody can wake looks for itself, and soon."""
+    running = host.Host(host.build("confine"), scene, Collector(port=6000),
+                        WHEN="before")
+    running.udp(EACH // 2)
+    running.collector.wait(EACH)
+    time.sleep(0.1)  # long enough to fall asleep
+    began = time.monotonic()
+    running.udp(EACH // 2)
+    running.collector.wait(2 * EACH)
+    assert time.monotonic() - began < 0.5
     running.end()
     return running.check()
 

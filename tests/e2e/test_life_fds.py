@@ -19,7 +19,9 @@ SHARED = {"list", "dup2", "dup3_raw", "use_up"}
 def played(act, refused, **how):
     running = host.Host(host.build("fds"), act, Collector(port=6000), REFUSED=refused,
                         **how)
-    running.udp(4 * EACH)
+    for turn in range(1, 5):
+        running.udp(EACH)
+        running.collector.wait(2 * EACH * turn)  # connected before the next act
     return running
 
 

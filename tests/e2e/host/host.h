@@ -30,13 +30,13 @@ struct scene {
 };
 
 /* Which step failed, and an exit status that no scene has. */
-#define MUST(step)                                                             \
-	do {                                                                   \
-		if (!(step)) {                                                 \
-			fprintf(stderr, "%s:%d: %s: %m\n", __FILE__, __LINE__, \
-				#step);                                        \
-			_exit(99);                                             \
-		}                                                              \
+#define MUST(step)                                                          \
+	do {                                                                \
+		if (!(step)) {                                              \
+			dprintf(STDOUT_FILENO, "%s:%d: %s: %m\n", __FILE__, \
+				__LINE__, #step);                           \
+			_exit(99);                                          \
+		}                                                           \
 	} while (0)
 
 static inline int host_socket(int type)
