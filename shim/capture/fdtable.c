@@ -45,33 +45,48 @@ static uint64_t reborn(uint64_t word, enum fd_kind kind)
 	return ((word >> 32) + 1) << 32 | kind;
 }
 
-void fdtable_learn(int fd, uint64_t word, enum fd_kind kind,
+/*
+ * Only who has made the kind FD_LEARNING writes the facts, and only he ends that:
+ * others who forget or unlearn meanwhile change the counts alone, so that what
+ * he has written comes to nothing. Two who write at a time would mix theirs.
+ */
+bool fdtable_learn(int fd, uint64_t word, enum fd_kind kind,
 		   const struct fd_facts *facts)
 {
 	struct fd_entry *entry = entry_make(fd);
 	uint64_t learning = changed(word, FD_LEARNING);
 	uint64_t copy[6] = { 0 };
 
-	if (!entry ||
+	if (!entry || fd_kind(word) == FD_LEARNING ||
 	    !atomic_compare_exchange_strong(&entry->word, &word, learning))
-		return;
+		return false;
 	/* Whoever reads one of the facts below finds the word changed. */
 	atomic_thread_fence(memory_order_release);
 	memcpy(copy, facts, sizeof(*facts));
 	for (size_t i = 0; i < 6; i++)
 		atomic_store_explicit(&entry->fact[i], copy[i],
 				      memory_order_relaxed);
-	atomic_compare_exchange_strong(&entry->word, &learning,
-				       changed(learning, kind));
+	if (atomic_compare_exchange_strong(&entry->word, &learning,
+					   changed(learning, kind)))
+		return true;
+	while (!atomic_compare_exchange_weak(&entry->word, &learning,
+					     changed(learning, FD_UNKNOWN)))
+		;
+	return false;
 }
 
-static void set_reborn(struct fd_entry *entry, enum fd_kind kind)
+static enum fd_kind unknown_or_learning(uint64_t word)
+{
+	return fd_kind(word) == FD_LEARNING ? FD_LEARNING : FD_UNKNOWN;
+}
+
+static void set_reborn(struct fd_entry *entry)
 {
 	uint64_t word =
 		atomic_load_explicit(&entry->word, memory_order_relaxed);
 
-	while (!atomic_compare_exchange_weak(&entry->word, &word,
-					     reborn(word, kind)))
+	while (!atomic_compare_exchange_weak(
+		&entry->word, &word, reborn(word, unknown_or_learning(word))))
 		;
 }
 
@@ -82,7 +97,7 @@ void fdtable_fresh(int fd, enum fd_kind kind)
 
 	if (!entry)
 		return;
-	set_reborn(entry, FD_UNKNOWN);
+	set_reborn(entry);
 	fdtable_learn(fd, fdtable_word(fd), kind, &none);
 }
 
@@ -104,10 +119,21 @@ static enum fd_kind less(enum fd_kind kind)
 void fdtable_connected(int fd, const struct address *remote)
 {
 	struct fd_facts facts = { .remote = *remote };
-	uint64_t word = fdtable_word(fd);
+	struct fd_entry *entry = fdtable_entry(fd);
+	uint64_t word;
+	bool done = !entry;
 
-	if (fd_kind(word) != FD_UNKNOWN)
-		fdtable_learn(fd, word, less(fd_kind(word)), &facts);
+	while (!done) {
+		word = fdtable_word(fd);
+		/* Who has asked the kernel before is to learn nothing. */
+		if (fd_kind(word) == unknown_or_learning(word))
+			done = atomic_compare_exchange_weak(
+				&entry->word, &word,
+				changed(word, fd_kind(word)));
+		else
+			done = fdtable_learn(fd, word, less(fd_kind(word)),
+					     &facts);
+	}
 }
 
 void fdtable_unlearn(int fd)
@@ -136,7 +162,7 @@ void fdtable_forget(int fd)
 	if (!entry)
 		return;
 	bool streams = fd_kind(fdtable_word(fd)) == FD_STREAM;
-	set_reborn(entry, FD_UNKNOWN);
+	set_reborn(entry);
 	if (streams) {
 		drop_stream(&entry->stream[0]);
 		drop_stream(&entry->stream[1]);

@@ -118,9 +118,9 @@ static inline uint64_t fdtable_known(int fd, struct fd_facts *facts)
 	return word;
 }
 
-/* Records what was learned about `fd` while its word was `word`; nothing is
- * recorded if that has changed. */
-void fdtable_learn(int fd, uint64_t word, enum fd_kind kind,
+/* Records what was learned about `fd` while its word was `word`. Returns false,
+ * and records nothing, if that has changed or somebody else is learning. */
+bool fdtable_learn(int fd, uint64_t word, enum fd_kind kind,
 		   const struct fd_facts *facts);
 
 /* A new socket, of which only socket(2)'s arguments are known. */

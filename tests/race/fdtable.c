@@ -1,0 +1,78 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One fd number, whose sockets come and go while threads learn of them: what is
+ * read under a word is what was learned under it, and all of one socket.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/capture/fdtable.h"
+
+#define FD       7
+#define LEARNERS 6
+#define SOCKETS  1000000
+#define PAUSE    100 /* between sockets, so that there is time to learn */
+
+static _Atomic bool over;
+
+/* Facts that tell which socket they are of. */
+static struct fd_facts facts_of(uint64_t word)
+{
+	struct fd_facts facts = { .serves = true };
+	uint32_t socket = word >> 32;
+
+	memcpy(facts.local.octets, &socket, sizeof(socket));
+	memcpy(facts.remote.octets, &socket, sizeof(socket));
+	facts.local.port = facts.remote.port = (uint16_t)socket;
+	return facts;
+}
+
+static void check(uint64_t word)
+{
+	struct fd_facts right = facts_of(word), facts;
+
+	if (!fdtable_read(fdtable_entry(FD), word, &facts) ||
+	    !memcmp(&facts, &right, sizeof(facts)))
+		return;
+	fprintf(stderr, "race/fdtable: facts of socket %u under %u\n",
+		facts.local.port, right.local.port);
+	exit(1);
+}
+
+static void *learn(void *nothing)
+{
+	(void)nothing;
+	while (!atomic_load(&over)) {
+		uint64_t word = fdtable_word(FD);
+		struct fd_facts facts = facts_of(word);
+
+		if (fd_kind(word) == FD_DATAGRAM)
+			check(word);
+		else
+			fdtable_learn(FD, word, FD_DATAGRAM, &facts);
+	}
+	return NULL;
+}
+
+int main(void)
+{
+	static const struct fd_facts none;
+	pthread_t learner[LEARNERS];
+
+	fdtable_learn(FD, 0, FD_UNKNOWN, &none);
+	for (int i = 0; i < LEARNERS; i++)
+		pthread_create(&learner[i], NULL, learn, NULL);
+	for (int i = 0; i < SOCKETS; i++) {
+		fdtable_forget(FD);
+		for (volatile int j = 0; j < PAUSE; j++)
+			;
+	}
+	atomic_store(&over, true);
+	for (int i = 0; i < LEARNERS; i++)
+		pthread_join(learner[i], NULL);
+	printf("race/fdtable: %d sockets\n", SOCKETS);
+	return 0;
+}
