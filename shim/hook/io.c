@@ -23,14 +23,22 @@ ssize_t recvfrom(int fd, void *restrict buffer, size_t size, int flags,
 		 struct sockaddr *restrict name, socklen_t *restrict name_size)
 {
 	struct capture_call call;
+	struct sockaddr_storage from;
+	socklen_t from_size = sizeof(from);
 
 	if (!observes(&call, fd, flags, false))
 		return real.recvfrom(fd, buffer, size, flags, name, name_size);
+	/* On a socket that is not connected nothing else tells the sender, and
+	 * some do not care for it: nsd, with IXFR over UDP. */
+	if (!name) {
+		name = (struct sockaddr *)&from;
+		name_size = &from_size;
+	}
 	ssize_t result =
 		real.recvfrom(fd, buffer, size, flags, name, name_size);
 	if (result > 0)
 		observe_buffer(&call, buffer, size, result, name,
-			       name && name_size ? *name_size : 0);
+			       name_size ? *name_size : 0);
 	return result;
 }
 
