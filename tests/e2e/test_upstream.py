@@ -88,6 +88,19 @@ def test_asks(variant):
             **{key: row[key] for key in ("messages", "missing", "surplus", "wrong")}}
 
 
+def test_from_53():
+    """Both ports are DNS ports: the answers come to one that might serve."""
+    collector = Collector()
+    scene = Scene("dnsmasq", f"dnstap {collector.endpoint} full",
+                  variant=servers.variant("dnsmasq", command=servers.SERVERS[
+                      "dnsmasq"].command.replace("$upstream", "$upstream@127.0.0.1#53")))
+    load.udp(scene.server.addresses[:1], QUERIES, load.Mix("from 53"))
+    scene.stop(collector)
+    asked = [fact for fact in scene.facts() if fact.key[1:3] == (53, 53)]
+    assert {fact.key[3] for fact in asked} == {False, True}, "none from port 53"
+    return scene.check(collector.taps())
+
+
 FASTOPEN = ("sendto", "sendmsg", "connect")
 
 

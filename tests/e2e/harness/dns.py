@@ -5,7 +5,8 @@ import struct
 
 HEADER = struct.Struct("!6H")
 TYPES = {"A": 1, "NS": 2, "CNAME": 5, "SOA": 6, "PTR": 12, "MX": 15, "TXT": 16,
-         "AAAA": 28, "SRV": 33, "DS": 43, "DNSKEY": 48, "AXFR": 252, "ANY": 255}
+         "AAAA": 28, "SRV": 33, "DS": 43, "DNSKEY": 48, "IXFR": 251,
+         "AXFR": 252, "ANY": 255}
 QUERY, STATUS, NOTIFY, UPDATE = 0, 2, 4, 5
 QR, AA, TC, RD = 0x8000, 0x0400, 0x0200, 0x0100
 
@@ -66,3 +67,9 @@ def describe(message):
     kind = "response" if words[1] & QR else "query"
     return (f"{kind} id {words[0]} flags {words[1]:04x} counts {words[2:]} "
             f"{len(message)} octets {message[12:44].hex()}")
+
+
+def qtype(message):
+    """Of the first question; None if it is malformed."""
+    question = first_question(message)
+    return question and int.from_bytes(question[-4:-2], "big")
