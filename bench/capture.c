@@ -28,9 +28,11 @@
 #define TAPS_MAX    2
 #define BATCH       32
 #define MESSAGES    10000 /* the queue's, as a default tap has them */
-#define BURST       8192  /* messages between two looks of the consumer */
+#define STEADY      256   /* messages between two looks of the consumer: */
+#define BEHIND      8192  /* at 250,000 a second; once it has fallen behind */
+#define ROUND       8192  /* messages of one round */
 #define ROUNDS      40
-#define CALLS       100000 /* of one round on a foreign fd */
+#define CALLS       100000 /* at a time, on a foreign fd */
 #define STRIDE      (sizeof(struct event) + QUEUE_SLOT_PAYLOAD)
 
 /* One thread's messages, as the kernel would have left them. */
@@ -50,7 +52,7 @@ static _Atomic uint64_t lost[TAPS_MAX];
 static uint64_t ports[65536 / 64];
 static int dns_fd, foreign_fd;
 
-/* What the threads are to do in this round. */
+/* What the threads are to do in this burst. */
 static struct task {
 	void (*work)(struct server *server, size_t messages);
 	size_t messages; /* of each thread */
@@ -93,7 +95,7 @@ static void use_hooks(bool hooks)
 	call_read = hooks ? read : stub_read;
 }
 
-/* Ways to spend a round. */
+/* Ways to spend a burst. */
 
 static void receive_single(struct server *server, size_t messages)
 {
@@ -113,15 +115,20 @@ static void receive_batch(struct server *server, size_t messages)
 
 static struct {
 	uint8_t *slots;
+	uint64_t tail;
 	_Alignas(128) _Atomic uint64_t head;
 } ring;
+
+static struct event *slot_at(uint64_t position)
+{
+	return (struct event *)(ring.slots + position % MESSAGES * STRIDE);
+}
 
 static void copy_only(struct server *server, size_t messages)
 {
 	for (size_t i = 0; i < messages; i++) {
 		uint64_t now = clock_wall();
-		uint64_t at = atomic_fetch_add(&ring.head, 1) % MESSAGES;
-		struct event *event = (void *)(ring.slots + at * STRIDE);
+		struct event *event = slot_at(atomic_fetch_add(&ring.head, 1));
 
 		event->time_ns = now;
 		memcpy(event->payload, server->payload[i % BATCH], task.size);
@@ -143,16 +150,16 @@ static void read_foreign(struct server *server, size_t calls)
 		call_read(foreign_fd, server->payload, 64);
 }
 
-/* Threads that begin a round at the same time. */
+/* Threads that begin a burst at the same time. */
 
-static _Atomic unsigned round_number, arrived, done;
+static _Atomic unsigned burst_number, arrived, done;
 
 static void *serve(void *argument)
 {
 	struct server *server = argument;
 
-	for (unsigned round = 1;; round++) {
-		while (atomic_load(&round_number) < round)
+	for (unsigned burst = 1;; burst++) {
+		while (atomic_load(&burst_number) < burst)
 			sched_yield();
 		if (!task.work)
 			return NULL;
@@ -171,13 +178,13 @@ static void *serve(void *argument)
 
 /* Returns the nanoseconds from the first thread's beginning to the last one's
  * end. */
-static uint64_t run_round(void)
+static uint64_t run_burst(void)
 {
 	uint64_t began = UINT64_MAX, ended = 0;
 
 	atomic_store(&arrived, 0);
 	atomic_store(&done, 0);
-	atomic_fetch_add(&round_number, 1);
+	atomic_fetch_add(&burst_number, 1);
 	while (task.work && atomic_load(&done) < task.threads)
 		sched_yield();
 	for (unsigned i = 0; i < task.threads; i++) {
@@ -200,10 +207,10 @@ static uint64_t sum_of(const struct event *event, size_t size)
 	return sum;
 }
 
-static void drain(size_t taps, size_t expected)
-{
-	static volatile uint64_t sum;
+static volatile uint64_t sum;
 
+static void drain_queues(size_t taps, size_t expected)
+{
 	for (size_t tap = 0; tap < taps; tap++) {
 		size_t count = queue_collect(queues[tap], UINT64_MAX);
 
@@ -213,8 +220,12 @@ static void drain(size_t taps, size_t expected)
 			sum += sum_of(queue_event(queues[tap], i), task.size);
 		queue_release(queues[tap], count);
 	}
-	for (size_t i = 0; i < MESSAGES; i++)
-		sum += sum_of((void *)(ring.slots + i * STRIDE), task.size);
+}
+
+static void drain_ring(void)
+{
+	for (; ring.tail < ring.head; ring.tail++)
+		sum += sum_of(slot_at(ring.tail), task.size);
 }
 
 static int by_value(const void *a, const void *b)
@@ -230,11 +241,22 @@ static double median(double *values, size_t count)
 	return values[count / 2];
 }
 
-static double timed(void (*work)(struct server *, size_t), bool hooks)
+/* ns a message, spent in bursts. */
+static double timed(void (*work)(struct server *, size_t), bool hooks,
+		    size_t taps)
 {
+	size_t burst = task.messages * task.threads;
+	uint64_t spent = 0;
+
 	task.work = work;
 	use_hooks(hooks);
-	return (double)run_round() / (task.messages * task.threads);
+	for (size_t i = 0; i < ROUND / burst; i++) {
+		spent += run_burst();
+		drain_ring();
+		if (hooks)
+			drain_queues(taps, burst);
+	}
+	return (double)spent / (ROUND / burst * burst);
 }
 
 static void set_size(size_t size)
@@ -248,7 +270,8 @@ static void set_size(size_t size)
 }
 
 /* ns a message of `size` octets, hooks and floor in turns. */
-static void measure(size_t size, unsigned threads, size_t taps, bool batch)
+static void measure(size_t size, unsigned threads, size_t taps, bool batch,
+		    size_t burst)
 {
 	void (*work)(struct server *, size_t) =
 		batch ? receive_batch : receive_single;
@@ -258,21 +281,36 @@ static void measure(size_t size, unsigned threads, size_t taps, bool batch)
 		.queues = taps, .queue = queues, .lost = lost });
 	set_size(size);
 	task.threads = threads;
-	task.messages = BURST / threads;
+	task.messages = burst / threads;
 	for (int i = -2; i < ROUNDS; i++) { /* the first two warm up */
 		size_t at = i < 0 ? 0 : i;
 
-		floor[at] = timed(copy_only, false);
-		cost[at] = -timed(work, false);
-		cost[at] += timed(work, true);
-		drain(taps, BURST);
+		floor[at] = timed(copy_only, false, 0);
+		cost[at] = -timed(work, false, 0);
+		cost[at] += timed(work, true, taps);
 	}
-	printf("capture.%s.%zu.threads%u.taps%zu %.2f\n",
+	const char *state = burst == STEADY ? "steady" : "behind";
+	printf("%s.%s.%zu.threads%u.taps%zu %.2f\n", state,
 	       batch ? "batch" : "single", size, threads, taps,
 	       median(cost, ROUNDS));
 	if (!batch && taps == 1)
-		printf("floor.%zu.threads%u %.2f\n", size, threads,
-		       median(floor, ROUNDS));
+		printf("%s.floor.%zu.threads%u.taps1 %.2f\n", state, size,
+		       threads, median(floor, ROUNDS));
+}
+
+static void measure_all(size_t size, unsigned threads, size_t taps)
+{
+	measure(size, threads, taps, false, STEADY);
+	measure(size, threads, taps, true, STEADY);
+	measure(size, threads, taps, false, BEHIND);
+	measure(size, threads, taps, true, BEHIND);
+}
+
+static double timed_calls(void (*work)(struct server *, size_t), bool hooks)
+{
+	task.work = work;
+	use_hooks(hooks);
+	return (double)run_burst() / CALLS;
 }
 
 static void measure_foreign(const char *name,
@@ -283,8 +321,8 @@ static void measure_foreign(const char *name,
 	task.threads = 1;
 	task.messages = CALLS;
 	for (int i = 0; i < ROUNDS; i++) {
-		bare[i] = timed(work, false);
-		added[i] = timed(work, true) - bare[i];
+		bare[i] = timed_calls(work, false);
+		added[i] = timed_calls(work, true) - bare[i];
 	}
 	printf("pass_through.%s.bare %.2f\npass_through.%s.added %.2f\n", name,
 	       median(bare, ROUNDS), name, median(added, ROUNDS));
@@ -360,14 +398,12 @@ int main(void)
 	pin(pthread_self(), 1);
 	for (size_t t = 0; t < 3; t++)
 		for (size_t s = 0; s < 4; s++)
-			for (size_t taps = 1; taps <= TAPS_MAX; taps++) {
-				measure(sizes[s], threads[t], taps, false);
-				measure(sizes[s], threads[t], taps, true);
-			}
+			for (size_t taps = 1; taps <= TAPS_MAX; taps++)
+				measure_all(sizes[s], threads[t], taps);
 	/* Known as foreign after the first call. */
 	measure_foreign("recvfrom", receive_foreign);
 	measure_foreign("read", read_foreign);
 	task.work = NULL;
-	run_round();
+	run_burst();
 	return 0;
 }

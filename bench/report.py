@@ -32,9 +32,9 @@ def at_least(what, limit, value, unit="", note=""):
 
 
 def capture_rows(r):
-    single = {s: r[f"capture.single.{s}.threads1.taps1"] for s in SIZES}
-    batch = {s: r[f"capture.batch.{s}.threads1.taps1"] for s in SIZES}
-    floor = {s: r[f"floor.{s}.threads1"] for s in SIZES}
+    single = {s: r[f"steady.single.{s}.threads1.taps1"] for s in SIZES}
+    batch = {s: r[f"steady.batch.{s}.threads1.taps1"] for s in SIZES}
+    floor = {s: r[f"steady.floor.{s}.threads1.taps1"] for s in SIZES}
     for size in SIZES:
         yield at_most(f"capture, one thread, {size} octets", 1.5,
                       single[size] / floor[size], " × floor",
@@ -44,7 +44,7 @@ def capture_rows(r):
                       batch[size] / floor[size], " × floor",
                       f" ({batch[size]:.0f} of {floor[size]:.0f} ns)")
     for size in SIZES:
-        two = r[f"capture.single.{size}.threads2.taps1"]
+        two = r[f"steady.single.{size}.threads2.taps1"]
         yield at_least(f"two threads on two cores, {size} octets", 1.6,
                        single[size] / two, " × one",
                        f" ({1e3 / two:.1f} million/s)")
@@ -122,16 +122,17 @@ def server_table(result):
 
 
 def capture_table(r):
-    yield "| octets | threads | floor | single | batch | single, 2 taps | batch, 2 taps |"
-    yield "|---|---|---|---|---|---|---|"
+    yield ("| octets | threads | consumer | floor | single | batch "
+           "| single, 2 taps | batch, 2 taps |")
+    yield "|---|---|---|---|---|---|---|---|"
+    columns = "floor.1", "single.1", "batch.1", "single.2", "batch.2"
     for size in SIZES:
         for threads in 1, 2, 4:
-            at = f"{size}.threads{threads}"
-            yield f"| {size:,} | {threads} | " + " | ".join(
-                f"{r[name]:.0f}" for name in (
-                    f"floor.{at}", f"capture.single.{at}.taps1",
-                    f"capture.batch.{at}.taps1", f"capture.single.{at}.taps2",
-                    f"capture.batch.{at}.taps2")) + " |"
+            for state in "steady", "behind":
+                kinds = (column.split(".") for column in columns)
+                yield f"| {size:,} | {threads} | {state} | " + " | ".join(
+                    f"{r[f'{state}.{kind}.{size}.threads{threads}.taps{taps}']:.0f}"
+                    for kind, taps in kinds) + " |"
 
 
 def results_text(result, table):
@@ -254,9 +255,8 @@ def write_svg(path, result):
              f"{shim['added_sum']['median']:.2f}")])
     names = {"floor": "floor: clock, copy, one atomic",
              "single": "one message a call", "batch": "32 messages a call"}
-    bars = {s: {"floor": result[f"floor.{s}.threads1"],
-                **{k: result[f"capture.{k}.{s}.threads1.taps1"]
-                   for k in ("single", "batch")}} for s in SIZES}
+    bars = {s: {kind: result[f"steady.{kind}.{s}.threads1.taps1"]
+                for kind in names} for s in SIZES}
     plot.panel("Capturing one message on a server's thread, ns",
                max(v for b in bars.values() for v in b.values()),
                list(names.items()))
