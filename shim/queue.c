@@ -2,8 +2,8 @@
  *
  * The ring of slots, its lanes and runs, and the consumer's ordering.
  *
- * Positions are free-running 64-bit counters of slots; a position's slot is
- * position % slots. A run is RUN_SLOTS slots at a multiple of RUN_SLOTS.
+ * A position is a lap of the ring and the index of a slot in it, in one number
+ * that only grows. A run is RUN_SLOTS slots at a multiple of RUN_SLOTS.
  *
  *   producer                                   consumer
  *   lane->open: next free slot of its run      cursor of each run in use
@@ -12,6 +12,9 @@
  *
  * A mark is unique to its lap, so marks need no clearing, and they lie apart
  * from the slots, so that no payload can be taken for one.
+ *
+ * When the consumer has emptied the ring it winds it back to slot 0. Whatever
+ * the capacity, a light load so stays in a few slots, and they in the cache.
  */
 #include "shim/queue.h"
 
@@ -34,6 +37,16 @@
 /* The longest message may begin in the last slot: it runs over the ring's end
  * into slots that exist for nothing else. */
 #define OVERRUN_SLOTS (EVENT_PAYLOAD_MAX / SLOT_SIZE + 1)
+
+/* A position's lower bits: the index. The bits above, but for MARK_REST_VOID,
+ * outlast a century of laps. */
+#define INDEX_BITS 26
+#define LAP        (1ull << INDEX_BITS)
+
+/* An empty ring is wound back from this index on: so far that the lines of the
+ * last lap have left the consumer's own cache, from which it costs more to take
+ * them than from the shared one. */
+#define REWIND_SLOTS 1024
 
 /* In a mark: no more events in this run. */
 #define MARK_REST_VOID (1ull << 63)
@@ -110,20 +123,47 @@ static uint64_t round_up(uint64_t n, uint64_t unit)
 	return (n + unit - 1) / unit * unit;
 }
 
+static uint64_t index_of(uint64_t position)
+{
+	return position % LAP;
+}
+
+/* The position `slots` behind another, the next lap's first if the ring ends
+ * before. */
+static uint64_t behind(const struct queue *queue, uint64_t position,
+		       size_t slots)
+{
+	position += slots;
+	return index_of(position) < queue->slots
+		       ? position
+		       : position - index_of(position) + LAP;
+}
+
+/* Slots between the two. Winding back leaves a lap out, so that whoever sees
+ * the new head beside the old tail can tell: all before it is free. */
+static uint64_t slots_used(const struct queue *queue, uint64_t head,
+			   uint64_t tail)
+{
+	uint64_t laps = head / LAP - tail / LAP;
+
+	if (laps >= 2)
+		return (laps - 2) * queue->slots + index_of(head);
+	return laps * queue->slots + index_of(head) - index_of(tail);
+}
+
 static struct event *slot_at(const struct queue *queue, uint64_t position)
 {
-	return (struct event *)(queue->slot +
-				position % queue->slots * SLOT_SIZE);
+	return (struct event *)(queue->slot + index_of(position) * SLOT_SIZE);
 }
 
 static _Atomic uint64_t *mark_at(const struct queue *queue, uint64_t position)
 {
-	return &queue->mark[position % queue->slots];
+	return &queue->mark[index_of(position)];
 }
 
 static struct run *run_at(const struct queue *queue, uint64_t position)
 {
-	return &queue->run[position % queue->slots / RUN_SLOTS];
+	return &queue->run[index_of(position) / RUN_SLOTS];
 }
 
 struct queue *queue_new(size_t messages)
@@ -139,6 +179,8 @@ struct queue *queue_new(size_t messages)
 
 	/* Shared, because RLIMIT_DATA bounds private memory, and tinydns runs
 	 * under one of a few megabytes. */
+	if (slots + OVERRUN_SLOTS >= LAP)
+		return NULL;
 	uint8_t *base = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (base == MAP_FAILED)
@@ -193,7 +235,8 @@ static void wake(struct queue *queue)
  * sequentially consistent: queue_sleep relies on it. */
 static bool claim(struct queue *queue, size_t slots, uint64_t *position)
 {
-	/* Acquire: the tail below is no older than this head. */
+	/* Acquire, also where the exchange fails: the tail below is no older
+	 * than this head. */
 	uint64_t head =
 		atomic_load_explicit(&queue->head, memory_order_acquire);
 	uint64_t used;
@@ -201,17 +244,18 @@ static bool claim(struct queue *queue, size_t slots, uint64_t *position)
 	do {
 		/* Acquire: the consumer has read what the slots held
 		 * (release_runs). */
-		used = head -
-		       atomic_load_explicit(&queue->tail, memory_order_acquire);
+		used = slots_used(queue, head,
+				  atomic_load_explicit(&queue->tail,
+						       memory_order_acquire));
 		/* Less than nothing is used where the tail has overtaken this
 		 * head; the exchange then brings a newer one. */
 		if ((int64_t)used >= 0 && used + slots > queue->slots)
 			return false;
 	} while (!atomic_compare_exchange_weak(&queue->head, &head,
-					       head + slots));
+					       behind(queue, head, slots)));
 	/* Should the host have discarded the signal that was to wake the
 	 * consumer, it is woken when half of the queue is used. */
-	if (used > queue->slots / 2 && head / RUN_SLOTS % 64 == 0)
+	if (used > queue->slots / 2 && index_of(head) / RUN_SLOTS % 64 == 0)
 		wake(queue);
 	*position = head;
 	return true;
@@ -257,6 +301,9 @@ struct queue_room queue_reserve(struct queue *queue, size_t size)
 		return room;
 	}
 	room.event = slot_at(queue, room.position);
+	/* The consumer read the next slot last: fetch it meanwhile. */
+	__builtin_prefetch((uint8_t *)room.event + SLOT_SIZE, 1);
+	__builtin_prefetch((uint8_t *)room.event + SLOT_SIZE + CACHELINE, 1);
 	room.event->size = size;
 	room.event->lane = lane - queue->lane;
 	return room;
@@ -294,6 +341,15 @@ static void append(struct queue *queue, struct event *event)
 	queue->count++;
 }
 
+/* The position of the run behind the one at `start`. */
+static uint64_t next_run(const struct queue *queue, uint64_t start)
+{
+	uint64_t read = run_at(queue, start)->cursor - start;
+
+	return behind(queue, start,
+		      read ? round_up(read, RUN_SLOTS) : RUN_SLOTS);
+}
+
 /* Reads the run at `start` as far as it is committed and not younger than
  * `now_ns`. Returns the position of the run behind it. */
 static uint64_t read_run(struct queue *queue, uint64_t start, uint64_t now_ns)
@@ -319,9 +375,7 @@ static uint64_t read_run(struct queue *queue, uint64_t start, uint64_t now_ns)
 		run->pending++;
 		run->cursor += slots_for(event->size);
 	}
-	if (run->cursor <= start + RUN_SLOTS)
-		return start + RUN_SLOTS;
-	return round_up(run->cursor, RUN_SLOTS);
+	return next_run(queue, start);
 }
 
 static bool belongs_before(uint64_t time_ns, uint64_t other_ns)
@@ -408,6 +462,18 @@ static void skip_abandoned(struct queue *queue, uint64_t start)
 	}
 }
 
+/* Whoever claims meanwhile sees the old head and makes the exchange fail, or the
+ * new one, beside either tail (slots_used). */
+static void rewind_empty(struct queue *queue, uint64_t tail)
+{
+	uint64_t start = tail - index_of(tail) + 2 * LAP;
+
+	if (index_of(tail) >= REWIND_SLOTS &&
+	    atomic_compare_exchange_strong(&queue->head, &tail, start))
+		atomic_store_explicit(&queue->tail, start,
+				      memory_order_release);
+}
+
 static void release_runs(struct queue *queue)
 {
 	uint64_t tail =
@@ -424,10 +490,12 @@ static void release_runs(struct queue *queue)
 			skip_abandoned(queue, tail);
 			break;
 		}
-		tail = round_up(run->cursor, RUN_SLOTS);
+		tail = next_run(queue, tail);
 		/* Release: what the slots held has been read (claim). */
 		atomic_store_explicit(&queue->tail, tail, memory_order_release);
 	}
+	if (tail == head)
+		rewind_empty(queue, tail);
 }
 
 void queue_release(struct queue *queue, size_t count)

@@ -119,6 +119,28 @@ Test(queue, keeps_what_is_not_released)
 	queue_free(queue);
 }
 
+/* A light load stays in the first slots, and leaves the others untouched. */
+Test(queue, goes_back_to_its_beginning_when_it_is_empty)
+{
+	struct queue *queue = queue_new(10 * MESSAGES);
+	const struct event *first = NULL, *last = NULL;
+
+	for (uint64_t time = 1; time <= 20 * MESSAGES; time++) {
+		cr_assert(put(queue, time, 12));
+		cr_assert_eq(collect(queue), 1);
+		check_event(queue_event(queue, 0), time, 12);
+		if (!first)
+			first = last = queue_event(queue, 0);
+		if (queue_event(queue, 0) > last)
+			last = queue_event(queue, 0);
+		queue_release(queue, 1);
+	}
+	cr_assert_lt((char *)last - (char *)first,
+		     2 * MESSAGES * QUEUE_SLOT_PAYLOAD);
+	cr_assert_eq(queue_dropped(queue, DROP_QUEUE_FULL), 0);
+	queue_free(queue);
+}
+
 Test(queue, hands_out_the_younger_later)
 {
 	struct queue *queue = queue_new(MESSAGES);
