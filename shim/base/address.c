@@ -18,10 +18,16 @@ void address_set(struct address *address, const void *octets, bool inet6)
 		from += 12;
 		inet6 = false;
 	}
+	/* In sizes that the compiler knows: every message passes here. */
 	memset(address->octets, 0, sizeof(address->octets));
-	memcpy(address->octets, from, inet6 ? 16 : 4);
+	if (inet6) {
+		memcpy(address->octets, from, 16);
+		address->known = memcmp(from, none, 16) != 0;
+	} else {
+		memcpy(address->octets, from, 4);
+		address->known = memcmp(from, none, 4) != 0;
+	}
 	address->inet6 = inet6;
-	address->known = memcmp(from, none, inet6 ? 16 : 4) != 0;
 }
 
 bool address_from_sockaddr(struct address *address, const struct sockaddr *from,

@@ -21,6 +21,17 @@ void capture_begin(const uint64_t *dns_ports)
 	atomic_store_explicit(&capture_active, true, memory_order_release);
 }
 
+/* The octets of an address that has just been written are read in the same
+ * pieces: a larger one would have to wait for them. */
+static void put_octets(uint8_t to[16], const struct address *address)
+{
+	memset(to, 0, 16);
+	if (address->inet6)
+		memcpy(to, address->octets, 16);
+	else
+		memcpy(to, address->octets, 4);
+}
+
 static void describe(struct event *event, const struct capture_call *call,
 		     bool serves, const struct address *local,
 		     const struct address *remote)
@@ -28,8 +39,8 @@ static void describe(struct event *event, const struct capture_call *call,
 	bool inet6 = remote->known ? remote->inet6 : local->inet6;
 
 	event->time_ns = call->time_ns;
-	memcpy(event->local, local->octets, 16);
-	memcpy(event->remote, remote->octets, 16);
+	put_octets(event->local, local);
+	put_octets(event->remote, remote);
 	event->local_port = local->port;
 	event->remote_port = remote->port;
 	/* One message has addresses of one family. */
@@ -44,14 +55,15 @@ static void datagram(const struct capture_call *call,
 		     const struct fd_facts *facts, const struct msghdr *message,
 		     size_t size)
 {
-	struct address local = facts->local, remote;
+	const struct address *local = &facts->local, *remote = &facts->remote;
+	struct address named, told;
 	struct event seen;
 
-	if (!message->msg_name || !message->msg_namelen ||
-	    !address_from_sockaddr(&remote, message->msg_name,
-				   message->msg_namelen))
-		remote = facts->remote;
-	if (!facts->serves && !facts_port(ports, remote.port))
+	if (message->msg_name && message->msg_namelen &&
+	    address_from_sockaddr(&named, message->msg_name,
+				  message->msg_namelen))
+		remote = &named;
+	if (!facts->serves && !facts_port(ports, remote->port))
 		return;
 	if (!call->sent && message->msg_flags & MSG_TRUNC) {
 		enqueue_count_drop(DROP_TRUNCATED);
@@ -61,11 +73,14 @@ static void datagram(const struct capture_call *call,
 		enqueue_count_drop(DROP_MALFORMED);
 		return;
 	}
-	if (!local.known)
-		control_local(message, call->sent, &local);
-	describe(&seen, call, facts->serves, &local, &remote);
+	if (!local->known) {
+		told = *local;
+		control_local(message, call->sent, &told);
+		local = &told;
+	}
+	describe(&seen, call, facts->serves, local, remote);
 	seen.size = size;
-	enqueue(&seen, (struct octets){ message->msg_iov, 0, size });
+	enqueue(&seen, &(struct octets){ message->msg_iov, 0, size });
 }
 
 /* Cuts what crossed into messages. Returns false if this is no DNS. */
@@ -78,7 +93,7 @@ static bool cut(struct stream *stream, struct event *seen, struct octets octets)
 		switch (stream_next(stream, &octets, &message, &whole)) {
 		case STREAM_MESSAGE:
 			seen->size = message.left;
-			enqueue(seen, message);
+			enqueue(seen, &message);
 			break;
 		case STREAM_SHORT:
 			enqueue_count_drop(DROP_MALFORMED);

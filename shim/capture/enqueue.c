@@ -39,7 +39,7 @@ void enqueue_count_drop(enum drop_cause cause)
 	}
 }
 
-void enqueue(const struct event *seen, struct octets message)
+void enqueue(const struct event *seen, const struct octets *message)
 {
 	for (size_t i = 0; i < setup.queues; i++) {
 		struct queue *queue = queue_of(i);
@@ -52,8 +52,7 @@ void enqueue(const struct event *seen, struct octets message)
 		uint8_t lane = room.event->lane;
 		*room.event = *seen;
 		room.event->lane = lane;
-		struct octets from = message;
-		octets_take(&from, room.event->payload, seen->size);
+		octets_copy(message, room.event->payload, seen->size);
 		queue_commit(queue, room);
 	}
 }

@@ -29,7 +29,7 @@ struct enqueue_setup {
 void enqueue_begin(const struct enqueue_setup *setup);
 
 /* One whole DNS message: `seen` but for its payload, which `message` has. */
-void enqueue(const struct event *seen, struct octets message);
+void enqueue(const struct event *seen, const struct octets *message);
 
 /* A message that was seen, but cannot be logged. */
 void enqueue_count_drop(enum drop_cause cause);

@@ -36,7 +36,7 @@ enum fd_kind {
 };
 
 struct fd_facts {
-	struct address local;
+	_Alignas(16) struct address local;
 	struct address remote; /* of a connected socket */
 	bool serves;           /* the local port is a DNS port */
 };
@@ -56,7 +56,7 @@ struct fd_entry {
 	struct fd_stream stream[2]; /* received, sent */
 };
 
-_Static_assert(sizeof(struct fd_facts) <= 6 * 8, "the facts fit an entry");
+_Static_assert(sizeof(struct fd_facts) == 6 * 8, "the facts fit an entry");
 
 extern struct fd_entry *_Atomic fdtable_chunk[FDTABLE_MAX / FDTABLE_CHUNK];
 
@@ -95,15 +95,18 @@ static inline uint64_t fdtable_word(int fd)
 static inline bool fdtable_read(struct fd_entry *entry, uint64_t word,
 				struct fd_facts *facts)
 {
-	uint64_t copy[6];
+	uint8_t *to = (uint8_t *)facts;
 
-	for (size_t i = 0; i < 6; i++)
-		copy[i] = atomic_load_explicit(&entry->fact[i],
-					       memory_order_relaxed);
+	/* Word by word into place: a second copy would have to wait for it. */
+#pragma GCC unroll 6
+	for (size_t i = 0; i < 6; i++) {
+		uint64_t fact = atomic_load_explicit(&entry->fact[i],
+						     memory_order_relaxed);
+		memcpy(to + i * sizeof(fact), &fact, sizeof(fact));
+	}
 	/* The loads above stay above the look at the word: partner of the
 	 * stores in fdtable_learn. */
 	atomic_thread_fence(memory_order_acquire);
-	memcpy(facts, copy, sizeof(*facts));
 	return atomic_load_explicit(&entry->word, memory_order_relaxed) == word;
 }
 

@@ -29,21 +29,27 @@ void octets_pass(struct octets *octets, size_t size)
 	octets->skip += size;
 }
 
+void octets_copy(const struct octets *octets, uint8_t *to, size_t size)
+{
+	const struct iovec *iov = octets->iov;
+	size_t skip = octets->skip;
+
+	if (!size)
+		return; /* there may be no piece left to look at */
+	while (size > iov->iov_len - skip) {
+		size_t part = iov->iov_len - skip;
+		memcpy(to, (uint8_t *)iov->iov_base + skip, part);
+		to += part;
+		size -= part;
+		skip = 0;
+		iov++;
+	}
+	memcpy(to, (uint8_t *)iov->iov_base + skip, size);
+}
+
 void octets_take(struct octets *octets, uint8_t *to, size_t size)
 {
-	struct octets from = *octets;
-	size_t rest = size;
-
-	while (rest) {
-		size_t part = from.iov->iov_len - from.skip;
-		if (part > rest)
-			part = rest;
-		memcpy(to, (uint8_t *)from.iov->iov_base + from.skip, part);
-		to += part;
-		rest -= part;
-		from.skip = 0;
-		from.iov++;
-	}
+	octets_copy(octets, to, size);
 	octets_pass(octets, size);
 }
 

@@ -22,7 +22,8 @@ struct octets {
 	size_t left;
 };
 
-/* Copies and passes `size` (<= left) octets. */
+/* Copies, copies and passes, or passes `size` (<= left) octets. */
+void octets_copy(const struct octets *octets, uint8_t *to, size_t size);
 void octets_take(struct octets *octets, uint8_t *to, size_t size);
 void octets_pass(struct octets *octets, size_t size);
 
