@@ -4,6 +4,9 @@
  */
 #include "shim/capture/enqueue.h"
 
+#include <stddef.h>
+#include <string.h>
+
 #include "shim/queue.h"
 
 static struct enqueue_setup setup;
@@ -49,9 +52,7 @@ void enqueue(const struct event *seen, const struct octets *message)
 		struct queue_room room = queue_reserve(queue, seen->size);
 		if (!room.event)
 			continue;
-		uint8_t lane = room.event->lane;
-		*room.event = *seen;
-		room.event->lane = lane;
+		memcpy(room.event, seen, offsetof(struct event, lane));
 		octets_copy(message, room.event->payload, seen->size);
 		queue_commit(queue, room);
 	}

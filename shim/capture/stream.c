@@ -122,7 +122,8 @@ static bool keep(struct stream *stream, struct octets *octets)
 	octets_take(octets, half + stream->have, part);
 	stream->have += part;
 	return stream->begun || had_header ||
-	       stream->have < EVENT_PAYLOAD_MIN || !is_nonsense(half, stream->size);
+	       stream->have < EVENT_PAYLOAD_MIN ||
+	       !is_nonsense(half, stream->size);
 }
 
 enum stream_cut stream_next(struct stream *stream, struct octets *octets,
