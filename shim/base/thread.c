@@ -15,13 +15,3 @@ bool thread_stays_muted(void)
 		thread_state.muted = THREAD_HEARD; /* the guest has left */
 	return thread_state.muted;
 }
-
-bool thread_is_barred(void)
-{
-	if (thread_is_muted())
-		return true;
-	if (!process_is_guest())
-		return false;
-	thread_state.muted = THREAD_GUEST;
-	return true;
-}

@@ -5,17 +5,18 @@
  */
 #pragma once
 
+/* Values of thread_state.muted. */
+#define THREAD_HEARD 0
+#define THREAD_OURS  1 /* the library's own: its traffic is not the host's */
+#define THREAD_GUEST \
+	2 /* lent to a child that may share its memory, not its fds */
+
+#ifndef __ASSEMBLER__
 #include <stdbool.h>
 #include <stdint.h>
 
-enum thread_mute {
-	THREAD_HEARD,
-	THREAD_OURS,  /* the library's own: its traffic is not the host's */
-	THREAD_GUEST, /* lent to a child of vfork(2), whose fds are its own */
-};
-
 struct thread_state {
-	uint8_t muted; /* enum thread_mute */
+	uint8_t muted; /* first: entry.S writes it */
 	uint8_t lane; /* where it writes into queues, from 1; 0: not yet chosen */
 };
 
@@ -29,7 +30,4 @@ static inline bool thread_is_muted(void)
 {
 	return __builtin_expect(thread_state.muted, 0) && thread_stays_muted();
 }
-
-/* True if the thread must not record anything about fds. Asks the kernel, and
- * mutes a guest. */
-bool thread_is_barred(void);
+#endif

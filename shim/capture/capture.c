@@ -187,8 +187,6 @@ static enum fd_kind learn(const struct capture_call *call,
 		address_from_sockaddr(&facts->remote, message->msg_name,
 				      message->msg_namelen);
 	kind = facts_ask(call->fd, kind, ports, facts);
-	if (thread_is_barred())
-		return kind;
 	fdtable_learn(call->fd, *word, kind, facts);
 	*word = fdtable_word(call->fd);
 	return kind;
@@ -230,7 +228,7 @@ bool capture_discards(int fd)
 static bool recording(void)
 {
 	return atomic_load_explicit(&capture_active, memory_order_acquire) &&
-	       !thread_is_barred();
+	       !thread_is_muted();
 }
 
 void capture_socket(int fd, int domain, int type, int protocol)

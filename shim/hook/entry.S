@@ -1,50 +1,120 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
+ * The entries that must leave nothing on the stack.
+ *
  * syscall(2), libc's function of that name: programs (libuv among them) send
  * and receive through it. A number that is no business of ours reaches the real
- * function by a jump with nothing on our frame, as SYS_vfork and SYS_clone need
- * it, and at the cost of a load and two branches.
+ * function by a jump, as SYS_vfork and SYS_clone need it, and at the cost of a
+ * load and two branches.
+ *
+ * vfork(2), clone(2), and syscall(2) of their numbers: the child may be a guest
+ * in this memory. It shares the thread's state, so that is marked beforehand;
+ * the parent finds the mark when it goes on, and sees that it is no guest.
  */
+#include "shim/base/thread.h"
 #include "shim/hook/syscall.h"
 
 	.hidden	real
 	.hidden	syscall_observed
 	.hidden	observed_syscall
+	.hidden	thread_state
 #if defined(__x86_64__)
-	.text
-	.globl	syscall
-	.type	syscall, @function
-syscall:
+	.macro	entry name
+	.globl	\name
+	.type	\name, @function
+\name:
 	.cfi_startproc
 	endbr64
+	.endm
+
+	.macro	leave name
+	.cfi_endproc
+	.size	\name, . - \name
+	.endm
+
+	.macro	mark_guest
+	movq	thread_state@gottpoff(%rip), %rax
+	movb	$THREAD_GUEST, %fs:(%rax)
+	.endm
+
+	.text
+	entry	syscall
 	cmpq	$SYSCALL_OBSERVED_SIZE, %rdi
 	jae	1f
 	leaq	syscall_observed(%rip), %rax
-	cmpb	$0, (%rax,%rdi)
-	jne	2f
-1:	jmpq	*real(%rip)
-2:	jmp	observed_syscall
-	.cfi_endproc
-	.size	syscall, . - syscall
+	movzbl	(%rax,%rdi), %eax
+	testl	%eax, %eax
+	je	1f
+	cmpl	$SYSCALL_DIVIDES, %eax
+	jne	observed_syscall
+	mark_guest
+1:	jmpq	*(REAL_SYSCALL + real)(%rip)
+	leave	syscall
+
+	entry	vfork
+	mark_guest
+	jmpq	*(REAL_VFORK + real)(%rip)
+	leave	vfork
+
+	entry	clone
+	mark_guest
+	jmpq	*(REAL_CLONE + real)(%rip)
+	leave	clone
+
 	.section .note.GNU-stack, "", @progbits
 #elif defined(__aarch64__)
-	.text
-	.globl	syscall
-	.type	syscall, %function
-syscall:
+	.macro	entry name
+	.globl	\name
+	.type	\name, %function
+\name:
 	.cfi_startproc
 	hint	#34
+	.endm
+
+	.macro	leave name
+	.cfi_endproc
+	.size	\name, . - \name
+	.endm
+
+	.macro	mark_guest
+	mrs	x16, tpidr_el0
+	adrp	x17, :gottprel:thread_state
+	ldr	x17, [x17, #:gottprel_lo12:thread_state]
+	add	x16, x16, x17
+	mov	w17, #THREAD_GUEST
+	strb	w17, [x16]
+	.endm
+
+	.macro	go_on offset
+	adrp	x16, real
+	add	x16, x16, :lo12:real
+	ldr	x16, [x16, #\offset]
+	br	x16
+	.endm
+
+	.text
+	entry	syscall
 	cmp	x0, #SYSCALL_OBSERVED_SIZE
 	b.hs	1f
 	adrp	x16, syscall_observed
 	add	x16, x16, :lo12:syscall_observed
 	ldrb	w16, [x16, x0]
-	cbnz	w16, 2f
-1:	adrp	x16, real
-	ldr	x16, [x16, :lo12:real]
-	br	x16
-2:	b	observed_syscall
-	.cfi_endproc
-	.size	syscall, . - syscall
+	cbz	w16, 1f
+	cmp	w16, #SYSCALL_DIVIDES
+	b.ne	observed_syscall
+	mark_guest
+1:	go_on	REAL_SYSCALL
+	leave	syscall
+
+	entry	vfork
+	mark_guest
+	go_on	REAL_VFORK
+	leave	vfork
+
+	entry	clone
+	mark_guest
+	go_on	REAL_CLONE
+	leave	clone
+
 	.section .note.GNU-stack, "", %progbits
 #endif

@@ -6,7 +6,11 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <signal.h>
 #include <sys/syscall.h>
+
+/* libc's other name of clone(2), bound before any code runs. */
+extern typeof(clone) __clone;
 
 /* Not libc's syscall(): that name is one of ours. */
 static long raw_syscall(long number, long a, long b, long c, long d, long e,
@@ -73,18 +77,26 @@ static int early_dup2(int from, int to)
 	return raw_syscall(SYS_dup3, from, to, 0, 0, 0, 0);
 }
 
+/* A child of its own memory: the stub's frame is not to be shared. */
+static pid_t early_vfork(void)
+{
+	return raw_syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0, 0);
+}
+
 static long early_syscall(long number, long a, long b, long c, long d, long e,
 			  long f)
 {
 	return raw_syscall(number, a, b, c, d, e, f);
 }
 
-/* A later initializer wins: the last three are no plain system calls. */
+/* A later initializer wins: these are no plain system calls. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
 struct real_table real = {
 #define CALL(name, number, arguments) .name = (void *)stub_##name,
 #include "shim/hook/calls.h"
+	.clone = __clone,
+	.vfork = early_vfork,
 	.closefrom = early_closefrom,
 	.dup2 = early_dup2,
 	.syscall = (void *)early_syscall,

@@ -11,6 +11,7 @@
 /* The hooks have libc's names and are to be found under them. */
 #pragma GCC visibility push(default)
 #include <fcntl.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/uio.h>

@@ -17,8 +17,9 @@
 #include "shim/hook/real.h"
 #include "shim/life.h"
 
-/* The stub reads the real function at the table's very beginning. */
-_Static_assert(offsetof(struct real_table, syscall) == 0, "entry.S");
+_Static_assert(offsetof(struct real_table, syscall) == REAL_SYSCALL, "entry.S");
+_Static_assert(offsetof(struct real_table, vfork) == REAL_VFORK, "entry.S");
+_Static_assert(offsetof(struct real_table, clone) == REAL_CLONE, "entry.S");
 
 /* One call as the stub was given it: its arguments, and what was known before
  * it was made. */
@@ -206,6 +207,15 @@ static const struct observer {
 	{ SYS_exit_group, CARRIES_NOTHING, before_exit, NULL },
 };
 
+/* fork(2) by any other name is no guest, but is not worth telling apart. */
+static const int dividers[] = {
+	SYS_clone,
+	SYS_clone3,
+#ifdef SYS_vfork
+	SYS_vfork,
+#endif
+};
+
 /* The index into observers by number, plus one; 0: not observed. */
 #define OBSERVERS (sizeof(observers) / sizeof(*observers))
 uint8_t syscall_observed[SYSCALL_OBSERVED_SIZE];
@@ -214,6 +224,8 @@ void syscall_observe(void)
 {
 	for (size_t i = 0; i < OBSERVERS; i++)
 		syscall_observed[observers[i].number] = i + 1;
+	for (size_t i = 0; i < sizeof(dividers) / sizeof(*dividers); i++)
+		syscall_observed[dividers[i]] = SYSCALL_DIVIDES;
 }
 
 long observed_syscall(long number, long a, long b, long c, long d, long e,

@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What entry.S and syscall.c agree on.
+ * What entry.S and the C side agree on.
  */
 #pragma once
 
 /* System calls of higher numbers are never looked at. */
 #define SYSCALL_OBSERVED_SIZE 512
+
+/* In syscall_observed: the call makes a process, and passes straight on. */
+#define SYSCALL_DIVIDES 255
+
+/* Offsets in the table of real functions, the order of calls.h. */
+#define REAL_SYSCALL 0
+#define REAL_VFORK   8
+#define REAL_CLONE   16
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>
