@@ -186,6 +186,17 @@ static void anonymize(const struct tap_config *config, struct event *event)
 			       config->anonymize_v4, config->anonymize_v6);
 }
 
+/* Is the server's own address the one that the kernel sends from? A response to
+ * a serving socket may have come to any of its addresses. */
+static bool source_tells_local(const struct match_message *message)
+{
+	uint8_t flags = message->event->flags;
+
+	return message->asked &&
+	       (flags & (EVENT_LOCAL | EVENT_REMOTE)) == EVENT_REMOTE &&
+	       (flags & EVENT_SENT || !(flags & EVENT_SERVES));
+}
+
 enum described describe(struct describer *describer, struct event *event,
 			uint64_t now_ns, struct encode_facts *facts)
 {
@@ -194,8 +205,7 @@ enum described describe(struct describer *describer, struct event *event,
 	struct match_message message;
 
 	match_parse(event, &message);
-	if (message.asked &&
-	    (event->flags & (EVENT_LOCAL | EVENT_REMOTE)) == EVENT_REMOTE)
+	if (source_tells_local(&message))
 		source_complete(describer->source, event, now_ns);
 	memset(facts, 0, sizeof(*facts));
 	facts->asked = message.asked;

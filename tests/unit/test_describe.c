@@ -74,6 +74,35 @@ Test(describe, types)
 	}
 }
 
+Test(describe, own_address_is_what_is_sent_from)
+{
+	static const struct {
+		uint8_t event;
+		uint16_t flags;
+		bool told;
+	} cases[] = {
+		{ ASKS, 0, true },     { 0, QR, true },
+		{ ANSWER, 0, true }, /* asks from the serving socket */
+		{ SERVES, QR, false }, { SERVES, 0, false },
+		{ ANSWER, QR, false },
+	};
+	static const uint8_t loopback[] = { 127, 0, 0, 1 };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct tap_config config = defaults();
+		struct describer *describer = describer_new(&config);
+		struct message m =
+			message(cases[i].event, 1, cases[i].flags, "a", 1);
+		memcpy(m.event.remote, loopback, sizeof(loopback));
+		m.event.flags &= ~EVENT_LOCAL;
+		struct encode_facts facts;
+		look(describer, &m, &facts);
+		cr_assert_eq(!!(m.event.flags & EVENT_LOCAL), cases[i].told,
+			     "case %zu", i);
+		describer_free(describer);
+	}
+}
+
 Test(describe, a_response_has_its_querys_type_and_time)
 {
 	struct tap_config config = defaults();
