@@ -41,7 +41,7 @@ class Host:
 
     def udp(self, count):
         """Asks that many queries, all of which must be answered."""
-        self._until(lambda: any(row[0] == namespace.SERVER4
+        self._until(lambda: any(row[0] in (namespace.SERVER4, "::")
                                 for row in servers.udp_sockets()))
         load.udp([namespace.SERVER4], count, load.Mix("host", odd=0))
 
