@@ -5,26 +5,16 @@
 #include "shim/tap/endpoint.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "shim/base/clock.h"
 #include "shim/base/log.h"
-
-#define RETRY_FIRST_NS (10 * NS_PER_MS)
-#define RETRY_MAX_NS   (5 * NS_PER_S)
-#define GOOD_NS        NS_PER_S /* so long a connection is a good one */
-#define CAUSES_MAX     4        /* remembered, so that each is said once */
+#include "shim/tap/retry.h"
 
 struct dial {
 	struct endpoint endpoint;
 	struct session *session;
-	uint64_t retry_at;    /* when to connect again */
-	uint64_t retry_delay; /* 0: at once */
-	uint64_t connects;    /* those that have been logged */
-	uint64_t connected_at;
-	char cause[CAUSES_MAX][TRANSPORT_ERROR_MAX];
-	size_t causes;
+	struct retry retry;
+	uint64_t connects; /* those that have been logged */
 	bool stopping, failed;
 };
 
@@ -42,64 +32,26 @@ static int dial_begin(struct endpoint *endpoint,
 		return -ENOMEM;
 	dial_of(endpoint)->session =
 		session_new(transport, endpoint->config->unidirectional);
-	dial_of(endpoint)->retry_delay = RETRY_FIRST_NS;
+	retry_begin(&dial_of(endpoint)->retry);
 	if (dial_of(endpoint)->session)
 		return 0;
 	transport_free(transport);
 	return -ENOMEM;
 }
 
-/* True for what has not been said since the last good connection. */
-static bool is_news(struct dial *dial, const char *cause)
-{
-	for (size_t i = 0; i < CAUSES_MAX; i++)
-		if (!strncmp(dial->cause[i], cause, TRANSPORT_ERROR_MAX - 1))
-			return false;
-	snprintf(dial->cause[dial->causes++ % CAUSES_MAX], TRANSPORT_ERROR_MAX,
-		 "%s", cause);
-	return true;
-}
-
-static void log_away(struct dial *dial, int error)
-{
-	const char *detail = session_error(dial->session);
-	const char *cause = *detail ? detail : strerror(-error);
-	const char *name = dial->endpoint.config->socket;
-
-	if (!is_news(dial, cause))
-		return;
-	if (dial->retry_delay == 0)
-		log_line(name, "%s; reconnecting", cause);
-	else if (dial->retry_delay < RETRY_MAX_NS)
-		log_line(name, "%s; retrying in %llu ms, later every %llu s",
-			 cause, dial->retry_delay / NS_PER_MS,
-			 RETRY_MAX_NS / NS_PER_S);
-	else
-		log_line(name, "%s; retrying every %llu s", cause,
-			 RETRY_MAX_NS / NS_PER_S);
-}
-
-/* The collector is lost, or could not be had. A good connection may be tried
- * again at once; one that ends as soon as it begins may not. */
+/* The collector is lost, or could not be had. */
 static void went_away(struct dial *dial, int error, uint64_t now_ns)
 {
-	if (dial->connected_at && now_ns - dial->connected_at >= GOOD_NS) {
-		dial->retry_delay = 0;
-		memset(dial->cause, 0, sizeof(dial->cause));
-	}
-	dial->connected_at = 0;
+	const char *detail = session_error(dial->session);
+
 	dial->failed = true;
-	log_away(dial, error);
-	dial->retry_at = now_ns + dial->retry_delay;
-	dial->retry_delay =
-		dial->retry_delay ? 2 * dial->retry_delay : RETRY_FIRST_NS;
-	if (dial->retry_delay > RETRY_MAX_NS)
-		dial->retry_delay = RETRY_MAX_NS;
+	retry_failed(&dial->retry, dial->endpoint.config->socket,
+		     *detail ? detail : strerror(-error), now_ns);
 }
 
 static void connected(struct dial *dial, uint64_t now_ns)
 {
-	dial->connected_at = now_ns;
+	retry_succeeded(&dial->retry, now_ns);
 	dial->failed = false;
 	log_line(dial->endpoint.config->socket, "%s",
 		 session_about(dial->session));
@@ -111,7 +63,7 @@ static void dial_advance(struct endpoint *endpoint, uint64_t now_ns)
 	int error = 0;
 
 	if (session_state(dial->session) == SESSION_CLOSED) {
-		if (now_ns < dial->retry_at ||
+		if (now_ns < dial->retry.at ||
 		    (dial->stopping && dial->connects))
 			return;
 		error = session_open(dial->session, now_ns);
@@ -136,10 +88,9 @@ static uint8_t *dial_reserve(struct endpoint *endpoint, size_t size)
 	return session_reserve(dial_of(endpoint)->session, size);
 }
 
-static bool dial_commit(struct endpoint *endpoint, size_t size)
+static void dial_commit(struct endpoint *endpoint, size_t size)
 {
 	session_commit(dial_of(endpoint)->session, size);
-	return true;
 }
 
 static size_t dial_poll(const struct endpoint *endpoint, struct pollfd *fds,
@@ -149,7 +100,7 @@ static size_t dial_poll(const struct endpoint *endpoint, struct pollfd *fds,
 
 	fds->fd = session_poll(dial->session, &fds->events, deadline_ns);
 	if (session_state(dial->session) == SESSION_CLOSED)
-		*deadline_ns = dial->retry_at;
+		*deadline_ns = dial->retry.at;
 	return 1;
 }
 
@@ -186,6 +137,12 @@ static uint64_t dial_unsent(const struct endpoint *endpoint)
 	return session_unsent(dial_of(endpoint)->session);
 }
 
+static uint64_t dial_lost(struct endpoint *endpoint)
+{
+	(void)endpoint;
+	return 0;
+}
+
 static void dial_count(const struct endpoint *endpoint,
 		       struct session_counts *counts)
 {
@@ -219,6 +176,7 @@ const struct endpoint_ops endpoint_dial = {
 	.stop = dial_stop,
 	.over = dial_over,
 	.unsent = dial_unsent,
+	.lost = dial_lost,
 	.count = dial_count,
 	.close = dial_close,
 	.end = dial_end,

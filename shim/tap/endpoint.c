@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Making and releasing one.
+ * Dialling or listening.
  */
 #include "shim/tap/endpoint.h"
 
@@ -9,7 +9,8 @@
 struct endpoint *endpoint_new(const struct tap_config *config,
 			      const struct prepared *prepared)
 {
-	const struct endpoint_ops *ops = &endpoint_dial;
+	const struct endpoint_ops *ops =
+		config->listen ? &endpoint_listen : &endpoint_dial;
 	struct endpoint *endpoint = calloc(1, ops->size);
 
 	if (!endpoint)

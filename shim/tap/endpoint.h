@@ -31,8 +31,7 @@ struct endpoint_ops {
 	bool (*ready)(const struct endpoint *endpoint);
 	/* Room for a frame of up to `size` octets; NULL: try later. */
 	uint8_t *(*reserve)(struct endpoint *endpoint, size_t size);
-	/* Returns false if nobody was there to have it: it is lost. */
-	bool (*commit)(struct endpoint *endpoint, size_t size);
+	void (*commit)(struct endpoint *endpoint, size_t size);
 	/* Fills up to ENDPOINT_FDS_MAX and returns how many; the time at which
 	 * to advance at the latest, UINT64_MAX: none. */
 	size_t (*poll)(const struct endpoint *endpoint, struct pollfd *fds,
@@ -41,8 +40,10 @@ struct endpoint_ops {
 	void (*stop)(struct endpoint *endpoint);
 	/* At the end: there is nothing more to wait for. */
 	bool (*over)(const struct endpoint *endpoint);
-	/* Frames that were committed and have reached nobody. */
+	/* Frames that were committed and are yet to be sent. */
 	uint64_t (*unsent)(const struct endpoint *endpoint);
+	/* Frames that were committed and will reach nobody, since last asked. */
+	uint64_t (*lost)(struct endpoint *endpoint);
 	/* What it has done since it was made. */
 	void (*count)(const struct endpoint *endpoint,
 		      struct session_counts *counts);
@@ -56,7 +57,7 @@ struct endpoint {
 	const struct tap_config *config;
 };
 
-extern const struct endpoint_ops endpoint_dial;
+extern const struct endpoint_ops endpoint_dial, endpoint_listen;
 
 /* Returns NULL when out of memory or threads. Both arguments must stay. */
 struct endpoint *endpoint_new(const struct tap_config *config,

@@ -23,7 +23,7 @@ static struct tcp *tcp_of(struct transport *transport)
 	return (struct tcp *)transport;
 }
 
-static bool is_name(const char *host)
+bool tcp_is_name(const char *host)
 {
 	return host[strspn(host, "0123456789.")] && !strchr(host, ':');
 }
@@ -32,7 +32,7 @@ int tcp_begin(struct transport *transport)
 {
 	const struct tap_config *config = transport->config;
 
-	if (!is_name(config->address))
+	if (!tcp_is_name(config->address))
 		return 0;
 	tcp_of(transport)->resolver =
 		resolver_start(config->address, config->port);

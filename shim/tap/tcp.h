@@ -21,6 +21,9 @@ void tcp_end(struct transport *transport);
 int tcp_open(struct transport *transport);
 int tcp_establish(struct transport *transport);
 
+/* Not an address in figures, nor "": to be looked up. */
+bool tcp_is_name(const char *host);
+
 /* For a connection: the options, and what is said of it. */
 void tcp_set_options(int fd, const struct tap_config *config);
 void tcp_describe(struct transport *transport, const char *what);

@@ -79,6 +79,12 @@ struct transport *transport_new(const struct tap_config *config,
 				const struct prepared *prepared);
 void transport_free(struct transport *transport);
 
+/* The one for a connection that a collector has made to us; takes the fd over
+ * unless it returns NULL: out of memory. `context` is an SSL_CTX that stays, for
+ * a kind with TLS. It opens but once. */
+struct transport *transport_accepted(const struct tap_config *config, int fd,
+				     void *context);
+
 /* Shared by the kinds that are plain sockets. */
 ssize_t transport_socket_read(struct transport *transport, void *data,
 			      size_t size);

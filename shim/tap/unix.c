@@ -2,32 +2,39 @@
  *
  * Collectors on unix stream sockets, in the file system or abstract (@name).
  */
-#include "shim/tap/transport.h"
+#include "shim/tap/unix.h"
 
 #include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "shim/base/own.h"
+#include "shim/tap/transport.h"
+
+socklen_t unix_name(const char *path, struct sockaddr_un *name)
+{
+	size_t size = strlen(path);
+
+	*name = (struct sockaddr_un){ .sun_family = AF_UNIX };
+	if (size >= sizeof(name->sun_path))
+		return 0;
+	memcpy(name->sun_path, path, size);
+	if (*path == '@')
+		name->sun_path[0] = '\0';
+	else
+		size++; /* the path's NUL belongs to it */
+	return offsetof(struct sockaddr_un, sun_path) + size;
+}
 
 static int unix_open(struct transport *transport)
 {
-	const char *path = transport->config->address;
-	struct sockaddr_un to = { .sun_family = AF_UNIX };
-	size_t size = strlen(path);
+	struct sockaddr_un to;
+	socklen_t size = unix_name(transport->config->address, &to);
 
-	if (size >= sizeof(to.sun_path))
+	if (!size)
 		return -ENAMETOOLONG;
-	memcpy(to.sun_path, path, size);
-	if (*path == '@')
-		to.sun_path[0] = '\0';
-	else
-		size++; /* the path's NUL belongs to it */
-
 	int fd = own_take(
 		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 	if (fd < 0) {
@@ -37,8 +44,7 @@ static int unix_open(struct transport *transport)
 				 "RestrictAddressFamilies= in systemd.exec(5)");
 		return -errno;
 	}
-	if (connect(fd, (struct sockaddr *)&to,
-		    offsetof(struct sockaddr_un, sun_path) + size)) {
+	if (connect(fd, (struct sockaddr *)&to, size)) {
 		/* EAGAIN: the collector's backlog is full; no event would tell
 		 * when it no longer is. */
 		int error = errno == EAGAIN ? EBUSY : errno;

@@ -131,6 +131,38 @@ class Collector:
             ending.close()
 
 
+class Caller(Collector):
+    """Connects to a tap that listens: at a path, @name or (host, port)."""
+
+    def __init__(self, where, tls=None, host=None, unidirectional=False):
+        self.reading = threading.Event()
+        self.reading.set()
+        self.frames, self.errors, self.connections = [], [], []
+        self.answers, self.killed, self.tls = True, False, None
+        self.unidirectional = unidirectional
+        until(lambda: self._connects(where), f"somebody listens at {where}")
+        if tls:
+            self.socket = tls.wrap_socket(self.socket, server_hostname=host)
+        connection = Connection(self, self.socket)
+        thread = threading.Thread(target=connection.run, daemon=True)
+        self.connections.append((connection, thread))
+        thread.start()
+
+    def _connects(self, where):
+        unix = isinstance(where, str)
+        family = (socket.AF_UNIX if unix else
+                  socket.AF_INET6 if ":" in where[0] else socket.AF_INET)
+        self.socket = socket.socket(family)
+        if unix and where.startswith("@"):
+            where = "\0" + where[1:]
+        return self.socket.connect_ex(where) == 0
+
+    def greeted(self):
+        """Waits until the stream has begun."""
+        until(lambda: self.connections[0][0].state == START, "START")
+        return self
+
+
 class FstrmCapture(Process):
     """fstrm_capture, writing to a file."""
 

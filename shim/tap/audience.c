@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Each with a session of its own.
+ */
+#include "shim/tap/audience.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shim/base/clock.h"
+#include "shim/base/log.h"
+#include "shim/base/own.h"
+
+#define PATIENCE_NS (100 * NS_PER_MS)
+
+/* Its address, or its process. */
+static void name_peer(int fd, char *name)
+{
+	struct sockaddr_storage from;
+	socklen_t size = sizeof(from);
+	struct ucred who = { 0 };
+	char host[AUDIENCE_NAME_SIZE - 16], port[8];
+
+	if (!getpeername(fd, (struct sockaddr *)&from, &size) &&
+	    !getnameinfo((struct sockaddr *)&from, size, host, sizeof(host),
+			 port, sizeof(port), NI_NUMERICHOST | NI_NUMERICSERV) &&
+	    from.ss_family != AF_UNIX) {
+		snprintf(name, AUDIENCE_NAME_SIZE,
+			 strchr(host, ':') ? "[%s]:%s" : "%s:%s", host, port);
+		return;
+	}
+	size = sizeof(who);
+	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
+	snprintf(name, AUDIENCE_NAME_SIZE, "process %ld", (long)who.pid);
+}
+
+static struct collector *free_place(struct audience *audience)
+{
+	for (size_t i = 0; i < AUDIENCE_MAX; i++)
+		if (!audience->collector[i].session)
+			return &audience->collector[i];
+	return NULL;
+}
+
+static void turn_away(struct audience *audience, int fd)
+{
+	own_close(fd);
+	if (!audience->crowded)
+		log_line(audience->config->socket,
+			 "one more collector is turned away: there are %d",
+			 AUDIENCE_MAX);
+	audience->crowded = true;
+}
+
+void audience_welcome(struct audience *audience, int fd, void *context,
+		      uint64_t now_ns)
+{
+	const struct tap_config *config = audience->config;
+	struct collector *collector = free_place(audience);
+
+	if (!collector) {
+		turn_away(audience, fd);
+		return;
+	}
+	struct transport *transport = transport_accepted(config, fd, context);
+	struct session *session =
+		transport ? session_new(transport, config->unidirectional)
+			  : NULL;
+	if (!session) {
+		if (transport)
+			transport_free(transport);
+		else
+			own_close(fd);
+		return;
+	}
+	*collector = (struct collector){ .session = session };
+	name_peer(fd, collector->name);
+	session_open(session, now_ns);
+}
+
+static bool streams(const struct collector *collector)
+{
+	return collector->session &&
+	       session_state(collector->session) == SESSION_STREAMING;
+}
+
+static void add(struct session_counts *sum, const struct session_counts *counts)
+{
+	sum->octets += counts->octets;
+	sum->connects += counts->connects;
+	sum->disconnects += counts->disconnects;
+	sum->handshake_failures += counts->handshake_failures;
+	sum->finished += counts->finished;
+}
+
+static void log_parting(const struct audience *audience,
+			const struct collector *collector, int error)
+{
+	const char *detail = session_error(collector->session);
+	const char *cause = !error    ? "done"
+			    : *detail ? detail
+				      : strerror(-error);
+
+	if (!collector->greeted)
+		log_line(audience->config->socket, "%s: %s", collector->name,
+			 cause);
+	else if (error || collector->lost)
+		log_line(audience->config->socket,
+			 "%s: %s; it got %" PRIu64
+			 " messages and lost %" PRIu64,
+			 collector->name, cause,
+			 session_counts(collector->session)->frames,
+			 collector->lost);
+}
+
+/* What it has not got yet is lost to it. */
+static void part(struct audience *audience, struct collector *collector,
+		 int error)
+{
+	session_close(collector->session);
+	collector->lost += session_unsent(collector->session);
+	log_parting(audience, collector, error);
+	add(&audience->past, session_counts(collector->session));
+	audience->past.lost += collector->lost;
+	session_free(collector->session);
+	collector->session = NULL;
+	audience->crowded = false;
+}
+
+static void attend(struct audience *audience, struct collector *collector,
+		   uint64_t now_ns)
+{
+	int error = session_advance(collector->session, now_ns);
+
+	if (!error && streams(collector) && !collector->greeted) {
+		collector->greeted = true;
+		log_line(audience->config->socket, "%s: %s", collector->name,
+			 session_about(collector->session));
+	}
+	if (error || session_state(collector->session) == SESSION_CLOSED)
+		part(audience, collector, error);
+}
+
+/* Of the messages that were given to anybody, whoever is furthest has got all
+ * but what it has not sent yet. What nobody holds any more and nobody has sent
+ * went with those who left. */
+static void count_sent(struct audience *audience)
+{
+	bool held = false;
+
+	for (size_t i = 0; i < AUDIENCE_MAX; i++) {
+		const struct collector *collector = &audience->collector[i];
+		if (!collector->session)
+			continue;
+		uint64_t unsent = session_unsent(collector->session);
+		if (collector->last - unsent > audience->sent)
+			audience->sent = collector->last - unsent;
+		held |= unsent > 0;
+	}
+	if (held)
+		return;
+	audience->lost += audience->given - audience->sent;
+	audience->given = audience->sent;
+}
+
+void audience_advance(struct audience *audience, uint64_t now_ns)
+{
+	audience->now = now_ns;
+	for (size_t i = 0; i < AUDIENCE_MAX; i++)
+		if (audience->collector[i].session)
+			attend(audience, &audience->collector[i], now_ns);
+	count_sent(audience);
+}
+
+static void lag(struct audience *audience, struct collector *collector)
+{
+	collector->lags = true;
+	if (!collector->lost)
+		log_line(audience->config->socket,
+			 "%s: does not keep up and loses messages",
+			 collector->name);
+}
+
+/* Whether it can have the next message, must do without, or is waited for. */
+enum taking { TAKES, LACKS, AWAITED };
+
+static enum taking taking(struct audience *audience,
+			  struct collector *collector, size_t size)
+{
+	if (!session_unsent(collector->session))
+		collector->lags = false;
+	if (collector->lags)
+		return LACKS;
+	if (session_reserve(collector->session, size)) {
+		collector->full_since = 0;
+		return TAKES;
+	}
+	if (!collector->full_since)
+		collector->full_since = audience->now;
+	if (audience->now - collector->full_since < PATIENCE_NS)
+		return AWAITED;
+	lag(audience, collector);
+	return LACKS;
+}
+
+/* None of them keeps up: nobody is held up by waiting for any. */
+static bool forgive(struct audience *audience, size_t size)
+{
+	bool room = false;
+
+	for (size_t i = 0; i < AUDIENCE_MAX; i++) {
+		struct collector *collector = &audience->collector[i];
+		if (!streams(collector) ||
+		    !session_reserve(collector->session, size))
+			continue;
+		collector->lags = false;
+		collector->full_since = 0;
+		room = true;
+	}
+	return room;
+}
+
+uint8_t *audience_reserve(struct audience *audience, size_t size)
+{
+	size_t count[3] = { 0 };
+
+	for (size_t i = 0; i < AUDIENCE_MAX; i++)
+		if (streams(&audience->collector[i]))
+			count[taking(audience, &audience->collector[i],
+				     size)]++;
+	if (count[AWAITED])
+		return NULL;
+	if (!count[TAKES] && count[LACKS] && !forgive(audience, size))
+		return NULL;
+	return audience->frame;
+}
+
+static bool give(struct audience *audience, struct collector *collector,
+		 size_t size)
+{
+	uint8_t *room = collector->lags
+				? NULL
+				: session_reserve(collector->session, size);
+
+	if (!room) {
+		collector->lost++;
+		return false;
+	}
+	memcpy(room, audience->frame, size);
+	session_commit(collector->session, size);
+	collector->last = audience->given + 1;
+	return true;
+}
+
+void audience_commit(struct audience *audience, size_t size)
+{
+	bool given = false;
+
+	for (size_t i = 0; i < AUDIENCE_MAX; i++)
+		if (streams(&audience->collector[i]))
+			given |= give(audience, &audience->collector[i], size);
+	audience->given += given;
+	audience->lost += !given;
+}
+
+size_t audience_poll(const struct audience *audience, struct pollfd *fds,
+		     uint64_t *deadline_ns)
+{
+	size_t count = 0;
+
+	*deadline_ns = UINT64_MAX;
+	for (size_t i = 0; i < AUDIENCE_MAX; i++) {
+		const struct collector *collector = &audience->collector[i];
+		uint64_t deadline;
+		if (!collector->session)
+			continue;
+		fds[count].fd = session_poll(collector->session,
+					     &fds[count].events, &deadline);
+		count++;
+		if (collector->full_since && !collector->lags &&
+		    collector->full_since + PATIENCE_NS < deadline)
+			deadline = collector->full_since + PATIENCE_NS;
+		if (deadline < *deadline_ns)
+			*deadline_ns = deadline;
+	}
+	return count;
+}
+
+void audience_stop(struct audience *audience)
+{
+	for (size_t i = 0; i < AUDIENCE_MAX; i++)
+		if (streams(&audience->collector[i]))
+			session_stop(audience->collector[i].session);
+}
+
+bool audience_left(const struct audience *audience)
+{
+	for (size_t i = 0; i < AUDIENCE_MAX; i++)
+		if (audience->collector[i].session &&
+		    audience->collector[i].greeted)
+			return false;
+	return true;
+}
+
+uint64_t audience_unsent(const struct audience *audience)
+{
+	return audience->given - audience->sent;
+}
+
+uint64_t audience_lost(struct audience *audience)
+{
+	uint64_t lost = audience->lost;
+
+	audience->lost = 0;
+	return lost;
+}
+
+void audience_count(const struct audience *audience,
+		    struct session_counts *counts)
+{
+	*counts = audience->past;
+	for (size_t i = 0; i < AUDIENCE_MAX; i++) {
+		const struct collector *collector = &audience->collector[i];
+		if (!collector->session)
+			continue;
+		add(counts, session_counts(collector->session));
+		counts->lost += collector->lost;
+		counts->up += streams(collector);
+	}
+	counts->frames = audience->sent;
+}
+
+void audience_close(struct audience *audience)
+{
+	for (size_t i = 0; i < AUDIENCE_MAX; i++)
+		if (audience->collector[i].session)
+			part(audience, &audience->collector[i], 0);
+	count_sent(audience);
+}

@@ -1,0 +1,195 @@
+# SPDX-License-Identifier: Apache-2.0
+"""dnstap listen: collectors connect to the tap."""
+
+import os
+import socket
+import ssl
+
+from harness import load, namespace
+from harness.certificates import Authority
+from harness.collector import Caller
+from harness.each import each
+from harness.process import until
+from harness.scene import Scene
+
+QUERIES = 500
+PORT = 6000
+PATH = f"{namespace.ROOM}/listen.sock"
+
+# SOCKET, and where a collector finds it.
+PLACES = {
+    "unix": (f"unix://{PATH}", PATH),
+    "abstract": ("unix://@dnstap", "@dnstap"),
+    "inet": (f"tcp://127.0.0.1:{PORT}", ("127.0.0.1", PORT)),
+    "inet6": (f"tcp://[::1]:{PORT}", ("::1", PORT)),
+    "any": (f"tcp://:{PORT}", ("::1", PORT)),
+    "name": (f"tcp://localhost:{PORT}", ("127.0.0.1", PORT)),
+}
+
+
+def ask(scene, seed="listen", count=QUERIES):
+    load.udp(scene.server.addresses, count, load.Mix(seed))
+    return scene.settle()
+
+
+def lines(scene):
+    return [line.partition(": ")[2] for line in
+            scene.server.process.output().splitlines()
+            if line.startswith("dnstapshim[")]
+
+
+def listening(where, more="", server="knotd"):
+    """The tap listens from the first message on, which answers() has sent."""
+    return Scene(server, f"dnstap listen {where} full {more}")
+
+
+
+@each(PLACES)
+def test_place(kind):
+    where, found = PLACES[kind]
+    scene = listening(where)
+    before = scene.settle()
+    collector = Caller(found).greeted()
+    ask(scene)
+    scene.stop()
+    if kind == "unix":
+        assert not os.path.exists(PATH), "the socket is left behind"
+    return scene.check_from(before, collector.taps())
+
+
+def test_two_one_stalled():
+    """One reads no more: the other gets everything, and it is told of."""
+    scene = listening(f"unix://{PATH}")
+    before = scene.settle()
+    alive, stalled = Caller(PATH).greeted(), Caller(PATH).greeted()
+    ask(scene, "both")
+    stalled.wait(len(scene.facts()) - before)
+    stalled.pause()
+    for turn in range(6):
+        ask(scene, f"stalled {turn}", 4 * QUERIES)
+    alive.wait(len(scene.facts()) - before)
+    assert any("does not keep up" in line for line in lines(scene)), lines(scene)
+    scene.stop()
+    assert any("and lost " in line for line in lines(scene)), lines(scene)
+    row = scene.check_from(before, alive.taps())
+    return {**row, "stalled": len(stalled.frames)}
+
+
+def test_later_and_again():
+    """Each gets the stream from when it connected."""
+    scene = listening(f"unix://{PATH}")
+    before = scene.settle()
+    first = Caller(PATH).greeted()
+    early = ask(scene, "first")
+    second = Caller(PATH).greeted()
+    first.wait(early - before)
+    first.kill()
+    until(lambda: any("hung up; it got" in line for line in lines(scene)),
+          "a line in the log")
+    ask(scene, "second")
+    scene.stop()
+    assert len(first.frames) == early - before
+    return scene.check_from(early, second.taps())
+
+
+def test_stale_socket():
+    """A socket that its program left behind is replaced."""
+    with socket.socket(socket.AF_UNIX) as left:
+        left.bind(PATH)
+    scene = listening(f"unix://{PATH}")
+    before = scene.settle()
+    collector = Caller(PATH).greeted()
+    ask(scene)
+    scene.stop()
+    return scene.check_from(before, collector.taps())
+
+
+def test_anothers_socket():
+    """One that is in use is not, nor is a file; when it is gone we listen."""
+    other = socket.socket(socket.AF_UNIX)
+    other.bind(PATH)
+    other.listen()
+    scene = listening(f"unix://{PATH}")
+    said = "another program listens there; retrying in 10 ms, later every 5 s"
+    until(lambda: any(said in line for line in lines(scene)), said)
+    other.close()
+    before = scene.settle()
+    collector = Caller(PATH).greeted()
+    ask(scene)
+    scene.stop()
+    return scene.check_from(before, collector.taps())
+
+
+def test_not_a_socket():
+    with open(PATH, "w") as file:
+        file.write("mine")
+    scene = listening(f"unix://{PATH}")
+    ask(scene)
+    scene.stop()
+    assert open(PATH).read() == "mine"
+    assert "File exists; retrying" in lines(scene)[0], lines(scene)
+    return lines(scene)[0]
+
+
+def test_crowd():
+    """The seventeenth is turned away, sixteen are served."""
+    scene = listening(f"unix://{PATH}")
+    before = scene.settle()
+    crowd = [Caller(PATH).greeted() for _ in range(16)]
+    with socket.socket(socket.AF_UNIX) as late:
+        late.connect(PATH)
+        assert late.recv(1) == b""
+    ask(scene)
+    scene.stop()
+    for collector in crowd:
+        row = scene.check_from(before, collector.taps())
+    assert sum("turned away" in line for line in lines(scene)) == 1
+    return row
+
+
+def test_mute():
+    """Who never says ACCEPT is told apart from who is served."""
+    scene = listening(f"unix://{PATH}")
+    until(lambda: os.path.exists(PATH), PATH)
+    with socket.socket(socket.AF_UNIX) as mute:
+        mute.connect(PATH)
+        before = scene.settle()
+        collector = Caller(PATH).greeted()
+        ask(scene)
+        until(lambda: any("no ACCEPT within 5 s" in line
+                          for line in lines(scene)), "a line in the log")
+    scene.stop()
+    return scene.check_from(before, collector.taps())
+
+
+TLS = {
+    "anybody": ("tls {server}", False, True),
+    "client": ("tls {server} {ca}", True, True),
+    "no_client": ("tls {server} {ca}", False, False),
+    "skipverify": ("tls {server} {ca}; skipverify", False, True),
+}
+
+
+@each(TLS)
+def test_tls(kind):
+    text, shows, good = TLS[kind]
+    ca = Authority("ours")
+    server = ca.sign("server", "DNS:tap.example")
+    text = text.replace("{server}", " ".join(server))
+    scene = listening(f"tls://127.0.0.1:{PORT}",
+                      f"{{ {text.replace('{ca}', ca.certificate)} }}")
+    context = ssl.create_default_context(cafile=ca.certificate)
+    if shows:
+        context.load_cert_chain(*ca.sign("client"))
+    before = scene.settle()
+    collector = Caller(("127.0.0.1", PORT), context, "tap.example")
+    if not good:
+        said = "peer did not return a certificate"
+        until(lambda: any(said in line for line in lines(scene)), said)
+        scene.stop()
+        assert not collector.frames
+        return [line for line in lines(scene) if said in line][0]
+    collector.greeted()
+    ask(scene)
+    scene.stop()
+    return scene.check_from(before, collector.taps())
