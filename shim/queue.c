@@ -177,12 +177,14 @@ struct queue *queue_new(size_t messages)
 		round_up(at_pending + slots * sizeof(struct pending), 4096);
 	size_t size = at_slot + (slots + OVERRUN_SLOTS) * SLOT_SIZE;
 
-	/* Shared, because RLIMIT_DATA bounds private memory, and tinydns runs
-	 * under one of a few megabytes. */
 	if (slots + OVERRUN_SLOTS >= LAP)
 		return NULL;
-	uint8_t *base = mmap(NULL, size, PROT_READ | PROT_WRITE,
-			     MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	/* Shared, because RLIMIT_DATA bounds private memory, and tinydns runs
+	 * under one of a few megabytes. Not reserved: a queue may be larger
+	 * than the machine, as long as it is never full. */
+	uint8_t *base =
+		mmap(NULL, size, PROT_READ | PROT_WRITE,
+		     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (base == MAP_FAILED)
 		return NULL;
 	madvise(base, size, MADV_DONTFORK);
