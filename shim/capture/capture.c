@@ -119,22 +119,23 @@ static void give_up(int fd, uint64_t word, const struct fd_facts *facts)
 
 /* Takes one direction of the connection that `word` is of. Returns false where
  * it cannot be followed: in which order two threads read one connection is not
- * to be known. Whoever holds the stream of an earlier socket has left it. */
+ * to be known, and one that is still at the number's earlier socket must not
+ * find its memory with somebody else. */
 static bool hold(struct fd_stream *side, uint64_t word)
 {
 	uint32_t socket = word >> 32;
-	bool held = atomic_exchange(&side->held, true);
 
+	if (atomic_exchange(&side->held, true))
+		return false;
 	/* The number is another socket's by now, and its stream not ours. */
 	if ((int32_t)(side->socket - socket) > 0) {
-		if (!held)
-			atomic_store(&side->held, false);
+		atomic_store(&side->held, false);
 		return false;
 	}
-	if (side->socket == socket)
-		return !held;
-	stream_reset(&side->stream);
-	side->socket = socket;
+	if (side->socket != socket) {
+		stream_reset(&side->stream);
+		side->socket = socket;
+	}
 	return true;
 }
 

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One fd number, whose connections come and go while threads are still at what
+ * they have read from earlier ones, each in pieces.
+ */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "shim/capture/capture.h"
+
+#define FD        7
+#define READERS   4
+#define PIECES    200000 /* of each */
+#define SOCKET    16     /* pieces */
+#define PIECE_MAX 400
+
+static _Atomic uint64_t pieces;
+
+static void read_piece(uint8_t *octets, size_t size)
+{
+	uint64_t socket = 1 + atomic_fetch_add(&pieces, 1) / SOCKET;
+	struct iovec iov = { octets, size };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct capture_call call = { .fd = FD,
+				     .word = socket << 32 | FD_STREAM };
+
+	capture_message(&call, &message, size);
+}
+
+static void *read_pieces(void *seed)
+{
+	uint8_t octets[PIECE_MAX] = { 0 };
+	unsigned *random = seed;
+
+	for (int i = 0; i < PIECES; i++) {
+		octets[0] = rand_r(random) % 2;
+		octets[1] = rand_r(random);
+		read_piece(octets, 1 + rand_r(random) % PIECE_MAX);
+	}
+	return NULL;
+}
+
+int main(void)
+{
+	static const struct fd_facts none;
+	pthread_t reader[READERS];
+	unsigned seed[READERS];
+
+	fdtable_learn(FD, 0, FD_UNKNOWN, &none);
+	for (int i = 0; i < READERS; i++) {
+		seed[i] = i;
+		pthread_create(&reader[i], NULL, read_pieces, &seed[i]);
+	}
+	for (int i = 0; i < READERS; i++)
+		pthread_join(reader[i], NULL);
+	printf("race/stream: %d pieces\n", READERS * PIECES);
+	return 0;
+}
