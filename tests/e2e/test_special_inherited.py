@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sockets that the server did not make: as descriptors 0 and 1 under a
+super-server, and by socket activation. The library learns what they are."""
+
+import os
+import subprocess
+from dataclasses import replace
+
+from harness import dns, host, load, servers, zone
+from harness.collector import Collector
+from harness.process import program
+from harness.scene import Scene
+
+
+def test_axfrdns():
+    """A process for each connection, which is its standard input and output;
+    tinydns answers UDP."""
+    variant = replace(
+        servers.SERVERS["tinydns"], tcp=True,
+        command="sh -c 'tcpserver -RHl0 $v4 53 axfrdns & exec tinydns'")
+    collector = Collector(port=6000)
+    scene = Scene("tinydns", f"dnstap {collector.endpoint} full", variant=variant)
+    address, = scene.server.addresses
+    load.udp([address], 200, load.Mix("axfrdns"))
+    load.tcp([address], 150, load.Mix("axfrdns tcp"))
+    transfer = load.Connection(address)
+    port = transfer.socket.getsockname()[1]
+    transfer.send([load.framed([load.Query(dns.query(1, "test", "AXFR"), True)])])
+    transfer.drain()
+    scene.stop(collector)
+    taps = collector.taps(orderly=False)
+    transferred = [tap for tap in taps if tap.is_response and tap.query_port == port]
+    assert len(transferred) > len(zone.RECORDS), "a message for each record"
+    assert len(collector.connections) > 20, "a process for each connection"
+    return scene.check(taps)
+
+
+def test_activated():
+    """UDP and TCP sockets of both families, bound by somebody else."""
+    subprocess.run(["mount", "-t", "tmpfs", "none", "/run"], check=True)
+    os.makedirs("/run/systemd/system")  # sd_booted(3)
+    program("unbound")
+    unbound = servers.variant(
+        "unbound", ("num-threads: 2", "num-threads: 1\n    use-systemd: yes\n"
+                    "    do-daemonize: no"),
+        file="unbound.conf",
+        command=f"env {host.SOURCES}/activate $v4 $v6 -- "
+                "$room/../unbound -d -c $room/unbound.conf")
+    collector = Collector()
+    scene = Scene("unbound", f"dnstap {collector.endpoint} full", variant=unbound)
+    load.udp(scene.server.addresses, 300, load.Mix("activated"))
+    load.tcp(scene.server.addresses, 100, load.Mix("activated tcp"))
+    scene.stop(collector)
+    return scene.check(collector.taps())
