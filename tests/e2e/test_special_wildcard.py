@@ -27,7 +27,8 @@ def unbound():
     text = text.replace('local-zone: "test." nodefault', """interface-automatic: yes
     local-zone: "test." static
     local-data: "host1.test. A 192.0.2.1\"""")
-    return anywhere("unbound", files={"unbound.conf": text.partition("forward-zone:")[0]})
+    return anywhere("unbound", files={
+        "unbound.conf": text.partition("forward-zone:")[0]})
 
 
 # Ask for IP_PKTINFO and IPV6_PKTINFO; smartdns on one socket for both families.

@@ -90,10 +90,11 @@ def test_asks(variant):
 
 def test_from_53():
     """Both ports are DNS ports: the answers come to one that might serve."""
+    command = servers.SERVERS["dnsmasq"].command.replace(
+        "$upstream", "$upstream@127.0.0.1#53")
     collector = Collector()
     scene = Scene("dnsmasq", f"dnstap {collector.endpoint} full",
-                  variant=servers.variant("dnsmasq", command=servers.SERVERS[
-                      "dnsmasq"].command.replace("$upstream", "$upstream@127.0.0.1#53")))
+                  variant=servers.variant("dnsmasq", command=command))
     load.udp(scene.server.addresses[:1], QUERIES, load.Mix("from 53"))
     scene.stop(collector)
     asked = [fact for fact in scene.facts() if fact.key[1:3] == (53, 53)]

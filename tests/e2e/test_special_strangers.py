@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is no DNS: a process that does something else is left alone, and what
+strangers send to the DNS port harms nothing."""
+
+import hashlib
+import os
+import random
+import socket
+import ssl
+import threading
+import time
+import urllib.request
+
+from harness import load, namespace, oracle, servers
+from harness.collector import Collector, listening
+from harness.each import each
+from harness.metrics import SETTING, Metrics
+from harness.process import Process, until
+from harness.scene import Scene
+
+LARGE = 32 << 20  # octets
+DOWNLOADS = 4
+STRANGERS = 30  # connections
+
+
+def threads(process):
+    """The names of its threads."""
+    task = f"/proc/{process.child.pid}/task"
+    return {open(f"{task}/{one}/comm").read().strip() for one in os.listdir(task)}
+
+
+def test_http():
+    """A web server, with the whole environment of a tap."""
+    content = random.Random("http").randbytes(LARGE)
+    with open(f"{namespace.ROOM}/file", "wb") as file:
+        file.write(content)
+    collector = Collector()
+    server = Process(
+        ["/usr/bin/python3", "-m", "http.server", "8000", "-b", namespace.SERVER4],
+        name="http", environment=servers.tap_environment(
+            f"dnstap {collector.endpoint} full", **SETTING))
+    until(lambda: server.alive() and listening(8000), "the web server")
+    seen, began = set(), time.monotonic()
+    for _ in range(DOWNLOADS):
+        url = f"http://{namespace.SERVER4}:8000/file"
+        with urllib.request.urlopen(url) as answer:
+            received = hashlib.sha256()
+            while part := answer.read(1 << 20):
+                received.update(part)
+                seen |= threads(server)
+        assert received.digest() == hashlib.sha256(content).digest()
+    took = time.monotonic() - began
+    with open(f"/proc/{server.child.pid}/maps") as maps:
+        assert servers.LIBRARY in maps.read(), "the library was not loaded"
+    server.stop()
+    assert "dnstapshim" not in seen and not collector.connections, seen
+    assert "dnstapshim" not in server.output(), server.output()
+    return f"{DOWNLOADS * LARGE >> 20} MiB the same in {took:.1f} s, no tap"
+
+
+def client_hello():
+    out = ssl.MemoryBIO()
+    try:
+        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(
+            ssl.MemoryBIO(), out, server_hostname="host1.test").do_handshake()
+    except ssl.SSLWantReadError:
+        return out.read()
+
+
+# What a stranger says on a TCP connection to port 53.
+WORDS = {
+    "http": lambda draw: b"GET / HTTP/1.1\r\nHost: host1.test\r\n\r\n",
+    "tls": lambda draw: client_hello(),
+    "ssh": lambda draw: b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n",
+    "random": lambda draw: draw.randbytes(3000),
+    "empty": lambda draw: bytes(200),  # messages of no octets
+    "longest": lambda draw: b"\xff" * 70000,
+}
+
+
+def speak(words):
+    """From an address of its own, until the server has had enough."""
+    with socket.create_connection((namespace.SERVER4, 53), 5,
+                                  (namespace.UPSTREAM, 0)) as connection:
+        try:
+            connection.sendall(words)
+            connection.shutdown(socket.SHUT_WR)
+            while connection.recv(1 << 16):
+                pass
+        except OSError:
+            pass  # a reset is fine
+
+
+def strange(tap):
+    return namespace.UPSTREAM in (tap.query_address, tap.response_address)
+
+
+@each(WORDS)
+def test_on_port_53(kind):
+    """Strangers come while others are served."""
+    collector, draw = Collector(), random.Random(kind)
+    scene = Scene("named", f"dnstap {collector.endpoint} full", **SETTING)
+    strangers = threading.Thread(target=lambda: [
+        speak(WORDS[kind](draw)) for _ in range(STRANGERS)])
+    strangers.start()
+    mix = load.Mix(kind, odd=0)
+    while strangers.is_alive():
+        load.udp(scene.server.addresses, 50, mix)
+        load.tcp(scene.server.addresses, 50, mix)
+    scene.stop()
+    metrics = Metrics()
+    metrics.check()
+    others = [fact for fact in scene.facts() if namespace.UPSTREAM not in fact.ends]
+    taps = collector.taps()
+    row = oracle.compare(others, [tap for tap in taps if not strange(tap)]).check()
+    # What has a length and as many octets is a message, if it has a header.
+    logged = sum(map(strange, taps))
+    counted = metrics.dropped["stream"] + metrics.dropped["malformed"]
+    assert logged + counted >= STRANGERS, (logged, metrics.drops())
+    return {"others' messages": row["messages"], "missing": row["missing"],
+            "surplus": row["surplus"], "wrong": row["wrong"],
+            "strangers": STRANGERS, "logged": logged,
+            "counted": ", ".join(f"{count} {cause}" for cause, count
+                                 in metrics.drops().items())}
