@@ -274,14 +274,6 @@ static int hear_all(struct session *session)
 	return 0;
 }
 
-static int hung_up(struct session *session)
-{
-	session->why = session->state == SESSION_GREETING
-			       ? "hung up instead of accepting"
-			       : "hung up";
-	return -ECONNRESET;
-}
-
 static int receive(struct session *session)
 {
 	const struct transport_ops *ops = session->transport->ops;
@@ -293,7 +285,7 @@ static int receive(struct session *session)
 		if (n == -EAGAIN)
 			return 0;
 		if (n <= 0)
-			return n ? n : hung_up(session);
+			return n ? n : -ECONNRESET;
 		session->in_end += n;
 		int error = hear_all(session);
 		if (error || session->state == SESSION_CLOSED)
@@ -354,6 +346,10 @@ int session_advance(struct session *session, uint64_t now_ns)
 	}
 	if (!error)
 		return 0;
+	if ((error == -ECONNRESET || error == -EPIPE) && !*session->why)
+		session->why = session->state == SESSION_GREETING
+				       ? "hung up instead of accepting"
+				       : "hung up";
 	/* STOP is on its way: whether FINISH comes is the collector's affair. */
 	if (session->state == SESSION_STOPPING)
 		error = 0;

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """tls://: who is accepted, who is refused, and what the log says of it."""
 
+import dataclasses
+import os
 import ssl
 import subprocess
 
-from harness import dnstap, framestream, load, namespace
+from harness import cli, dnstap, framestream, load, namespace, servers
 from harness.certificates import Authority, openssl
 from harness.collector import Collector, listening
 from harness.each import each
@@ -177,7 +179,9 @@ def test_bad_file(kind):
     for word, path in {"{client_certificate}": certificate, "{locked}": locked,
                        "{other_key}": ours.key}.items():
         text = text.replace(word, path)
-    scene = Scene("knotd", f"dnstap {BY_NAME} full {{ {text} }}")
+    tap = f"dnstap {BY_NAME} full {{ {text} }}"
+    assert reason in cli.refused(cli.CONFIG, "check", "-", input=tap.encode())
+    scene = Scene("knotd", tap)
     ask(scene)
     scene.stop()
     said, = lines(scene)
@@ -205,3 +209,32 @@ def test_s_server():
     taps = [dnstap.decode(frame) for frame in framestream.read_file(path)]
     assert len(shown) == len(taps)
     return scene.check(taps)
+
+
+@each(["named", "dnsmasq", "nsd", "unbound"])
+def test_server(name):
+    """Servers that fork, that link OpenSSL themselves, that ask others."""
+    setting = Setting(*GOOD).listen()
+    scene = Scene(name, fill(f"{BY_NAME} full {{ tls {{ours}} }}", setting))
+    ask(scene)
+    load.tcp(scene.server.addresses, QUERIES // 4, load.Mix("tls"))
+    setting.collector.wait(scene.settle())
+    scene.stop()
+    return scene.check(setting.collector.taps())
+
+
+def test_little_memory():
+    """All of the system's authorities under tinydns's usual limit."""
+    servers.SERVERS["limited"] = dataclasses.replace(
+        servers.SERVERS["tinydns"], command="prlimit --data=4194304 tinydns")
+    setting = Setting(*GOOD).listen()
+    store = f"{namespace.ROOM}/store.pem"
+    system = "/etc/ssl/certs/ca-certificates.crt"
+    with open(store, "w") as out:
+        for path in system, setting.ours.certificate:
+            if os.path.exists(path):
+                out.write(open(path).read())
+    scene = Scene("limited", f"dnstap {BY_ADDRESS} full", SSL_CERT_FILE=store)
+    setting.collector.wait(ask(scene))
+    scene.stop(setting.collector)
+    return scene.check(setting.collector.taps(orderly=False))

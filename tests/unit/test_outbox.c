@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Frames on their way out: whole ones, cut ones, and what fits into a file.
+ */
+#include <criterion/criterion.h>
+
+#include <string.h>
+
+#include "shim/tap/outbox.h"
+#include "shim/tap/session.h"
+
+static struct outbox outbox;
+static uint64_t octets;
+
+static void begin(void)
+{
+	cr_assert(outbox_begin(&outbox));
+	octets = 0;
+}
+
+static void end(void)
+{
+	outbox_end(&outbox);
+}
+
+TestSuite(outbox, .init = begin, .fini = end);
+
+static void put(size_t size)
+{
+	uint8_t *room = outbox_reserve(&outbox, size);
+
+	cr_assert_not_null(room);
+	memset(room, 'x', size);
+	outbox_commit(&outbox, size);
+}
+
+static size_t next(uint64_t room, bool first)
+{
+	const uint8_t *from;
+
+	return outbox_next(&outbox, room, first, &from);
+}
+
+Test(outbox, gives_everything_where_there_is_no_end)
+{
+	put(10);
+	put(20);
+	cr_assert_eq(next(UINT64_MAX, false), 38);
+	cr_assert_eq(outbox.frames, 2);
+}
+
+Test(outbox, counts_a_frame_when_its_last_octet_is_written)
+{
+	put(10);
+	put(20);
+	cr_assert_eq(outbox_written(&outbox, 13, &octets), 0);
+	cr_assert_eq(outbox_written(&outbox, 1, &octets), 1);
+	cr_assert_eq(octets, 14);
+	cr_assert_eq(outbox_written(&outbox, 24, &octets), 1);
+	cr_assert_eq(octets, 38);
+	cr_assert_eq(outbox.frames, 0);
+	cr_assert_eq(next(UINT64_MAX, true), 0);
+}
+
+Test(outbox, gives_only_whole_frames_that_have_room)
+{
+	put(10);
+	put(20);
+	cr_assert_eq(next(38, false), 38);
+	cr_assert_eq(next(37, false), 14);
+	cr_assert_eq(next(13, false), 0);
+	cr_assert_eq(next(13, true), 14);
+	cr_assert_eq(next(0, true), 14);
+}
+
+Test(outbox, finishes_a_frame_that_has_begun_in_the_room_it_has_left)
+{
+	put(10);
+	put(20);
+	outbox_written(&outbox, 4, &octets);
+	cr_assert_eq(next(10, false), 10);
+	cr_assert_eq(next(33, false), 10);
+	cr_assert_eq(next(34, false), 34);
+}
+
+Test(outbox, goes_back_to_the_beginning_of_a_cut_frame)
+{
+	put(10);
+	put(20);
+	outbox_written(&outbox, 17, &octets);
+	cr_assert_eq(outbox_rewind(&outbox), 3);
+	cr_assert_eq(next(UINT64_MAX, false), 24);
+	cr_assert_eq(outbox_rewind(&outbox), 0);
+}
+
+Test(outbox, makes_room_of_what_is_written)
+{
+	put(SESSION_FRAME_MAX - 4);
+	put(SESSION_FRAME_MAX - 4);
+	put(SESSION_FRAME_MAX - 4);
+	put(SESSION_FRAME_MAX - 4);
+	cr_assert_null(outbox_reserve(&outbox, 1));
+	outbox_written(&outbox, SESSION_FRAME_MAX + 10, &octets);
+	put(SESSION_FRAME_MAX - 4);
+	cr_assert_eq(next(UINT64_MAX, false), 4 * SESSION_FRAME_MAX - 10);
+}
