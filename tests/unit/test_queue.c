@@ -244,9 +244,15 @@ static void interrupt(int signal)
 		;
 }
 
+/* Spared the interruptions: they would go on while the producer stands still in
+ * the middle of a message, behind which no room comes back. */
 static void *consume(void *nothing)
 {
+	sigset_t all;
+
 	(void)nothing;
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, NULL);
 	while (!over) {
 		size_t count = collect(interrupted);
 		queue_release(interrupted, count);
