@@ -40,13 +40,6 @@ static const uint8_t *take(struct cursor *c, size_t n)
 	return p;
 }
 
-static uint8_t take8(struct cursor *c)
-{
-	const uint8_t *p = take(c, 1);
-
-	return p ? *p : 0;
-}
-
 static uint16_t take16(struct cursor *c)
 {
 	const uint8_t *p = take(c, 2);
@@ -65,17 +58,19 @@ static uint32_t take32(struct cursor *c)
  * name of a later record leads. Returns whether there was one. */
 static bool skip_name(struct cursor *c)
 {
-	uint8_t length;
-
-	while ((length = take8(c)) != 0) {
+	while (!c->failed && c->at < c->end) {
+		uint8_t length = *c->at++;
+		if (!length)
+			return false;
 		if (length >= 0xc0) {
 			take(c, 1);
 			return true;
 		}
 		if (length > 63)
-			c->failed = true;
+			break;
 		take(c, length);
 	}
+	c->failed = true;
 	return false;
 }
 

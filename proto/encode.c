@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * An event into the bytes of a Dnstap message. What is the same in every message
- * is set up once; a message changes the other fields and calls no malloc.
+ * is packed once, or set up once; nothing calls malloc.
  */
 #include "proto/encode.h"
 
@@ -10,12 +10,18 @@
 
 enum { NS_PER_S = 1000000000 };
 
+/* Of the fields of Dnstap that differ, both of wire type 2: octets behind their
+ * length. */
+enum { TAG_EXTRA = 3 << 3 | 2, TAG_MESSAGE = 14 << 3 | 2 };
+
+/* Dnstap.type, the last field. */
+#define TYPE_SIZE 2
+
 struct encoder {
-	Dnstap__Dnstap dnstap;
-	Dnstap__Message message; /* dnstap.message */
+	Dnstap__Message message;
 	bool full;
-	size_t strings_size;
-	uint8_t strings[]; /* identity, version */
+	size_t frame_size;
+	uint8_t frame[]; /* identity, version, type: a Dnstap without message */
 };
 
 static ProtobufCBinaryData bytes(const void *data, size_t size)
@@ -24,31 +30,29 @@ static ProtobufCBinaryData bytes(const void *data, size_t size)
 	return (ProtobufCBinaryData){ .len = size, .data = (uint8_t *)data };
 }
 
+static ProtobufCBinaryData text(const char *string)
+{
+	return bytes(string, string ? strlen(string) : 0);
+}
+
 struct encoder *encoder_new(const char *identity, const char *version,
 			    bool full)
 {
-	size_t identity_size = identity ? strlen(identity) : 0;
-	size_t version_size = version ? strlen(version) : 0;
-	size_t strings_size = identity_size + version_size;
-	struct encoder *e = malloc(sizeof(*e) + strings_size);
+	Dnstap__Dnstap frame = DNSTAP__DNSTAP__INIT;
 
+	frame.type = DNSTAP__DNSTAP__TYPE__MESSAGE;
+	frame.has_identity = identity && *identity;
+	frame.identity = text(identity);
+	frame.has_version = version && *version;
+	frame.version = text(version);
+	size_t size = dnstap__dnstap__get_packed_size(&frame);
+
+	struct encoder *e = malloc(sizeof(*e) + size);
 	if (!e)
 		return NULL;
-	dnstap__dnstap__init(&e->dnstap);
-	dnstap__message__init(&e->message);
 	e->full = full;
-	e->strings_size = strings_size;
-	if (identity_size)
-		memcpy(e->strings, identity, identity_size);
-	if (version_size)
-		memcpy(e->strings + identity_size, version, version_size);
-
-	e->dnstap.type = DNSTAP__DNSTAP__TYPE__MESSAGE;
-	e->dnstap.message = &e->message;
-	e->dnstap.has_identity = identity_size > 0;
-	e->dnstap.identity = bytes(e->strings, identity_size);
-	e->dnstap.has_version = version_size > 0;
-	e->dnstap.version = bytes(e->strings + identity_size, version_size);
+	e->frame_size = dnstap__dnstap__pack(&frame, e->frame);
+	dnstap__message__init(&e->message);
 	e->message.has_socket_family = true;
 	e->message.has_socket_protocol = true;
 	return e;
@@ -62,7 +66,7 @@ void encoder_free(struct encoder *encoder)
 size_t encoder_bound(const struct encoder *encoder, const struct event *event,
 		     const struct encode_facts *facts)
 {
-	return ENCODE_FIXED_MAX + encoder->strings_size + facts->extra_size +
+	return ENCODE_FIXED_MAX + encoder->frame_size + facts->extra_size +
 	       facts->query_zone_size + (encoder->full ? event->size : 0);
 }
 
@@ -118,11 +122,46 @@ static void set_payload(Dnstap__Message *m, const struct event *event,
 	m->response_message = payload;
 }
 
+static uint8_t *put(uint8_t *out, const void *data, size_t size)
+{
+	memcpy(out, data, size);
+	return out + size;
+}
+
+/* Base 128, the lowest digit first. */
+static uint8_t *put_length(uint8_t *out, size_t length)
+{
+	for (; length >= 0x80; length >>= 7)
+		*out++ = 0x80 | (length & 0x7f);
+	*out++ = length;
+	return out;
+}
+
+/* Most messages take between 128 and 16,383 octets: packed behind room for a
+ * length of two octets, they need not be moved. */
+static uint8_t *put_message(uint8_t *out, const Dnstap__Message *message)
+{
+	*out++ = TAG_MESSAGE;
+	size_t size = dnstap__message__pack(message, out + 2);
+	size_t length_size = 1 + (size >= 0x80) + (size >= 0x4000);
+
+	if (length_size != 2)
+		memmove(out + length_size, out + 2, size);
+	return put_length(out, size) + size;
+}
+
+static uint8_t *put_extra(uint8_t *out, const char *extra, size_t size)
+{
+	*out++ = TAG_EXTRA;
+	return put(put_length(out, size), extra, size);
+}
+
 size_t encoder_pack(struct encoder *encoder, const struct event *event,
 		    const struct encode_facts *facts, uint8_t *out)
 {
-	Dnstap__Dnstap *d = &encoder->dnstap;
 	Dnstap__Message *m = &encoder->message;
+	size_t strings_size = encoder->frame_size - TYPE_SIZE;
+	uint8_t *end = put(out, encoder->frame, strings_size);
 
 	m->type = facts->type;
 	set_socket(m, event);
@@ -134,7 +173,8 @@ size_t encoder_pack(struct encoder *encoder, const struct event *event,
 	set_payload(m, event, encoder->full, facts->response);
 	m->has_query_zone = facts->query_zone && facts->query_zone_size;
 	m->query_zone = bytes(facts->query_zone, facts->query_zone_size);
-	d->has_extra = facts->extra && facts->extra_size;
-	d->extra = bytes(facts->extra, facts->extra_size);
-	return dnstap__dnstap__pack(d, out);
+	if (facts->extra && facts->extra_size)
+		end = put_extra(end, facts->extra, facts->extra_size);
+	end = put_message(end, m);
+	return put(end, encoder->frame + strings_size, TYPE_SIZE) - out;
 }
