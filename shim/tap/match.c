@@ -33,7 +33,6 @@ struct match {
 	struct bucket bucket[BUCKETS];
 	uint32_t free;
 	uint32_t used; /* entries that have ever been in use */
-	struct query answered;
 	struct query query[MATCH_QUERIES_MAX + 1];
 };
 
@@ -61,31 +60,29 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 	return hash ^ hash >> 29;
 }
 
-static uint64_t mix_octets(uint64_t hash, const uint8_t *octets, size_t size)
+/* `fold` is 0, or 0x20 in every octet, in which letters are the same in either
+ * case. What else it makes equal does not matter beside ids and ports. */
+static uint64_t mix_octets(uint64_t hash, const uint8_t *octets, size_t size,
+			   uint64_t fold)
 {
 	uint64_t word;
 
 	for (; size >= sizeof(word); size -= sizeof(word)) {
 		memcpy(&word, octets, sizeof(word));
-		hash = mix(hash, word);
+		hash = mix(hash, word | fold);
 		octets += sizeof(word);
 	}
 	for (word = size; size; size--)
 		word = word << 8 | *octets++;
-	return mix(hash, word);
+	return mix(hash, word | fold);
 }
 
 /* Letters without their case: servers may answer in another one. */
 static uint64_t hash_question(const struct dns_question *question)
 {
-	uint8_t folded[DNS_NAME_SIZE];
-
-	for (size_t i = 0; i < question->name_size; i++) {
-		uint8_t c = question->name[i];
-		folded[i] = c >= 'A' && c <= 'Z' ? c + 'a' - 'A' : c;
-	}
 	return mix_octets((uint64_t)question->type << 16 | question->class,
-			  folded, question->name_size);
+			  question->name, question->name_size,
+			  0x2020202020202020);
 }
 
 void match_parse(const struct event *event, struct match_message *message)
@@ -121,7 +118,7 @@ static uint32_t bucket_of(const struct match_message *message)
 			(event->flags & (EVENT_TCP | EVENT_INET6)) << 1 |
 			message->asked;
 
-	hash = mix_octets(hash, event->remote, 16);
+	hash = mix_octets(hash, event->remote, 16, 0);
 	return hash >> 32 & (BUCKETS - 1);
 }
 
@@ -256,8 +253,6 @@ const struct match_message *match_response(struct match *match,
 
 	if (!found)
 		return NULL;
-	match->answered = match->query[found];
-	match->answered.message.event = &match->answered.event;
 	if (response->event->flags & EVENT_TCP &&
 	    match->query[found].message.transfer) {
 		unlink_age(match, &match->query[found]);
@@ -265,5 +260,5 @@ const struct match_message *match_response(struct match *match,
 	} else {
 		forget(match, found);
 	}
-	return &match->answered.message;
+	return &match->query[found].message; /* free, but not yet reused */
 }
