@@ -174,7 +174,7 @@ struct queue *queue_new(size_t messages)
 	size_t at_run = at_mark + slots * sizeof(uint64_t);
 	size_t at_pending = at_run + slots / RUN_SLOTS * sizeof(struct run);
 	size_t at_slot =
-		round_up(at_pending + slots * sizeof(struct pending), 4096);
+		round_up(at_pending + 2 * slots * sizeof(struct pending), 4096);
 	size_t size = at_slot + (slots + OVERRUN_SLOTS) * SLOT_SIZE;
 
 	if (slots + OVERRUN_SLOTS >= LAP)
@@ -412,7 +412,8 @@ size_t queue_collect(struct queue *queue, uint64_t now_ns)
 	uint64_t head =
 		atomic_load_explicit(&queue->head, memory_order_acquire);
 
-	if (queue->first) {
+	/* There is room for twice as many, so that this happens seldom. */
+	if (queue->first >= queue->count) {
 		memmove(queue->pending, queue->pending + queue->first,
 			queue->count * sizeof(*queue->pending));
 		queue->first = 0;
