@@ -182,9 +182,8 @@ struct queue *queue_new(size_t messages)
 	/* Shared, because RLIMIT_DATA bounds private memory, and tinydns runs
 	 * under one of a few megabytes. Not reserved: a queue may be larger
 	 * than the machine, as long as it is never full. */
-	uint8_t *base =
-		mmap(NULL, size, PROT_READ | PROT_WRITE,
-		     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *base = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (base == MAP_FAILED)
 		return NULL;
 	madvise(base, size, MADV_DONTFORK);
@@ -371,6 +370,7 @@ static uint64_t read_run(struct queue *queue, uint64_t start, uint64_t now_ns)
 		if (mark != run->cursor + 1)
 			break;
 		struct event *event = slot_at(queue, run->cursor);
+		__builtin_prefetch((uint8_t *)event + 4 * SLOT_SIZE);
 		if (is_young(event->time_ns, now_ns))
 			break;
 		append(queue, event);
