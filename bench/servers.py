@@ -18,7 +18,7 @@ from statistics import median
 
 NAMES = 1000
 VARIANTS = "bare", "native", "shim"
-RATES = {"knotd": 40000, "nsd": 40000, "named": 30000, "unbound": 30000}
+RATES = {"knotd": 80000, "nsd": 80000, "named": 60000, "unbound": 60000}
 ROUNDS = 9
 SECONDS = 1.5  # at the given rate
 FULL_ROUNDS = 3  # as fast as they can
