@@ -124,7 +124,7 @@ static void part(struct audience *audience, struct collector *collector,
 	collector->lost += session_unsent(collector->session);
 	log_parting(audience, collector, error);
 	add(&audience->past, session_counts(collector->session));
-	audience->past.lost += collector->lost;
+	audience->past.missed += collector->lost;
 	session_free(collector->session);
 	collector->session = NULL;
 	audience->crowded = false;
@@ -327,7 +327,7 @@ void audience_count(const struct audience *audience,
 		if (!collector->session)
 			continue;
 		add(counts, session_counts(collector->session));
-		counts->lost += collector->lost;
+		counts->missed += collector->lost;
 		counts->up += streams(collector);
 	}
 	counts->frames = audience->sent;

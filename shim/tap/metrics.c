@@ -161,13 +161,15 @@ static const struct family {
 	FAMILY("queue_capacity", "gauge", capacity,
 	       "Messages that the queue is sure to hold."),
 	FAMILY("up", "gauge", counts.up,
-	       "1 while the endpoint takes messages."),
+	       "Collectors that take messages: 0 or 1, more where they connect."),
 	FAMILY("connects_total", "counter", counts.connects,
 	       "Connections on which messages could be sent."),
 	FAMILY("disconnects_total", "counter", counts.disconnects,
 	       "Such connections that were lost."),
 	FAMILY("handshake_failures_total", "counter", counts.handshake_failures,
 	       "Connections that failed before messages could be sent."),
+	FAMILY("missed_total", "counter", counts.missed,
+	       "Messages that a collector among several did not get."),
 };
 
 static const char *const causes[] = {

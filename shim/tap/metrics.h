@@ -27,7 +27,8 @@ struct metrics_counts {
 	uint64_t queued;  /* captured, but not yet sent */
 	uint64_t queued_most;
 	uint64_t connects, disconnects, handshake_failures;
-	uint64_t up; /* 1: frames are being sent */
+	uint64_t missed; /* by one collector of several */
+	uint64_t up;     /* collectors to which frames are being sent */
 };
 
 struct metrics;

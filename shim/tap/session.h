@@ -44,7 +44,7 @@ struct session_counts {
 	uint64_t handshake_failures;
 	uint64_t finished; /* by the collector's FINISH */
 	uint64_t up;       /* that are streaming just now */
-	uint64_t lost; /* frames that one of several collectors did not get */
+	uint64_t missed; /* frames that a collector among several did not get */
 };
 
 /* Returns NULL when out of memory. Takes the transport over. */

@@ -176,6 +176,7 @@ static void publish(struct tap *tap)
 				.connects = counts.connects,
 				.disconnects = counts.disconnects,
 				.handshake_failures = counts.handshake_failures,
+				.missed = counts.missed,
 				.up = counts.up,
 			});
 }

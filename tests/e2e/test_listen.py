@@ -2,6 +2,7 @@
 """dnstap listen: collectors connect to the tap."""
 
 import os
+import re
 import socket
 import ssl
 
@@ -193,3 +194,32 @@ def test_tls(kind):
     ask(scene)
     scene.stop()
     return scene.check_from(before, collector.taps())
+
+
+def test_accounts():
+    """Captured = sent + dropped, whoever came and went; what one missed."""
+    metrics = f"{namespace.ROOM}/metrics"
+    scene = Scene("knotd", f"dnstap listen unix://{PATH} full",
+                  DNSTAP_METRICS=metrics)
+    early = ask(scene, "nobody")
+    alive, gone = Caller(PATH).greeted(), Caller(PATH).greeted()
+    ask(scene, "both")
+    gone.wait(len(scene.facts()) - early)
+    gone.pause()
+    for turn in range(4):
+        ask(scene, f"one {turn}", 4 * QUERIES)
+    gone.kill()
+    ask(scene, "alone")
+    alive.wait(len(scene.facts()) - early)
+    scene.stop()
+    count = {name: int(float(value)) for name, value in
+             re.findall(r"^dnstapshim_(\w+)\{.*\} (\S+)$", open(metrics).read(),
+                        re.M) if name != "dropped_total"}
+    dropped = dict(re.findall(r'^dnstapshim_dropped_total\{.*cause="(\w+)".*\} (\d+)$',
+                              open(metrics).read(), re.M))
+    assert count["sent_total"] == len(alive.frames) == len(scene.facts()) - early
+    assert int(dropped["endpoint"]) == early, dropped
+    assert count["queued"] == 0 and count["missed_total"] > 10000, count
+    assert count["captured_total"] == (
+        count["sent_total"] + sum(map(int, dropped.values())))
+    return scene.check_from(early, alive.taps())

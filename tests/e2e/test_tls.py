@@ -3,6 +3,7 @@
 
 import dataclasses
 import os
+import socket
 import ssl
 import subprocess
 
@@ -209,6 +210,39 @@ def test_s_server():
     taps = [dnstap.decode(frame) for frame in framestream.read_file(path)]
     assert len(shown) == len(taps)
     return scene.check(taps)
+
+
+def test_restarted():
+    """Idle when its collector dies; asked on while there is none."""
+    setting = Setting(*GOOD).listen()
+    scene = Scene("knotd", fill(f"{BY_NAME} full {{ tls {{ours}} }}", setting))
+    first = setting.collector
+    first.wait(ask(scene))
+    first.kill()
+    ask(scene)
+    second = setting.listen().collector
+    ask(scene)
+    scene.stop()
+    said = [line for line in lines(scene) if "dropped" not in line]
+    assert ": hung up; " in said[1], said
+    return scene.check(first.taps() + second.taps())
+
+
+def test_paused():
+    """Records that are written in part, and frames that come in meanwhile."""
+    setting = Setting(*GOOD).listen()
+    setting.collector.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    scene = Scene("knotd", fill(f"{BY_NAME} full 1 10 {{ tls {{ours}} }}", setting))
+    setting.collector.wait(ask(scene))
+    setting.collector.pause()
+    for turn in range(3):
+        load.udp(scene.server.addresses, 20 * QUERIES, load.Mix(f"paused {turn}"))
+    scene.settle()
+    assert len(setting.collector.frames) < len(scene.facts()) // 4
+    setting.collector.resume()
+    setting.collector.wait(len(scene.facts()))
+    scene.stop()
+    return scene.check(setting.collector.taps())
 
 
 @each(["named", "dnsmasq", "nsd", "unbound"])

@@ -263,7 +263,7 @@ Test(session, takes_an_answer_octet_by_octet)
 	EXPECT(READY);
 	for (size_t i = 0; i < sizeof(ACCEPT) - 1; i++) {
 		cr_assert_eq(session_state(session), SESSION_GREETING);
-		tell(ACCEPT + i, 1);
+		tell(&ACCEPT[i], 1);
 		advance(session);
 	}
 	EXPECT(START);

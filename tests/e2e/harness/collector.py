@@ -120,6 +120,9 @@ class Collector:
         """Reads no more, but stays connected."""
         self.reading.clear()
 
+    def resume(self):
+        self.reading.set()
+
     def kill(self):
         """As if the collector had died: listener and connections are gone."""
         self.killed = True
