@@ -58,17 +58,21 @@ static void check_empty(void)
 					 : errno == ENOENT);
 }
 
-/* Some are closed again, or a shared table would have no room for ours. */
+/* Every number becomes one socket, which nothing must ever be written to. Some
+ * are closed again, or a shared table would have no room for ours. */
 static void replace_all(int (*replace)(int from, int to))
 {
-	static int fd = -1;
+	static int pair[2] = { -1, -1 };
+	char octet;
 
-	if (fd < 0)
-		fd = open_empty();
-	for (int to = fd + 1; to < 1024; to++)
-		MUST(replace(fd, to) == to);
+	if (pair[0] < 0)
+		MUST(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	for (int to = pair[1] + 1; to < 1024; to++) {
+		MUST(replace(pair[0], to) == to);
+	}
 	for (int to = 500; to < 600; to++)
 		close(to);
+	MUST(recv(pair[1], &octet, 1, MSG_DONTWAIT) < 0 && errno == EAGAIN);
 }
 
 static int dup3_raw(int from, int to)

@@ -1,42 +1,250 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Servers that do what few do.
+ * Servers whose threads are interrupted, cancelled and jumped out of wherever
+ * they are.
  */
+#include <setjmp.h>
+#include <sys/time.h>
+
 #include "host.h"
 
-#define EACH 40
+#define EACH   40
+#define HOSTS  200
+#define MILLIS 1000 /* microseconds */
 
-/* More than the stack of a thread that needs little of it. */
-static _Thread_local volatile char locals[1 << 20];
+static int fd;
 
-static void play_locals(void)
+static void every(int kind, int microseconds)
 {
-	locals[0] = 1;
-	host_serve(host_udp(), EACH);
+	struct itimerval timer = { { 0, microseconds }, { 0, microseconds } };
+
+	MUST(!setitimer(kind, &timer, NULL));
 }
 
-/* Octets are looked at, then taken out of the stream unread: tcp(7). */
-static void play_discard(void)
+static void on(int number, void (*handler)(int))
 {
-	int fd = accept(host_socket(SOCK_STREAM), NULL, NULL);
+	struct sigaction action = { .sa_handler = handler };
+
+	MUST(!sigaction(number, &action, NULL));
+}
+
+/* Threads that are cancelled where they wait, and nowhere else. */
+static void *answer_and_wait(void *answered)
+{
 	unsigned char message[4096];
-	ssize_t n;
+	struct sockaddr_in from;
+	struct iovec iov = { message, sizeof(message) };
+	struct mmsghdr list = { { &from, sizeof(from), &iov, 1 }, 0 };
 
-	MUST(fd >= 0);
-	while ((n = recv(fd, message, sizeof(message), MSG_PEEK)) > 0) {
-		ssize_t end = 2 + (message[0] << 8 | message[1]);
+	for (;;) {
+		pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, NULL);
+		MUST(recvmmsg(fd, &list, 1, 0, NULL) == 1);
+		pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+		message[2] |= 0x80;
+		iov.iov_len = list.msg_len;
+		MUST(sendmsg(fd, &list.msg_hdr, 0) > 0);
+		iov.iov_len = sizeof(message);
+		atomic_fetch_add((_Atomic int *)answered, 1);
+	}
+	return NULL;
+}
 
-		if (n < end)
-			continue;
-		MUST(recv(fd, NULL, end, MSG_TRUNC) == end);
-		message[4] |= 0x80;
-		MUST(write(fd, message, end) == end);
+static void play_cancel(void)
+{
+	_Atomic int *answered = host_shared(0);
+	pthread_t thread;
+	void *result;
+
+	/* A batch of queries and silence, in which the thread waits. */
+	for (int i = 1; i <= 4; i++) {
+		MUST(!pthread_create(&thread, NULL, answer_and_wait, answered));
+		while (atomic_load(answered) < i * EACH)
+			usleep(MILLIS);
+		usleep(10 * MILLIS);
+		MUST(!pthread_cancel(thread));
+		MUST(!pthread_join(thread, &result));
+		MUST(result == PTHREAD_CANCELED);
 	}
 }
 
+/* Cancelled wherever they are. */
+static void *be_cancelled(void *unused)
+{
+	struct sockaddr_in nobody = { .sin_family = AF_INET,
+				      .sin_port = htons(5300) };
+	char octets[100] = { 0, 0, (char)0x80 };
+
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+	inet_pton(AF_INET, ADDRESS, &nobody.sin_addr);
+	for (;;)
+		sendto(fd, octets, sizeof(octets), 0,
+		       (struct sockaddr *)&nobody, sizeof(nobody));
+	return unused;
+}
+
+static void play_cancel_async(void)
+{
+	pthread_t thread;
+
+	host_serve(fd, EACH);
+	for (int i = 0; i < HOSTS; i++) {
+		MUST(!pthread_create(&thread, NULL, be_cancelled, NULL));
+		usleep(500);
+		MUST(!pthread_cancel(thread));
+		MUST(!pthread_join(thread, NULL));
+	}
+	host_serve(fd, EACH);
+}
+
+static sigjmp_buf back;
+static volatile sig_atomic_t jumps;
+
+static void jump(int number)
+{
+	(void)number;
+	jumps++;
+	siglongjmp(back, 1);
+}
+
+/* Out of a call that waits. */
+static void play_jump(void)
+{
+	static volatile int left;
+
+	left = EACH;
+	on(SIGALRM, jump);
+	every(ITIMER_REAL, 2 * MILLIS);
+	sigsetjmp(back, 1);
+	while (left > 0 || jumps < 20) {
+		unsigned char octet[12];
+
+		recv(fd, octet, sizeof(octet), MSG_PEEK);
+		/* What was begun is done. */
+		sigset_t all;
+		sigfillset(&all);
+		sigprocmask(SIG_BLOCK, &all, NULL);
+		host_answer(fd);
+		left--;
+		sigemptyset(&all);
+		sigprocmask(SIG_SETMASK, &all, NULL);
+	}
+	every(ITIMER_REAL, 0);
+}
+
+/* Out of the library, in the midst of a message. */
+static void play_jump_anywhere(void)
+{
+	static struct sockaddr_in nobody = { .sin_family = AF_INET };
+	static char octets[1200] = { 0, 0, (char)0x80 };
+
+	host_serve(fd, EACH);
+	nobody.sin_port = htons(5300);
+	inet_pton(AF_INET, ADDRESS, &nobody.sin_addr);
+	on(SIGPROF, jump);
+	every(ITIMER_PROF, 1 * MILLIS);
+	sigsetjmp(back, 1);
+	while (jumps < HOSTS)
+		sendto(fd, octets, sizeof(octets), 0,
+		       (struct sockaddr *)&nobody, sizeof(nobody));
+	every(ITIMER_PROF, 0);
+	host_serve(fd, EACH);
+}
+
+static volatile int in_handler;
+
+static void answer_here(int number)
+{
+	int saved = errno;
+	char octet;
+
+	(void)number;
+	while (in_handler &&
+	       recv(fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 1) {
+		host_answer(fd);
+		in_handler--;
+	}
+	errno = saved;
+}
+
+/* Every message passes in a handler, the first one too, whatever it interrupts:
+ * here, the allocator. */
+static void play_handler(void)
+{
+	in_handler = 2 * EACH;
+	on(SIGALRM, answer_here);
+	every(ITIMER_REAL, 1 * MILLIS);
+	while (in_handler) {
+		void *some[50];
+
+		for (size_t i = 0; i < 50; i++)
+			some[i] = malloc(100 + i * 40);
+		for (size_t i = 0; i < 50; i++)
+			free(some[i]);
+	}
+	every(ITIMER_REAL, 0);
+}
+
+/* Handlers and the code that they interrupt answer alike. */
+static void play_both(void)
+{
+	int left = 5 * EACH;
+
+	on(SIGALRM, answer_here);
+	in_handler = 1 << 30;
+	every(ITIMER_REAL, 1 * MILLIS);
+	while (left - ((1 << 30) - in_handler) > 0) {
+		sigset_t all, before;
+		char octet;
+
+		/* Only looking and answering go together. */
+		sigfillset(&all);
+		sigprocmask(SIG_BLOCK, &all, &before);
+		if (recv(fd, &octet, 1, MSG_PEEK | MSG_DONTWAIT) == 1) {
+			host_answer(fd);
+			left--;
+		}
+		sigprocmask(SIG_SETMASK, &before, NULL);
+	}
+	every(ITIMER_REAL, 0);
+}
+
+static void ignore(int number)
+{
+	(void)number;
+}
+
+/* The signal that wakes the library's thread is the host's as well. */
+static void play_sigurg(void)
+{
+	sigset_t urgent;
+
+	host_serve(fd, EACH);
+	on(SIGURG, SIG_IGN);
+	host_serve(fd, EACH);
+	on(SIGURG, ignore);
+	MUST(!raise(SIGURG));
+	host_serve(fd, EACH);
+	sigemptyset(&urgent);
+	sigaddset(&urgent, SIGURG);
+	MUST(!sigprocmask(SIG_BLOCK, &urgent, NULL));
+	host_serve(fd, EACH);
+	struct timespec none = { 0, 0 };
+	MUST(sigtimedwait(&urgent, NULL, &none) < 0 && errno == EAGAIN);
+	MUST(!kill(getpid(), SIGURG));
+	MUST(sigtimedwait(&urgent, NULL, &none) == SIGURG);
+}
+
 static const struct scene scenes[] = {
-	{ "locals", play_locals },
-	{ "discard", play_discard },
+	{ "cancel", play_cancel },   { "cancel_async", play_cancel_async },
+	{ "jump", play_jump },       { "jump_anywhere", play_jump_anywhere },
+	{ "handler", play_handler }, { "both", play_both },
+	{ "sigurg", play_sigurg },
 };
 
-HOST_MAIN(scenes)
+int main(int argc, char **argv)
+{
+	fd = host_udp();
+	host_play(scenes, sizeof(scenes) / sizeof(*scenes),
+		  argc > 1 ? argv[1] : NULL);
+	return 0;
+}
