@@ -82,7 +82,7 @@ static struct metrics *make_metrics(void)
 	struct metrics *made = metrics_new(config);
 	if (made &&
 	    !atomic_compare_exchange_strong(&live->metrics, &metrics, made)) {
-		free(made);
+		metrics_free(made);
 		return metrics;
 	}
 	return made;
@@ -119,6 +119,16 @@ static void start(void)
 		for (size_t i = 0; i < config->n_taps; i++)
 			if (start_tap(i))
 				atomic_store(&live->retry_ns, now + RETRY_NS);
+	errno = saved;
+}
+
+void life_reserve(void)
+{
+	static _Atomic bool reserved;
+	int saved = errno;
+
+	if (live && !process_is_guest() && !atomic_exchange(&reserved, true))
+		tap_reserve(config);
 	errno = saved;
 }
 

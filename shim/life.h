@@ -8,6 +8,9 @@
 /* Begins, once. Not for callers in whose place malloc(3) is forbidden. */
 void life_begin(void);
 
+/* The process is a DNS server, and malloc(3) is allowed at this point of it. */
+void life_reserve(void);
+
 /* Flushes what this process has captured and ends its taps, in at most
  * DNSTAP_EXIT_MS milliseconds. Does nothing in a child of vfork(2), where the
  * memory is the parent's, and at once where nothing was ever captured.

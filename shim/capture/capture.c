@@ -278,3 +278,11 @@ void capture_forget_range(unsigned first, unsigned last)
 	if (recording())
 		fdtable_forget_range(first, last);
 }
+
+bool capture_serves(const struct sockaddr *name, socklen_t size)
+{
+	struct address address;
+
+	return recording() && address_from_sockaddr(&address, name, size) &&
+	       facts_port(ports, address.port);
+}

@@ -74,3 +74,6 @@ void capture_connect(int fd, const struct sockaddr *name, socklen_t size);
 void capture_unlearn(int fd);
 void capture_forget(int fd);
 void capture_forget_range(unsigned first, unsigned last);
+
+/* Whether this is the address of one who answers at a DNS port. */
+bool capture_serves(const struct sockaddr *name, socklen_t size);

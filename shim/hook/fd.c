@@ -50,6 +50,8 @@ int bind(int fd, const struct sockaddr *name, socklen_t size)
 	int result = real.bind(fd, name, size);
 
 	capture_unlearn(fd);
+	if (!result && capture_serves(name, size))
+		life_reserve();
 	return result;
 }
 

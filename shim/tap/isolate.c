@@ -13,13 +13,13 @@
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "config/config.h"
 #include "shim/base/log.h"
 #include "shim/base/own.h"
 #include "shim/base/thread.h"
@@ -93,19 +93,13 @@ static _Noreturn void leave(void)
 	pthread_exit(NULL);
 }
 
-struct task {
-	void (*run)(void *argument);
-	void *argument;
-};
-
 static void *run_task(void *made)
 {
-	struct task task = *(struct task *)made;
+	const struct isolate_task *task = made;
 
-	free(made);
 	thread_state.muted = THREAD_OURS;
 	prctl(PR_SET_NAME, "dnstapshim");
-	task.run(task.argument);
+	task->run(task->argument);
 	leave();
 }
 
@@ -119,30 +113,52 @@ static int add_locals(struct dl_phdr_info *object, size_t size, void *sum)
 	return 0;
 }
 
-int isolate_start(void (*run)(void *argument), void *argument, size_t stack)
+static int create(pthread_t *thread, void *(*run)(void *), void *argument,
+		  size_t stack, int detached)
 {
-	struct task *task = malloc(sizeof(*task));
 	pthread_attr_t attr;
-	pthread_t thread;
-	sigset_t all;
+	sigset_t all, before;
 
-	if (!task)
-		return -ENOMEM;
-	*task = (struct task){ run, argument };
 	/* A thread has the thread-local variables of the whole program on its
 	 * stack. */
 	dl_iterate_phdr(add_locals, &stack);
-	sigfillset(&all);
 	pthread_attr_init(&attr);
 	pthread_attr_setstacksize(&attr, stack);
-	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	/* From its first instruction no signal of the host's lands on it. */
-	pthread_attr_setsigmask_np(&attr, &all);
-	int error = pthread_create(&thread, &attr, run_task, task);
+	pthread_attr_setdetachstate(&attr, detached);
+	/* From its first instruction no signal of the host's lands on it. Not
+	 * by the attribute of that name, which allocates. */
+	sigfillset(&all);
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	int error = pthread_create(thread, &attr, run, argument);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	pthread_attr_destroy(&attr);
-	if (error)
-		free(task);
-	else
-		uncount();
 	return -error;
+}
+
+int isolate_start(const struct isolate_task *task, size_t stack)
+{
+	pthread_t thread;
+	int error = create(&thread, run_task, (void *)task, stack,
+			   PTHREAD_CREATE_DETACHED);
+
+	if (!error)
+		uncount();
+	return error;
+}
+
+static void *return_at_once(void *unused)
+{
+	return unused;
+}
+
+void isolate_reserve(size_t stack, size_t count)
+{
+	pthread_t thread[CONFIG_TAPS_MAX];
+	size_t made = 0;
+
+	while (made < count && !create(&thread[made], return_at_once, NULL,
+				       stack, PTHREAD_CREATE_JOINABLE))
+		made++;
+	while (made)
+		pthread_join(thread[--made], NULL);
 }

@@ -18,10 +18,24 @@ void isolate_fds(void);
 /* Once, before any thread of ours. */
 void isolate_begin(void);
 
+/* What a thread does; must stay while it runs. */
+struct isolate_task {
+	void (*run)(void *argument);
+	void *argument;
+};
+
 /*
  * Starts a thread of the library's own: detached, muted, under its name, deaf to
  * signals from its first instruction, and with the fds of the calling one.
  * `stack` is what it needs beside the host's thread-local variables. Returns 0
  * or -errno.
  */
-int isolate_start(void (*run)(void *argument), void *argument, size_t stack);
+int isolate_start(const struct isolate_task *task, size_t stack);
+
+/*
+ * glibc keeps the stack of a thread that has ended, and what was allocated with
+ * it, for the next one. After this, `count` calls of isolate_start() with such a
+ * stack do not call malloc(3), and may so be made from a signal handler that has
+ * interrupted it.
+ */
+void isolate_reserve(size_t stack, size_t count);

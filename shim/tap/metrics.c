@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,18 +58,30 @@ static bool expand(char *to, size_t size, const char *path)
 	return true;
 }
 
+static size_t size_for(const struct config *config)
+{
+	return sizeof(struct metrics) + config->n_taps * sizeof(struct slot);
+}
+
 struct metrics *metrics_new(const struct config *config)
 {
-	struct metrics *metrics = calloc(
-		1, sizeof(*metrics) + config->n_taps * sizeof(struct slot));
+	/* Not by malloc: this may be a signal handler. */
+	struct metrics *metrics =
+		mmap(NULL, size_for(config), PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
-	if (!metrics)
+	if (metrics == MAP_FAILED)
 		return NULL;
 	metrics->config = config;
 	if (config->metrics_path &&
 	    !expand(metrics->path, PATH_SIZE, config->metrics_path))
 		metrics->path[0] = '\0';
 	return metrics;
+}
+
+void metrics_free(struct metrics *metrics)
+{
+	munmap(metrics, size_for(metrics->config));
 }
 
 bool metrics_wanted(const struct metrics *metrics)

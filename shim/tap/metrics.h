@@ -35,6 +35,7 @@ struct metrics;
 
 /* For the taps of `config`, which must stay. Returns NULL when out of memory. */
 struct metrics *metrics_new(const struct config *config);
+void metrics_free(struct metrics *metrics);
 
 /* By the tap's own thread only. */
 void metrics_publish(struct metrics *metrics, size_t tap,

@@ -21,6 +21,7 @@
 enum state { IDLE, ASKED, ANSWERED, ENDING };
 
 struct resolver {
+	struct isolate_task task;
 	const char *host, *port;
 	sem_t wake;
 	pid_t process, thread; /* who asks */
@@ -85,10 +86,11 @@ struct resolver *resolver_start(const char *host, const char *port)
 
 	if (!resolver)
 		return NULL;
+	resolver->task = (struct isolate_task){ run, resolver };
 	resolver->host = host;
 	resolver->port = port;
 	sem_init(&resolver->wake, 0, 0);
-	if (!isolate_start(run, resolver, STACK_SIZE))
+	if (!isolate_start(&resolver->task, STACK_SIZE))
 		return resolver;
 	sem_destroy(&resolver->wake);
 	free(resolver);

@@ -33,6 +33,7 @@
 #define BUSY_NS          (10 * NS_PER_MS) /* so long after the last of them */
 #define DROP_LOG_NS      (10 * NS_PER_S)
 #define FINISH_MARGIN_NS (20 * NS_PER_MS) /* to say so, before the deadline */
+#define NO_MEMORY_NS     (100 * NS_PER_MS)
 #define NEVER            UINT64_MAX
 
 struct tap {
@@ -334,12 +335,77 @@ static int open_wake(void)
 	return fd;
 }
 
+/* What a tap's thread begins with: memory is not allocated before it runs, as the
+ * first message may pass in a signal handler. */
+struct seat {
+	struct isolate_task task;
+	const struct tap_config *config;
+	size_t index;
+	struct queue *queue;
+	struct metrics *metrics;
+};
+
+static size_t stack_size(const struct tap_config *config)
+{
+	return config->kind == ENDPOINT_TLS ? TLS_STACK_SIZE : STACK_SIZE;
+}
+
+static void tap_free(struct tap *tap)
+{
+	encoder_free(tap->encoder);
+	describer_free(tap->describer);
+	endpoint_free(tap->endpoint);
+	free(tap);
+}
+
+static struct tap *tap_new(const struct seat *seat)
+{
+	const struct tap_config *config = seat->config;
+	struct tap *tap = calloc(1, sizeof(*tap));
+
+	if (!tap)
+		return NULL;
+	tap->config = config;
+	tap->index = seat->index;
+	tap->queue = seat->queue;
+	tap->metrics = seat->metrics;
+	/* The file is the first tap's task. */
+	tap->metrics_at =
+		metrics_wanted(seat->metrics) && seat->index == 0 ? 0 : NEVER;
+	tap->endpoint = endpoint_new(config, prepared[seat->index]);
+	tap->encoder =
+		encoder_new(config->identity, config->version, config->full);
+	tap->describer = describer_new(config);
+	if (tap->endpoint && tap->encoder && tap->describer)
+		return tap;
+	tap_free(tap);
+	return NULL;
+}
+
+/* Where memory is short, messages are kept in the queue until it no longer is.
+ * Returns NULL when the end comes before. */
+static struct tap *tap_await(const struct seat *seat)
+{
+	const struct timespec pause = { 0, NO_MEMORY_NS };
+	struct tap *tap;
+
+	while (!(tap = tap_new(seat)) && !queue_finish_deadline(seat->queue))
+		nanosleep(&pause, NULL);
+	return tap;
+}
+
 static void run(void *argument)
 {
-	struct tap *tap = argument;
+	struct seat seat = *(struct seat *)argument;
 	uint64_t deadline;
 
 	isolate_fds();
+	struct tap *tap = tap_await(&seat);
+	if (!tap) {
+		metrics_leave(seat.metrics);
+		queue_finished(seat.queue);
+		return;
+	}
 	tap->wake_fd = open_wake();
 	queue_attend(tap->queue, getpid(), gettid());
 	for (;;) {
@@ -355,32 +421,6 @@ static void run(void *argument)
 			rest(tap, deadline);
 	}
 	finish(tap);
-}
-
-static void tap_free(struct tap *tap)
-{
-	encoder_free(tap->encoder);
-	describer_free(tap->describer);
-	endpoint_free(tap->endpoint);
-	free(tap);
-}
-
-static struct tap *tap_new(const struct tap_config *config, size_t index)
-{
-	struct tap *tap = calloc(1, sizeof(*tap));
-
-	if (!tap)
-		return NULL;
-	tap->config = config;
-	tap->index = index;
-	tap->endpoint = endpoint_new(config, prepared[index]);
-	tap->encoder =
-		encoder_new(config->identity, config->version, config->full);
-	tap->describer = describer_new(config);
-	if (tap->endpoint && tap->encoder && tap->describer)
-		return tap;
-	tap_free(tap);
-	return NULL;
 }
 
 bool tap_prepare(const struct config *config)
@@ -399,22 +439,29 @@ bool tap_prepare(const struct config *config)
 int tap_start(const struct config *config, size_t index, struct queue *queue,
 	      struct metrics *metrics)
 {
-	struct tap *tap = tap_new(&config->taps[index], index);
+	static struct seat seats[CONFIG_TAPS_MAX];
+	struct seat *seat = &seats[index];
 
-	if (!tap)
-		return -ENOMEM;
-	tap->queue = queue;
-	tap->metrics = metrics;
-	/* The file is the first tap's task. */
-	tap->metrics_at = metrics_wanted(metrics) && index == 0 ? 0 : NEVER;
+	*seat = (struct seat){
+		.task = { run, seat },
+		.config = &config->taps[index],
+		.index = index,
+		.queue = queue,
+		.metrics = metrics,
+	};
 	metrics_join(metrics);
-	int error =
-		isolate_start(run, tap,
-			      tap->config->kind == ENDPOINT_TLS ? TLS_STACK_SIZE
-								: STACK_SIZE);
-	if (error) {
+	int error = isolate_start(&seat->task, stack_size(seat->config));
+	if (error)
 		metrics_leave(metrics);
-		tap_free(tap);
-	}
 	return error;
+}
+
+void tap_reserve(const struct config *config)
+{
+	size_t stack = STACK_SIZE;
+
+	for (size_t i = 0; i < config->n_taps; i++)
+		if (stack_size(&config->taps[i]) > stack)
+			stack = stack_size(&config->taps[i]);
+	isolate_reserve(stack, config->n_taps);
 }

@@ -15,6 +15,9 @@
  */
 bool tap_prepare(const struct config *config);
 
+/* Where malloc(3) may be called: tap_start() will not need it then. */
+void tap_reserve(const struct config *config);
+
 /*
  * Starts the thread that sends what comes into `queue` to the endpoint of tap
  * `index` of `config`, until queue_finish, and publishes what it does. All three
