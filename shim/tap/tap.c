@@ -4,13 +4,13 @@
  */
 #include "shim/tap/tap.h"
 
-#include <errno.h>
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "proto/encode.h"
@@ -228,13 +228,38 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
+static void wake_set(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, QUEUE_WAKE_SIGNAL);
+}
+
+/*
+ * Takes a wake, or what was sent to the whole process and which a thread of the
+ * host's is to get, as it blocks this signal. That is put back, and not looked
+ * at any more. Returns false then, or if there is none.
+ */
+static bool take_wake(void)
+{
+	const struct timespec none = { 0, 0 };
+	siginfo_t info;
+	sigset_t wake;
+
+	wake_set(&wake);
+	if (sigtimedwait(&wake, &info, &none) < 0)
+		return false;
+	if (info.si_code == SI_TKILL && info.si_pid == getpid())
+		return true;
+	syscall(SYS_rt_sigqueueinfo, getpid(), QUEUE_WAKE_SIGNAL, &info);
+	return false;
+}
+
 /* Rests until `until`, if nothing happens before and nothing is due. */
 static void await(struct tap *tap, uint64_t until)
 {
 	struct pollfd fds[1 + ENDPOINT_FDS_MAX] = { { .fd = tap->wake_fd,
 						      .events = POLLIN } };
 	uint64_t deadline, now = clock_steady();
-	struct signalfd_siginfo info;
 	size_t count =
 		1 + tap->endpoint->ops->poll(tap->endpoint, fds + 1, &deadline);
 
@@ -244,9 +269,10 @@ static void await(struct tap *tap, uint64_t until)
 	uint64_t left = until > now ? until - now : 0;
 	struct timespec timeout = { left / NS_PER_S, left % NS_PER_S };
 	ppoll(fds, count, &timeout, NULL);
-	if (fds[0].revents & POLLIN &&
-	    read(tap->wake_fd, &info, sizeof(info)) < 0)
-		errno = 0; /* only its being there counts */
+	if (fds[0].revents & POLLIN && !take_wake()) {
+		own_close(tap->wake_fd);
+		tap->wake_fd = -1;
+	}
 }
 
 /* A sandbox may refuse signals between threads, from whenever it begins. */
@@ -321,14 +347,12 @@ static void finish(struct tap *tap)
 /* Returns a signalfd, or -1 where nothing can wake this thread. */
 static int open_wake(void)
 {
-	struct signalfd_siginfo info;
 	sigset_t wake;
 
-	sigemptyset(&wake);
-	sigaddset(&wake, QUEUE_WAKE_SIGNAL);
+	wake_set(&wake);
 	int fd = own_take(signalfd(-1, &wake, SFD_CLOEXEC | SFD_NONBLOCK));
-	if (fd >= 0 && (tgkill(getpid(), gettid(), QUEUE_WAKE_SIGNAL) ||
-			read(fd, &info, sizeof(info)) < 0)) {
+	if (fd >= 0 &&
+	    (tgkill(getpid(), gettid(), QUEUE_WAKE_SIGNAL) || !take_wake())) {
 		own_close(fd);
 		return -1;
 	}
