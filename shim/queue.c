@@ -31,7 +31,7 @@
 
 #define SLOT_SIZE (sizeof(struct event) + QUEUE_SLOT_PAYLOAD)
 #define RUN_SLOTS 16
-#define LANES     16
+#define LANES     64
 #define CACHELINE 64
 
 /* The longest message may begin in the last slot: it runs over the ring's end

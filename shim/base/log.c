@@ -6,6 +6,7 @@
 #include "shim/base/log.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -59,15 +60,26 @@ bool log_has_stderr(void)
 		(inode && about.st_dev == device && about.st_ino == inode));
 }
 
+/* A pipe that nobody reads would block, one that nobody has would end the host
+ * with SIGPIPE. */
+static bool takes_more(int fd)
+{
+	struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
+
+	return poll(&poll_fd, 1, 0) == 1 && poll_fd.revents == POLLOUT;
+}
+
 static bool write_stderr(const char *line, size_t size)
 {
-	return log_has_stderr() &&
+	return log_has_stderr() && takes_more(STDERR_FILENO) &&
 	       write(STDERR_FILENO, line, size) == (ssize_t)size;
 }
 
 static bool write_file(const char *line, size_t size)
 {
-	int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0640);
+	int fd = open(path,
+		      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK,
+		      0640);
 
 	if (fd < 0)
 		return false;

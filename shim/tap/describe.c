@@ -98,19 +98,18 @@ static enum side side_of(const struct tap_config *config,
 	return DNS_RD(flags) ? SIDE_CLIENT : SIDE_AUTH;
 }
 
-/* Of who asked, with which id: the same for a query and its response, in every
- * process that sees one of them. */
+/* Of the other side, the asker's port and the id: the same for a query and its
+ * response, in every process that sees one of them. */
 static bool in_sample(const struct tap_config *config,
 		      const struct match_message *message)
 {
 	const struct event *event = message->event;
-	const uint8_t *asker = message->asked ? event->local : event->remote;
 	uint64_t hash = message->asked ? event->local_port : event->remote_port;
 	uint64_t octets[2];
 
 	if (config->sample <= 1)
 		return true;
-	memcpy(octets, asker, sizeof(octets));
+	memcpy(octets, event->remote, sizeof(octets));
 	hash = hash << 16 | message->header.id;
 	hash = (hash ^ octets[0]) * 0x9e3779b97f4a7c15;
 	hash = (hash ^ octets[1] ^ hash >> 32) * 0x9e3779b97f4a7c15;

@@ -19,6 +19,7 @@
 struct query {
 	struct match_message message; /* ->event points to `event` */
 	struct event event;           /* without payload */
+	uint64_t used_ns;             /* its time, or its last response's */
 	uint32_t bucket;
 	uint32_t before, next; /* in the bucket; `next` also of free entries */
 	uint32_t older, newer; /* of all */
@@ -203,8 +204,7 @@ static void forget_aged(struct match *match, uint64_t now_ns)
 	uint32_t index;
 
 	while ((index = oldest(match)) != 0 &&
-	       match->query[index].event.time_ns + MATCH_AGE_S * NS_PER_S <
-		       now_ns)
+	       match->query[index].used_ns + MATCH_AGE_S * NS_PER_S < now_ns)
 		forget(match, index);
 }
 
@@ -227,6 +227,7 @@ void match_query(struct match *match, const struct match_message *message)
 
 	query->message = *message;
 	query->event = *message->event;
+	query->used_ns = message->event->time_ns;
 	query->message.event = &query->event;
 	query->bucket = bucket_of(message);
 	append_bucket(match, index);
@@ -255,6 +256,7 @@ const struct match_message *match_response(struct match *match,
 		return NULL;
 	if (response->event->flags & EVENT_TCP &&
 	    match->query[found].message.transfer) {
+		match->query[found].used_ns = response->event->time_ns;
 		unlink_age(match, &match->query[found]);
 		append_age(match, found);
 	} else {

@@ -137,6 +137,21 @@ Test(match, forgets_with_age)
 	cr_assert_neq(response(message(ANSWER, 2, QR, "a", 1)), 0);
 }
 
+/* Each of its responses keeps the query for another while. */
+Test(match, remembers_a_long_transfer)
+{
+	struct message part = message(ANSWER | EVENT_TCP, 1, QR, "a", 252);
+	struct match_message parsed;
+
+	query(message(SERVES | EVENT_TCP, 1, 0, "a", 252), 5);
+	for (int i = 1; i <= 4; i++) {
+		part.event.time_ns = 5 + i * (MATCH_AGE_S - 1) * NS_PER_S;
+		query(message(SERVES, i, 0, "b", 1), part.event.time_ns);
+		match_parse(&part.event, &parsed);
+		cr_assert_not_null(match_response(match, &parsed), "%d", i);
+	}
+}
+
 /* Somebody repeats one query for ever: the oldest go, and it stays cheap. */
 Test(match, bears_a_flood, .timeout = 20)
 {
