@@ -56,11 +56,17 @@ class Connection:
             self.collector.errors.append(f"control frame {body.hex()}")
         self.state = kind
         if kind == READY and self.collector.answers:
-            self.peer.sendall(framestream.control(framestream.ACCEPT,
-                                                  framestream.CONTENT_TYPE))
+            self.say(framestream.control(framestream.ACCEPT,
+                                         framestream.CONTENT_TYPE))
         elif (kind == STOP and self.collector.answers
               and not self.collector.unidirectional):
-            self.peer.sendall(framestream.control(framestream.FINISH))
+            self.say(framestream.control(framestream.FINISH))
+
+    def say(self, frame):
+        try:
+            self.peer.sendall(frame)
+        except (ConnectionError, OSError):
+            pass  # a sender that has nothing to say does not wait for this
 
 
 class Collector:
