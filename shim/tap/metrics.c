@@ -18,8 +18,7 @@
 #define COUNTS    (sizeof(struct metrics_counts) / sizeof(uint64_t))
 
 struct slot {
-	const struct queue *_Atomic queue; /* NULL: not started */
-	_Atomic uint64_t sequence;         /* odd: being written */
+	_Atomic uint64_t sequence; /* odd: being written */
 	_Atomic uint64_t count[COUNTS];
 };
 
@@ -34,7 +33,6 @@ struct metrics {
 struct reading {
 	const char *socket;
 	uint64_t captured, capacity;
-	uint64_t dropped[DROP_CAUSE_COUNT];
 	struct metrics_counts counts;
 };
 
@@ -90,7 +88,6 @@ bool metrics_wanted(const struct metrics *metrics)
 }
 
 void metrics_publish(struct metrics *metrics, size_t tap,
-		     const struct queue *queue,
 		     const struct metrics_counts *counts)
 {
 	struct slot *slot = &metrics->slot[tap];
@@ -108,7 +105,6 @@ void metrics_publish(struct metrics *metrics, size_t tap,
 				      memory_order_relaxed);
 	atomic_store_explicit(&slot->sequence, sequence + 2,
 			      memory_order_release);
-	atomic_store_explicit(&slot->queue, queue, memory_order_release);
 }
 
 static void read_counts(struct slot *slot, struct metrics_counts *counts)
@@ -131,23 +127,15 @@ static void read_counts(struct slot *slot, struct metrics_counts *counts)
 static void read_tap(struct metrics *metrics, size_t tap,
 		     struct reading *reading)
 {
-	struct slot *slot = &metrics->slot[tap];
-	const struct queue *queue =
-		atomic_load_explicit(&slot->queue, memory_order_acquire);
+	const struct metrics_counts *counts = &reading->counts;
 
-	memset(reading, 0, sizeof(*reading));
 	reading->socket = metrics->config->taps[tap].socket;
 	reading->capacity =
 		(uint64_t)metrics->config->taps[tap].queue * CONFIG_QUEUE_UNIT;
-	if (!queue)
-		return;
-	read_counts(slot, &reading->counts);
-	reading->captured = reading->counts.sent + reading->counts.skipped +
-			    reading->counts.queued;
-	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++) {
-		reading->dropped[cause] = queue_dropped(queue, cause);
-		reading->captured += reading->dropped[cause];
-	}
+	read_counts(&metrics->slot[tap], &reading->counts);
+	reading->captured = counts->sent + counts->skipped + counts->queued;
+	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
+		reading->captured += counts->dropped[cause];
 }
 
 static const struct family {
@@ -229,7 +217,8 @@ static void write_dropped(FILE *file, const struct reading *readings,
 			write_label(file, readings[i].socket);
 			fprintf(file,
 				"\",index=\"%zu\",cause=\"%s\"} %" PRIu64 "\n",
-				i, causes[cause], readings[i].dropped[cause]);
+				i, causes[cause],
+				readings[i].counts.dropped[cause]);
 		}
 	}
 }

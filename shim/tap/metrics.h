@@ -15,7 +15,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
-#include "shim/queue.h"
+#include "shim/drop.h"
 
 #define METRICS_INTERVAL_S 10
 
@@ -24,7 +24,8 @@ struct metrics_counts {
 	uint64_t sent;    /* messages wholly handed to the kernel */
 	uint64_t octets;  /* of their frames */
 	uint64_t skipped; /* left out by types or sample */
-	uint64_t queued;  /* captured, but not yet sent */
+	uint64_t dropped[DROP_CAUSE_COUNT];
+	uint64_t queued; /* captured, but not yet sent */
 	uint64_t queued_most;
 	uint64_t connects, disconnects, handshake_failures;
 	uint64_t missed; /* by one collector of several */
@@ -39,7 +40,6 @@ void metrics_free(struct metrics *metrics);
 
 /* By the tap's own thread only. */
 void metrics_publish(struct metrics *metrics, size_t tap,
-		     const struct queue *queue,
 		     const struct metrics_counts *counts);
 
 /* True if there is a file to be written. */

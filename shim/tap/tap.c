@@ -167,19 +167,21 @@ static void publish(struct tap *tap)
 	tap->endpoint->ops->count(tap->endpoint, &counts);
 	if (queued > tap->queued_most)
 		tap->queued_most = queued;
-	metrics_publish(tap->metrics, tap->index, tap->queue,
-			&(struct metrics_counts){
-				.sent = counts.frames,
-				.octets = counts.octets,
-				.skipped = tap->skipped,
-				.queued = queued,
-				.queued_most = tap->queued_most,
-				.connects = counts.connects,
-				.disconnects = counts.disconnects,
-				.handshake_failures = counts.handshake_failures,
-				.missed = counts.missed,
-				.up = counts.up,
-			});
+	struct metrics_counts now = {
+		.sent = counts.frames,
+		.octets = counts.octets,
+		.skipped = tap->skipped,
+		.queued = queued,
+		.queued_most = tap->queued_most,
+		.connects = counts.connects,
+		.disconnects = counts.disconnects,
+		.handshake_failures = counts.handshake_failures,
+		.missed = counts.missed,
+		.up = counts.up,
+	};
+	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
+		now.dropped[cause] = queue_dropped(tap->queue, cause);
+	metrics_publish(tap->metrics, tap->index, &now);
 }
 
 static void write_metrics(struct tap *tap)
