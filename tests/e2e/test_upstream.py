@@ -3,6 +3,7 @@
 and as their own client did, with and without RD. Wire against log."""
 
 from collections import Counter
+from dataclasses import replace
 
 from harness import dns, host, load, namespace, oracle, servers
 from harness.collector import Collector
@@ -48,6 +49,21 @@ VARIANTS = {
 }
 
 
+# The same over IPv6.
+OVER_IPV6 = {
+    "named": VARIANTS["named-forwarding"][2],
+    "unbound": servers.SERVERS["unbound"],
+    "pdns_recursor": servers.variant(
+        "pdns_recursor", ("forward-zones=.=$upstream",
+                          "forward-zones=.=[$upstream]:53\nquery-local-address=::"),
+        file="recursor.conf"),
+    "dnsmasq": servers.SERVERS["dnsmasq"],
+    "dnsdist": servers.variant("dnsdist", ("$upstream:53", "[$upstream]:53"),
+                               file="dnsdist.conf"),
+    "kresd": servers.SERVERS["kresd"],
+}
+
+
 def ask_big(address):
     """Answers that do not fit: the client asks again over TCP, as RFC 7766 5
     has it, or its server has done so upstream."""
@@ -86,6 +102,29 @@ def test_asks(variant):
         for protocol in ("UDP", "TCP")}
     return {"types": ", ".join(sorted(kinds)), **count,
             **{key: row[key] for key in ("messages", "missing", "surplus", "wrong")}}
+
+
+def to_ipv6(text):
+    return text.replace("$upstream", namespace.UPSTREAM6)
+
+
+@each(OVER_IPV6)
+def test_over_ipv6(name):
+    """From sockets that are mostly bound to no address."""
+    server, collector = OVER_IPV6[name], Collector()
+    servers.Running("nsd", address=namespace.UPSTREAM6)
+    scene = Scene(name, f"dnstap {collector.endpoint} full", variant=replace(
+        server, command=to_ipv6(server.command), upstream=False,
+        files={file: to_ipv6(text) for file, text in server.files.items()}))
+    scene.asks.append(namespace.UPSTREAM6)
+    load.udp(scene.server.addresses, QUERIES, load.Mix(name))
+    load.tcp(scene.server.addresses, QUERIES // 3, load.Mix(f"{name} tcp"))
+    scene.stop(collector)
+    asked = Counter(fact.key[0] for fact in scene.facts()
+                    if fact.ends[1] == namespace.UPSTREAM6)
+    assert asked["UDP"], "nothing was asked"
+    row = scene.check(collector.taps(orderly=server.lingers))
+    return {"asking": asked.total(), **row}
 
 
 def test_from_53():

@@ -8,7 +8,7 @@ each other, and whatever a test leaves behind ends with it.
 import subprocess
 
 SERVER4, SERVER6 = "127.0.0.11", "fd00::53"
-UPSTREAM = "127.0.0.99"
+UPSTREAM, UPSTREAM6 = "127.0.0.99", "fd00::99"
 NOWHERE = "192.0.2.1"  # packets to it vanish
 CLIENTS4 = ["127.0.0.1", "127.0.0.77"]
 CLIENTS6 = ["::1", "fd00::77"]
@@ -27,7 +27,7 @@ def prepare(directory):
              ["ip", "link", "set", "lo", "up"]]
     for address in SERVER4, UPSTREAM, CLIENTS4[1]:
         steps.append(["ip", "address", "add", address + "/8", "dev", "lo"])
-    for address in SERVER6, CLIENTS6[1]:
+    for address in SERVER6, UPSTREAM6, CLIENTS6[1]:
         steps.append(["ip", "address", "add", address + "/128", "dev", "lo", "nodad"])
     steps.append(["ip", "route", "add", NOWHERE + "/32", "dev", "lo"])
     for step in steps:
