@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The zone `test.` in the formats of the servers."""
 
+import subprocess
 from ipaddress import IPv6Address
 
 HOSTS = 60
@@ -56,3 +57,10 @@ def rbldnsd():
         if kind in ("A", "MX", "TXT"):
             lines.append(f"{relative} {kind} {data}")
     return "\n".join(lines) + "\n"
+
+
+def serial(address):
+    """Of the zone, as it is served."""
+    found = subprocess.run(["dig", "+short", f"@{address}", "test", "SOA"],
+                           capture_output=True, text=True, check=True).stdout
+    return int(found.split()[2])
