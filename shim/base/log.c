@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -130,4 +131,19 @@ void log_line(const char *tap, const char *format, ...)
 	/* In a chroot there may be neither the file nor /dev/log. */
 	if (!writers[target](line, at) && target != LOG_TARGET_STDERR)
 		write_stderr(line, at);
+}
+
+bool log_first(const void *key)
+{
+	static const void *_Atomic keys[CONFIG_TAPS_MAX];
+
+	for (size_t i = 0; i < CONFIG_TAPS_MAX; i++) {
+		const void *there = NULL;
+
+		if (atomic_compare_exchange_strong(&keys[i], &there, key))
+			return true;
+		if (there == key)
+			return false;
+	}
+	return true;
 }

@@ -21,3 +21,8 @@ bool log_has_stderr(void);
  * threads and the constructor may call it. */
 void log_line(const char *tap, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
+
+/* True the first time that it is asked about `key` in this process and in those
+ * that it descends from: a server that forks a child for each connection need
+ * not say everything again. For up to CONFIG_TAPS_MAX keys. */
+bool log_first(const void *key);

@@ -51,10 +51,13 @@ static void went_away(struct dial *dial, int error, uint64_t now_ns)
 
 static void connected(struct dial *dial, uint64_t now_ns)
 {
+	bool again = dial->failed || dial->connects;
+
 	retry_succeeded(&dial->retry, now_ns);
 	dial->failed = false;
-	log_line(dial->endpoint.config->socket, "%s",
-		 session_about(dial->session));
+	if (log_first(dial->endpoint.config) || again)
+		log_line(dial->endpoint.config->socket, "%s",
+			 session_about(dial->session));
 }
 
 static void dial_advance(struct endpoint *endpoint, uint64_t now_ns)
