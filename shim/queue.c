@@ -48,6 +48,8 @@
  * them than from the shared one. */
 #define REWIND_SLOTS 1024
 
+#define FETCH_SLOTS 2
+
 /* In a mark: no more events in this run. */
 #define MARK_REST_VOID (1ull << 63)
 
@@ -292,6 +294,32 @@ static bool reserve_slots(struct queue *queue, struct lane *lane, size_t slots,
 	return true;
 }
 
+/* Takes a cache line that will be written soon from whoever has it. */
+static void fetch_to_write(const uint8_t *line)
+{
+#if defined(__x86_64__)
+	/* The compiler's own fetches it to be read, unless told more of the
+	 * processor; one that does not know the instruction does nothing. */
+	__asm__ volatile("prefetchw %0" : : "m"(*line));
+#else
+	__builtin_prefetch(line, 1);
+#endif
+}
+
+/* The consumer was the last to read the slots ahead: the one after next is
+ * fetched, as far as a message of this size goes, unless its run is another
+ * thread's. */
+static void fetch_ahead(struct queue_room room, size_t size)
+{
+	const uint8_t *ahead = (uint8_t *)room.event + FETCH_SLOTS * SLOT_SIZE;
+
+	if (room.position % RUN_SLOTS + FETCH_SLOTS >= RUN_SLOTS ||
+	    size > QUEUE_SLOT_PAYLOAD)
+		return;
+	for (size_t at = 0; at < sizeof(struct event) + size; at += CACHELINE)
+		fetch_to_write(ahead + at);
+}
+
 struct queue_room queue_reserve(struct queue *queue, size_t size)
 {
 	struct queue_room room = { NULL, 0 };
@@ -302,9 +330,7 @@ struct queue_room queue_reserve(struct queue *queue, size_t size)
 		return room;
 	}
 	room.event = slot_at(queue, room.position);
-	/* The consumer read the next slot last: fetch it meanwhile. */
-	__builtin_prefetch((uint8_t *)room.event + SLOT_SIZE, 1);
-	__builtin_prefetch((uint8_t *)room.event + SLOT_SIZE + CACHELINE, 1);
+	fetch_ahead(room, size);
 	room.event->size = size;
 	room.event->lane = lane - queue->lane;
 	return room;
@@ -370,7 +396,6 @@ static uint64_t read_run(struct queue *queue, uint64_t start, uint64_t now_ns)
 		if (mark != run->cursor + 1)
 			break;
 		struct event *event = slot_at(queue, run->cursor);
-		__builtin_prefetch((uint8_t *)event + 4 * SLOT_SIZE);
 		if (is_young(event->time_ns, now_ns))
 			break;
 		append(queue, event);
