@@ -31,7 +31,9 @@
 #define STEADY      256   /* messages between two looks of the consumer: */
 #define BEHIND      8192  /* at 250,000 a second; once it has fallen behind */
 #define ROUND       8192  /* messages of one round */
-#define ROUNDS      40
+#define PASSES      5
+#define TURNS       6
+#define ROUNDS      (PASSES * TURNS)
 #define CALLS       100000 /* at a time, on a foreign fd */
 #define STRIDE      (sizeof(struct event) + QUEUE_SLOT_PAYLOAD)
 
@@ -269,41 +271,61 @@ static void set_size(size_t size)
 		}
 }
 
-/* ns a message of `size` octets, hooks and floor in turns. */
-static void measure(size_t size, unsigned threads, size_t taps, bool batch,
-		    size_t burst)
+/* What is measured, in passes: whatever else the machine does for a while spoils
+ * a part of every sample, and so hardly any median. */
+static struct setting {
+	size_t size, burst, taps;
+	unsigned threads;
+	bool batch;
+	double cost[ROUNDS], floor[ROUNDS];
+} setting[96];
+
+static size_t settings;
+
+static void add_settings(size_t size, unsigned threads, size_t taps)
+{
+	for (int i = 0; i < 4; i++)
+		setting[settings++] = (struct setting){
+			.size = size,
+			.burst = i & 2 ? BEHIND : STEADY,
+			.taps = taps,
+			.threads = threads,
+			.batch = i & 1,
+		};
+}
+
+/* Hooks and floor in turns. */
+static void measure(struct setting *of, size_t pass)
 {
 	void (*work)(struct server *, size_t) =
-		batch ? receive_batch : receive_single;
-	double cost[ROUNDS], floor[ROUNDS];
+		of->batch ? receive_batch : receive_single;
+	double *cost = of->cost + pass * TURNS,
+	       *floor = of->floor + pass * TURNS;
 
 	enqueue_begin(&(struct enqueue_setup){
-		.queues = taps, .queue = queues, .lost = lost });
-	set_size(size);
-	task.threads = threads;
-	task.messages = burst / threads;
-	for (int i = -2; i < ROUNDS; i++) { /* the first two warm up */
+		.queues = of->taps, .queue = queues, .lost = lost });
+	set_size(of->size);
+	task.threads = of->threads;
+	task.messages = of->burst / of->threads;
+	for (int i = -1; i < TURNS; i++) { /* the first one warms up */
 		size_t at = i < 0 ? 0 : i;
 
 		floor[at] = timed(copy_only, false, 0);
 		cost[at] = -timed(work, false, 0);
-		cost[at] += timed(work, true, taps);
+		cost[at] += timed(work, true, of->taps);
 	}
-	const char *state = burst == STEADY ? "steady" : "behind";
-	printf("%s.%s.%zu.threads%u.taps%zu %.2f\n", state,
-	       batch ? "batch" : "single", size, threads, taps,
-	       median(cost, ROUNDS));
-	if (!batch && taps == 1)
-		printf("%s.floor.%zu.threads%u.taps1 %.2f\n", state, size,
-		       threads, median(floor, ROUNDS));
 }
 
-static void measure_all(size_t size, unsigned threads, size_t taps)
+static void report(struct setting *of)
 {
-	measure(size, threads, taps, false, STEADY);
-	measure(size, threads, taps, true, STEADY);
-	measure(size, threads, taps, false, BEHIND);
-	measure(size, threads, taps, true, BEHIND);
+	const char *state = of->burst == STEADY ? "steady" : "behind";
+
+	printf("%s.%s.%zu.threads%u.taps%zu %.2f\n", state,
+	       of->batch ? "batch" : "single", of->size, of->threads, of->taps,
+	       median(of->cost, ROUNDS));
+	if (!of->batch && of->taps == 1)
+		printf("%s.floor.%zu.threads%u.taps1 %.2f\n", state, of->size,
+		       of->threads, median(of->floor, ROUNDS));
 }
 
 static double timed_calls(void (*work)(struct server *, size_t), bool hooks)
@@ -399,7 +421,12 @@ int main(void)
 	for (size_t t = 0; t < 3; t++)
 		for (size_t s = 0; s < 4; s++)
 			for (size_t taps = 1; taps <= TAPS_MAX; taps++)
-				measure_all(sizes[s], threads[t], taps);
+				add_settings(sizes[s], threads[t], taps);
+	for (size_t pass = 0; pass < PASSES; pass++)
+		for (size_t i = 0; i < settings; i++)
+			measure(&setting[i], pass);
+	for (size_t i = 0; i < settings; i++)
+		report(&setting[i]);
 	/* Known as foreign after the first call. */
 	measure_foreign("recvfrom", receive_foreign);
 	measure_foreign("read", read_foreign);
