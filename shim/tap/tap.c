@@ -248,11 +248,14 @@ static bool take_wake(void)
 	sigset_t wake;
 
 	wake_set(&wake);
-	if (sigtimedwait(&wake, &info, &none) < 0)
+	/* libc's own call says SI_USER for SI_TKILL. */
+	if (syscall(SYS_rt_sigtimedwait, &wake, &info, &none, _NSIG / 8) < 0)
 		return false;
 	if (info.si_code == SI_TKILL && info.si_pid == getpid())
 		return true;
-	syscall(SYS_rt_sigqueueinfo, getpid(), QUEUE_WAKE_SIGNAL, &info);
+	/* What only the kernel may say of a signal is lost. */
+	if (syscall(SYS_rt_sigqueueinfo, getpid(), QUEUE_WAKE_SIGNAL, &info))
+		kill(getpid(), QUEUE_WAKE_SIGNAL);
 	return false;
 }
 
