@@ -36,12 +36,6 @@ static const struct {
 
 #define DROPPED "dnstapshim_dropped_total"
 
-static const char *const causes[] = {
-#define X(id, name, help) name,
-	DROP_CAUSES(X)
-#undef X
-};
-
 /* One line: NAME{LABEL="VALUE",...} NUMBER, taken apart in place. */
 struct sample {
 	const char *name, *tap, *index, *cause; /* "" if absent */
@@ -146,7 +140,7 @@ static void take(struct counters *counters, const struct sample *sample)
 			       sizeof(sample->value));
 	for (int i = 0; i < DROP_CAUSE_COUNT; i++)
 		if (!strcmp(sample->name, DROPPED) &&
-		    !strcmp(sample->cause, causes[i]))
+		    !strcmp(sample->cause, drop_names[i]))
 			tap->dropped[i] = sample->value;
 }
 
@@ -204,6 +198,6 @@ void counters_print_causes(const struct tap_counters *tap, FILE *out)
 {
 	for (int i = 0; i < DROP_CAUSE_COUNT; i++)
 		if (tap->dropped[i])
-			fprintf(out, " %s=%" PRIu64, causes[i],
+			fprintf(out, " %s=%" PRIu64, drop_names[i],
 				tap->dropped[i]);
 }

@@ -22,3 +22,6 @@ enum drop_cause {
 #undef X
 		DROP_CAUSE_COUNT
 };
+
+/* As the log and the metrics call them. */
+extern const char *const drop_names[DROP_CAUSE_COUNT];

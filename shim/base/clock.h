@@ -35,3 +35,8 @@ static inline uint64_t clock_steady(void)
 {
 	return clock_ns(CLOCK_MONOTONIC);
 }
+
+/* RFC 3339 in UTC, to the second, of a time since the epoch. Unlike gmtime(3)
+ * it takes no lock, which a fork may have left locked for ever. */
+#define CLOCK_TEXT_MAX 32
+void clock_print(char text[CLOCK_TEXT_MAX], uint64_t wall_ns);

@@ -18,6 +18,8 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "shim/base/clock.h"
+
 #define LINE_MAX_SIZE 1024
 
 static enum log_target target = LOG_TARGET_STDERR;
@@ -76,15 +78,21 @@ static bool write_stderr(const char *line, size_t size)
 	       write(STDERR_FILENO, line, size) == (ssize_t)size;
 }
 
+/* With the time, which syslog and the journal add themselves. */
 static bool write_file(const char *line, size_t size)
 {
+	char dated[CLOCK_TEXT_MAX + LINE_MAX_SIZE];
 	int fd = open(path,
 		      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK,
 		      0640);
 
 	if (fd < 0)
 		return false;
-	bool good = write(fd, line, size) == (ssize_t)size;
+	clock_print(dated, clock_wall());
+	size_t time = strlen(dated);
+	dated[time++] = ' ';
+	memcpy(dated + time, line, size);
+	bool good = write(fd, dated, time + size) == (ssize_t)(time + size);
 	close(fd);
 	return good;
 }

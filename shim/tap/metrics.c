@@ -173,12 +173,6 @@ static const struct family {
 	       "Messages that a collector among several did not get."),
 };
 
-static const char *const causes[] = {
-#define X(id, name, help) name,
-	DROP_CAUSES(X)
-#undef X
-};
-
 /* Text in double quotes: exposition format 0.0.4. */
 static void write_label(FILE *file, const char *value)
 {
@@ -217,7 +211,7 @@ static void write_dropped(FILE *file, const struct reading *readings,
 			write_label(file, readings[i].socket);
 			fprintf(file,
 				"\",index=\"%zu\",cause=\"%s\"} %" PRIu64 "\n",
-				i, causes[cause],
+				i, drop_names[cause],
 				readings[i].counts.dropped[cause]);
 		}
 	}

@@ -7,6 +7,7 @@
 #include <inttypes.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
@@ -32,6 +33,7 @@
 #define SLEEP_MAX_NS     NS_PER_S         /* the host may discard a wake */
 #define BUSY_NS          (10 * NS_PER_MS) /* so long after the last of them */
 #define DROP_LOG_NS      (10 * NS_PER_S)
+#define DROP_TEXT_MAX    40               /* a cause and its count */
 #define FINISH_MARGIN_NS (20 * NS_PER_MS) /* to say so, before the deadline */
 #define NO_MEMORY_NS     (100 * NS_PER_MS)
 #define NEVER            UINT64_MAX
@@ -134,26 +136,43 @@ static bool is_expected(const struct tap *tap)
 	return tap->config->listen && !queue_finish_deadline(tap->queue);
 }
 
+static uint64_t dropped_for(const struct tap *tap, enum drop_cause cause)
+{
+	return cause == DROP_ENDPOINT && is_expected(tap)
+		       ? 0
+		       : queue_dropped(tap->queue, cause);
+}
+
 static uint64_t dropped(const struct tap *tap)
 {
 	uint64_t sum = 0;
 
 	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
-		if (cause != DROP_ENDPOINT || !is_expected(tap))
-			sum += queue_dropped(tap->queue, cause);
+		sum += dropped_for(tap, cause);
 	return sum;
 }
 
 /* Every DROP_LOG_NS while the sum grows. */
 static void log_drops(struct tap *tap)
 {
-	uint64_t sum = dropped(tap);
+	char causes[DROP_CAUSE_COUNT * DROP_TEXT_MAX] = "";
+	uint64_t sum = 0;
+	size_t at = 0;
 
-	if (sum == tap->drop_logged || tap->now < tap->drop_log_at)
+	if (dropped(tap) == tap->drop_logged || tap->now < tap->drop_log_at)
 		return;
+	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++) {
+		uint64_t count = dropped_for(tap, cause);
+
+		sum += count;
+		if (count)
+			at += snprintf(causes + at, DROP_TEXT_MAX,
+				       " %s=%" PRIu64, drop_names[cause],
+				       count);
+	}
 	log_line(tap->config->socket,
-		 "dropped %" PRIu64 " messages, %" PRIu64 " in all",
-		 sum - tap->drop_logged, sum);
+		 "dropped %" PRIu64 " messages, %" PRIu64 " in all:%s",
+		 sum - tap->drop_logged, sum, causes);
 	tap->drop_logged = sum;
 	tap->drop_log_at = tap->now + DROP_LOG_NS;
 }
