@@ -113,11 +113,11 @@ static void set_metrics(struct settings *settings, const struct words *words,
 	const struct token *word = &words->word[0];
 	char **path = &settings->config->metrics_path;
 
-	if (*word->text == '\0') {
-		errors_add(errors, word, "expected a path, or off");
-	} else if (strcmp(word->text, "off") == 0) {
+	if (strcmp(word->text, "off") == 0) {
 		free(*path);
 		*path = NULL;
+	} else if (!strchr(word->text, '/')) {
+		errors_add(errors, word, "expected a path with a /, or off");
 	} else {
 		value_text(word, PATH_MAX - 1, path, errors);
 	}

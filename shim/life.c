@@ -220,7 +220,8 @@ static bool wanted(void)
 	const char *disable = getenv("DNSTAP_DISABLE");
 
 	/* The environment of a set-id program is its caller's. */
-	return !getauxval(AT_SECURE) && !(disable && !strcmp(disable, "1"));
+	return !getauxval(AT_SECURE) &&
+	       (!disable || !*disable || !strcmp(disable, "0"));
 }
 
 /* Named in LD_PRELOAD under two paths, each would log every message. */
