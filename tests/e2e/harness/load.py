@@ -216,3 +216,17 @@ def _ask_tcp(address, queries, pieces):
         assert answer is not None, f"{address} hung up, {len(missing)} missing"
         missing.discard(dns.ident(answer))
     connection.drain()
+
+
+def truncated(addresses, count=40):
+    """`count` queries to each address whose answers are mostly too long for UDP,
+    and are then asked for over TCP (RFC 7766 5)."""
+    for address in addresses:
+        asking = clients(address)
+        for ident in range(1, count + 1):
+            query = Query(dns.query(ident, f"big{ident}.big.test", "TXT", rd=True,
+                                    size=(0, 512, 1232, 4096)[ident % 4]), True)
+            answer, = asking.ask([query])
+            if dns.flags(answer) & dns.TC:
+                _ask_tcp(address, [query], PIECES["pipelined"])
+        asking.close()
