@@ -63,7 +63,8 @@ $(B)/fuzz/%: tests/fuzz/%.c $(CORE) | $(GEN).h
 	@echo "  FUZZ  $@"
 	@mkdir -p $(@D)
 	$(Q)clang -O1 -g -std=gnu11 $(WARN) $(CPPFLAGS) -pthread \
-	  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all $^ $(GEN).c -o $@ $(DEPS)
+	  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	  $^ $(GEN).c -o $@ $(DEPS)
 
 # Always under the thread sanitizer, which Criterion does not bear.
 $(B)/race/%: tests/race/%.c $(CORE) | $(GEN).h
