@@ -16,6 +16,7 @@ struct dial {
 	struct retry retry;
 	uint64_t connects; /* those that have been logged */
 	bool stopping, failed;
+	bool unsaid; /* connected, as so often in vain: worth a line if it lasts */
 };
 
 static struct dial *dial_of(const struct endpoint *endpoint)
@@ -45,8 +46,16 @@ static void went_away(struct dial *dial, int error, uint64_t now_ns)
 	const char *detail = session_error(dial->session);
 
 	dial->failed = true;
+	dial->unsaid = false;
 	retry_failed(&dial->retry, dial->endpoint.config->socket,
 		     *detail ? detail : strerror(-error), now_ns);
+}
+
+static void say_connected(struct dial *dial)
+{
+	log_line(dial->endpoint.config->socket, "%s",
+		 session_about(dial->session));
+	dial->unsaid = false;
 }
 
 static void connected(struct dial *dial, uint64_t now_ns)
@@ -55,9 +64,11 @@ static void connected(struct dial *dial, uint64_t now_ns)
 
 	retry_succeeded(&dial->retry, now_ns);
 	dial->failed = false;
-	if (log_first(dial->endpoint.config) || again)
-		log_line(dial->endpoint.config->socket, "%s",
-			 session_about(dial->session));
+	if (!log_first(dial->endpoint.config) && !again)
+		return;
+	dial->unsaid = true;
+	if (retry_is_news(&dial->retry, session_about(dial->session)))
+		say_connected(dial);
 }
 
 static void dial_advance(struct endpoint *endpoint, uint64_t now_ns)
@@ -78,6 +89,8 @@ static void dial_advance(struct endpoint *endpoint, uint64_t now_ns)
 		went_away(dial, error, now_ns);
 	else if (connects != dial->connects)
 		connected(dial, now_ns);
+	else if (dial->unsaid && retry_is_good(&dial->retry, now_ns))
+		say_connected(dial);
 	dial->connects = connects;
 }
 

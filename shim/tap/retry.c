@@ -24,13 +24,18 @@ void retry_succeeded(struct retry *retry, uint64_t now_ns)
 	retry->good_at = now_ns;
 }
 
-static bool is_news(struct retry *retry, const char *cause)
+bool retry_is_good(const struct retry *retry, uint64_t now_ns)
 {
-	for (size_t i = 0; i < RETRY_CAUSES_MAX; i++)
-		if (!strncmp(retry->cause[i], cause, RETRY_CAUSE_SIZE - 1))
+	return retry->good_at && now_ns - retry->good_at >= GOOD_NS;
+}
+
+bool retry_is_news(struct retry *retry, const char *text)
+{
+	for (size_t i = 0; i < RETRY_SAID_MAX; i++)
+		if (!strncmp(retry->said[i], text, RETRY_SAID_SIZE - 1))
 			return false;
-	snprintf(retry->cause[retry->causes++ % RETRY_CAUSES_MAX],
-		 RETRY_CAUSE_SIZE, "%s", cause);
+	snprintf(retry->said[retry->count++ % RETRY_SAID_MAX], RETRY_SAID_SIZE,
+		 "%s", text);
 	return true;
 }
 
@@ -49,12 +54,12 @@ static void say(uint64_t delay, const char *tap, const char *cause)
 void retry_failed(struct retry *retry, const char *tap, const char *cause,
 		  uint64_t now_ns)
 {
-	if (retry->good_at && now_ns - retry->good_at >= GOOD_NS) {
+	if (retry_is_good(retry, now_ns)) {
 		retry->delay = 0;
-		memset(retry->cause, 0, sizeof(retry->cause));
+		memset(retry->said, 0, sizeof(retry->said));
 	}
 	retry->good_at = 0;
-	if (is_news(retry, cause))
+	if (retry_is_news(retry, cause))
 		say(retry->delay, tap, cause);
 	retry->at = now_ns + retry->delay;
 	retry->delay = retry->delay ? 2 * retry->delay : FIRST_NS;

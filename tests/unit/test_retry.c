@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * When it is tried again.
+ * What is said of a collector that comes and goes.
  */
 #include <criterion/criterion.h>
 
@@ -8,47 +8,50 @@
 #include "shim/base/log.h"
 #include "shim/tap/retry.h"
 
-static struct retry retry;
-
-static void begin(void)
+static struct retry begin(void)
 {
+	struct retry retry;
+
 	log_open(LOG_TARGET_OFF, NULL);
 	retry_begin(&retry);
+	return retry;
 }
 
-TestSuite(retry, .init = begin);
-
-/* Fails at `now`; returns after how many milliseconds it is tried again. */
-static uint64_t fail(uint64_t now)
+Test(retry, says_each_thing_once)
 {
-	retry_failed(&retry, "tap", "cause", now);
-	return (retry.at - now) / NS_PER_MS;
+	struct retry retry = begin();
+
+	cr_assert(retry_is_news(&retry, "connected"));
+	for (uint64_t now = NS_PER_S; now < 100 * NS_PER_S; now += NS_PER_S) {
+		retry_succeeded(&retry, now);
+		retry_failed(&retry, NULL, "hung up", now + NS_PER_MS);
+		cr_assert_not(retry_is_news(&retry, "connected"));
+		cr_assert_not(retry_is_news(&retry, "hung up"));
+	}
 }
 
-Test(retry, waits_longer_and_longer)
+Test(retry, says_it_again_after_a_good_while)
 {
-	uint64_t expected = 10;
+	struct retry retry = begin();
 
-	for (int i = 0; i < 9; i++, expected *= 2)
-		cr_assert_eq(fail(NS_PER_S), expected);
-	cr_assert_eq(fail(NS_PER_S), 5000);
-	cr_assert_eq(fail(NS_PER_S), 5000);
+	retry_failed(&retry, NULL, "hung up", NS_PER_S);
+	retry_succeeded(&retry, 2 * NS_PER_S);
+	cr_assert(retry_is_news(&retry, "connected"));
+	cr_assert_not(retry_is_good(&retry, 3 * NS_PER_S - 1));
+	cr_assert(retry_is_good(&retry, 3 * NS_PER_S));
+	retry_failed(&retry, NULL, "took nothing", 3 * NS_PER_S);
+	cr_assert(retry_is_news(&retry, "connected"));
+	cr_assert(retry_is_news(&retry, "hung up"));
 }
 
-Test(retry, is_at_once_after_what_was_good)
+Test(retry, waits_longer_each_time)
 {
-	fail(NS_PER_S);
-	fail(NS_PER_S);
-	retry_succeeded(&retry, 10 * NS_PER_S);
-	cr_assert_eq(fail(11 * NS_PER_S), 0);
-	cr_assert_eq(fail(11 * NS_PER_S), 10);
-}
+	struct retry retry = begin();
+	uint64_t delay = 10 * NS_PER_MS;
 
-Test(retry, goes_on_growing_after_what_ended_at_once)
-{
-	fail(NS_PER_S);
-	for (int i = 1; i < 5; i++) {
-		retry_succeeded(&retry, 10 * NS_PER_S);
-		cr_assert_eq(fail(10 * NS_PER_S + NS_PER_MS), 10u << i);
+	for (uint64_t now = NS_PER_S; now < 100 * NS_PER_S; now = retry.at) {
+		retry_failed(&retry, NULL, "nobody", now);
+		cr_assert_eq(retry.at - now, delay);
+		delay = 2 * delay < 5 * NS_PER_S ? 2 * delay : 5 * NS_PER_S;
 	}
 }
