@@ -7,7 +7,8 @@ LIBDIR  ?= $(PREFIX)/lib
 DESTDIR ?=
 export VERSION PREFIX LIBDIR DESTDIR
 CC      ?= cc
-B       := build$(if $(SAN),/$(SAN))
+comma   := ,
+B       := build$(if $(SAN),/$(subst $(comma),-,$(SAN)))
 Q       := $(if $(V),,@)
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
