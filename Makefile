@@ -10,6 +10,7 @@ CC      ?= cc
 comma   := ,
 B       := build$(if $(SAN),/$(subst $(comma),-,$(SAN)))
 Q       := $(if $(V),,@)
+JOBS    := --no-print-directory -j$(shell nproc)
 
 WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
            -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef \
@@ -105,23 +106,22 @@ $(HOOK_O): CFLAGS += -U_FORTIFY_SOURCE -fno-builtin
 
 check:
 	$(Q)tests/setup check
-	$(Q)$(MAKE) --no-print-directory all unit
+	$(Q)$(MAKE) $(JOBS) all unit
 	$(Q)tests/e2e/run
 
-unit: $(B)/unit $(RACE)
-	$(Q)$(B)/unit
-	$(Q)set -e; for race in $(RACE); do $$race; done
+unit: $(if $(findstring thread,$(SAN)),,$(B)/unit) $(RACE)
+	$(Q)set -e; for test in $^; do $$test; done
 
 fuzz: $(FUZZ)
 
 demo:
 	$(Q)tests/setup demo
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(MAKE) $(JOBS) all
 	$(Q)tests/demo
 
 bench:
 	$(Q)tests/setup bench
-	$(Q)$(MAKE) --no-print-directory all $(BENCH)
+	$(Q)$(MAKE) $(JOBS) all $(BENCH)
 	$(Q)bench/run
 
 lint:
