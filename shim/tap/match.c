@@ -16,6 +16,9 @@
 #define QTYPE_IXFR 251
 #define QTYPE_AXFR 252
 
+/* The opcode and RD: RFC 1035 4.1.1 has responses copy them; not all do. */
+#define COPIED_FLAGS (15 << 11 | 1 << 8)
+
 struct query {
 	struct match_message message; /* ->event points to `event` */
 	struct event event;           /* without payload */
@@ -234,15 +237,26 @@ void match_query(struct match *match, const struct match_message *message)
 	append_age(match, index);
 }
 
-static uint32_t find(const struct match *match,
-		     const struct match_message *response)
+static bool copies(const struct match_message *response,
+		   const struct match_message *query, uint16_t flags)
 {
-	uint32_t index = match->bucket[bucket_of(response)].oldest;
+	return !((response->header.flags ^ query->header.flags) & flags);
+}
+
+static uint32_t find(const struct match *match,
+		     const struct match_message *response, uint16_t copied)
+{
+	const struct bucket *bucket = &match->bucket[bucket_of(response)];
+	bool resent = response->asked && !(response->event->flags & EVENT_TCP);
+	uint32_t index = resent ? bucket->newest : bucket->oldest;
 
 	for (int i = 0; index && i < STEPS_MAX; i++) {
-		if (answers(response, &match->query[index].message))
+		const struct query *query = &match->query[index];
+
+		if (answers(response, &query->message) &&
+		    copies(response, &query->message, copied))
 			return index;
-		index = match->query[index].next;
+		index = resent ? query->before : query->next;
 	}
 	return 0;
 }
@@ -250,8 +264,10 @@ static uint32_t find(const struct match *match,
 const struct match_message *match_response(struct match *match,
 					   const struct match_message *response)
 {
-	uint32_t found = find(match, response);
+	uint32_t found = find(match, response, COPIED_FLAGS);
 
+	if (!found)
+		found = find(match, response, 0);
 	if (!found)
 		return NULL;
 	if (response->event->flags & EVENT_TCP &&

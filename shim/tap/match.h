@@ -40,7 +40,8 @@ void match_free(struct match *match);
 void match_query(struct match *match, const struct match_message *query);
 
 /* Returns the query that `response` answers, or NULL. Of several the oldest, as
- * servers answer a repeated query in order. Its payload is gone; it stays valid
- * until the next call. */
+ * servers answer a repeated query in order; but where this side asked over UDP
+ * the newest, as it asks again what it takes for lost. Its payload is gone; it
+ * stays valid until the next call. */
 const struct match_message *match_response(
 	struct match *match, const struct match_message *response);

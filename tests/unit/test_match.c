@@ -97,6 +97,24 @@ Test(match, answers_repeated_queries_in_order)
 	cr_assert_eq(response(message(ANSWER, 1, QR, "a", 1)), 6);
 }
 
+Test(match, answers_what_was_sent_last)
+{
+	query(message(EVENT_SENT, 1, 0, "a", 1), 5);
+	query(message(EVENT_SENT, 1, 0, "a", 1), 6);
+	cr_assert_eq(response(message(0, 1, QR, "a", 1)), 6);
+	query(message(EVENT_SENT | EVENT_TCP, 1, 0, "b", 1), 7);
+	query(message(EVENT_SENT | EVENT_TCP, 1, 0, "b", 1), 8);
+	cr_assert_eq(response(message(EVENT_TCP, 1, QR, "b", 1)), 7);
+}
+
+Test(match, prefers_the_flags_that_a_response_copies)
+{
+	query(message(SERVES, 1, 0, "a", 1), 5);
+	query(message(SERVES, 1, RD, "a", 1), 6);
+	cr_assert_eq(response(message(ANSWER, 1, QR | RD, "a", 1)), 6);
+	cr_assert_eq(response(message(ANSWER, 1, QR | RD, "a", 1)), 5);
+}
+
 Test(match, keeps_the_two_sides_apart)
 {
 	/* Both from port 53 to port 53. */
