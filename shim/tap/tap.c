@@ -365,7 +365,6 @@ static void finish(struct tap *tap)
 	log_drops(tap);
 	publish(tap);
 	metrics_leave(tap->metrics);
-	queue_finished(tap->queue);
 }
 
 /* Returns a signalfd, or -1 where nothing can wake this thread. */
@@ -469,6 +468,9 @@ static void run(void *argument)
 			rest(tap, deadline);
 	}
 	finish(tap);
+	own_close(tap->wake_fd);
+	tap_free(tap);
+	queue_finished(seat.queue);
 }
 
 bool tap_prepare(const struct config *config)

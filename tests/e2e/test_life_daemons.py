@@ -93,7 +93,8 @@ DAEMONS = {
 
 def scene_of(name, **settings):
     collector = Collector(port=6000)
-    servers.Process, Daemon.expected = Daemon, name if name in DAEMONS else None
+    servers.Process, Daemon.expected = Daemon, (
+        name if settings["variant"] in DAEMONS.values() else None)
     return collector, Scene(name, f"dnstap {collector.endpoint} full", **settings)
 
 
@@ -132,3 +133,17 @@ def test_softlimit():
     load.udp(scene.server.addresses, QUERIES, load.Mix("softlimit"))
     scene.stop(collector)
     return scene.check(collector.taps(orderly=False))
+
+
+def test_valgrind():
+    """It finds nothing of ours, neither in dnsmasq nor in its children."""
+    command = ("env valgrind --trace-children=yes --leak-check=full --error-exitcode=99 "
+               "--errors-for-leak-kinds=definite --show-leak-kinds=definite "
+               f"/usr/sbin/{servers.SERVERS['dnsmasq'].command}")
+    collector, scene = scene_of("dnsmasq", variant=replace(
+        servers.SERVERS["dnsmasq"], command=command, chroot=True))
+    load.udp(scene.server.addresses, 100, load.Mix("valgrind"))
+    load.tcp(scene.server.addresses, 20, load.Mix("valgrind", odd=0))
+    scene.stop()
+    assert scene.server.process.code == 0, scene.server.process.output()
+    return scene.check(collector.taps())
