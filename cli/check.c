@@ -19,8 +19,8 @@ static const char usage[] =
 	"environment has, with every default spelled out; or everything that\n"
 	"is wrong with it (exit status 78).\n"
 	"\n"
-	"  --connect  also open each endpoint, make the handshake and say what\n"
-	"             came back (exit status 69 if one of them fails)\n";
+	"  --connect  open each endpoint instead, make the handshake and say\n"
+	"             what came back (exit status 69 if one of them fails)\n";
 
 /* All of standard input (release with free), or NULL. */
 static char *read_input(void)

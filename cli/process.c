@@ -206,7 +206,7 @@ static void judge_library(struct process *process)
 				     "in its environment");
 	else if (!process->taps)
 		snprintf(process->state, sizeof(process->state),
-			 LIBRARY " is loaded; no DNS message came yet");
+			 LIBRARY " is loaded; no DNS message came to it yet");
 	else
 		snprintf(process->state, sizeof(process->state),
 			 LIBRARY " is loaded and at work, taps: %u",

@@ -27,7 +27,7 @@ static const char usage[] =
 	"  -             read Frame Streams from standard input\n"
 	"\n"
 	"Output:\n"
-	"  -q            quiet text, a line a message (default on a terminal)\n"
+	"  -q            quiet text, a line a message (default without -w)\n"
 	"  -y            YAML\n"
 	"  -j            JSON, an object a line\n"
 	"  -w FILE       write there; without -q, -y or -j as Frame Streams\n"

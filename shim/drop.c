@@ -5,7 +5,7 @@
 #include "shim/drop.h"
 
 const char *const drop_names[DROP_CAUSE_COUNT] = {
-#define X(id, name, help) [DROP_##id] = name,
+#define X(id, name) [DROP_##id] = name,
 	DROP_CAUSES(X)
 #undef X
 };

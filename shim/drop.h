@@ -5,19 +5,19 @@
  */
 #pragma once
 
-#define DROP_CAUSES(X)                                                      \
-	X(QUEUE_FULL, "queue_full", "the queue was full")                   \
-	X(UNSTARTED, "unstarted", "no memory or no thread for the tap yet") \
-	X(MALFORMED, "malformed", "shorter than a DNS header")              \
-	X(TRUNCATED, "truncated", "cut short by the server's own buffer")   \
-	X(STREAM, "stream", "in a TCP stream that was given up")            \
-	X(POOL, "pool", "no memory for half a TCP message")                 \
-	X(ABANDONED, "abandoned", "its thread left while copying it")       \
-	X(TOO_LARGE, "too_large", "over the frame limit of collectors")     \
-	X(ENDPOINT, "endpoint", "the endpoint was away until the end")
+#define DROP_CAUSES(X)                                                         \
+	X(QUEUE_FULL, "queue_full") /* the queue was full */                   \
+	X(UNSTARTED, "unstarted") /* no memory or no thread for the tap yet */ \
+	X(MALFORMED, "malformed") /* shorter than a DNS header */              \
+	X(TRUNCATED, "truncated") /* cut short by the server's own buffer */   \
+	X(STREAM, "stream")       /* in a TCP stream that was given up */      \
+	X(POOL, "pool")           /* no memory for half a TCP message */       \
+	X(ABANDONED, "abandoned") /* its thread left while copying it */       \
+	X(TOO_LARGE, "too_large") /* over the frame limit of collectors */     \
+	X(ENDPOINT, "endpoint")   /* the endpoint was away until the end */
 
 enum drop_cause {
-#define X(id, name, help) DROP_##id,
+#define X(id, name) DROP_##id,
 	DROP_CAUSES(X)
 #undef X
 		DROP_CAUSE_COUNT

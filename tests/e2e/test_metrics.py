@@ -86,9 +86,9 @@ def test_under_load():
     stalled.reading.set()
     server.stop()
     one, other = file.look()
-    one.check()
-    other.check()
-    assert one.count["sent_total"] == len(stalled.taps())
-    assert other.count["sent_total"] == len(living.taps())
+    for collector, metrics in (stalled, one), (living, other):
+        metrics.check()
+        collector.wait(metrics.count["sent_total"])
+        assert metrics.count["sent_total"] == len(collector.frames)
     return (f"{count} messages, {one.dropped['queue_full']} of them dropped "
             "by the stalled tap")
