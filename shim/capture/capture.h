@@ -40,9 +40,10 @@ static inline bool capture_watches(int fd)
 }
 
 /* What the hooks do before the real call; they do nothing else if the answer is
- * no. The time is taken if the call sends: another thread may read the answer
- * before it returns. */
-static inline bool capture_enter(struct capture_call *call, int fd, bool sent)
+ * no, which is to cost no call. The time is taken if the call sends: another
+ * thread may read the answer before it returns. */
+static inline __attribute__((always_inline)) bool capture_enter(
+	struct capture_call *call, int fd, bool sent)
 {
 	if (!capture_watches(fd))
 		return false;
