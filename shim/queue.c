@@ -39,7 +39,7 @@
 #define OVERRUN_SLOTS (EVENT_PAYLOAD_MAX / SLOT_SIZE + 1)
 
 /* A position's lower bits: the index. The bits above, but for MARK_REST_VOID,
- * outlast a century of laps. */
+ * count laps: enough for years of a million messages a second. */
 #define INDEX_BITS 26
 #define LAP        (1ull << INDEX_BITS)
 
@@ -48,6 +48,7 @@
  * them than from the shared one. */
 #define REWIND_SLOTS 1024
 
+/* So far ahead of what is written. */
 #define FETCH_SLOTS 2
 
 /* In a mark: no more events in this run. */
