@@ -13,8 +13,8 @@
  * A mark is unique to its lap, so marks need no clearing, and they lie apart
  * from the slots, so that no payload can be taken for one.
  *
- * When the consumer has emptied the ring it winds it back to slot 0. Whatever
- * the capacity, a light load so stays in a few slots, and they in the cache.
+ * When the consumer has emptied the ring it winds it back to slot 0. However
+ * large a queue is, only what is in use at one time takes memory.
  */
 #include "shim/queue.h"
 
@@ -44,9 +44,9 @@
 #define LAP        (1ull << INDEX_BITS)
 
 /* An empty ring is wound back from this index on: so far that the lines of the
- * last lap have left the consumer's own cache, from which it costs more to take
- * them than from the shared one. */
-#define REWIND_SLOTS 1024
+ * last lap have left the consumer's caches, from which it costs most to take
+ * them. */
+#define REWIND_SLOTS 8192
 
 /* So far ahead of what is written. */
 #define FETCH_SLOTS 2
