@@ -192,7 +192,7 @@ class Variant:
 
     def await_answer(self):
         deadline = time.monotonic() + 20
-        while not self.load(["-l", "0.2", "-q", "1", "-t", "0.2"])[0]:
+        while not self.load(["-l", "0.2", "-q", "1"])[0]:
             if self.child.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError(f"{self.child.args[3:]} does not answer")
             time.sleep(0.1)
@@ -201,7 +201,7 @@ class Variant:
         """Runs dnsperf. Returns queries completed and queries a second."""
         text = subprocess.run(
             ["taskset", "-c", LOAD_CPU, "dnsperf", "-s", "127.0.0.1", "-p",
-             str(self.port), "-d", self.queries, *arguments],
+             str(self.port), "-d", self.queries, "-t", "1", *arguments],
             capture_output=True, text=True).stdout
         completed = re.search(r"Queries completed:\s+(\d+)", text)
         per_second = re.search(r"Queries per second:\s+([\d.]+)", text)
@@ -272,7 +272,7 @@ def measure(build, room, zone, server, progress):
                  f"round {turn + 1} of {FULL_ROUNDS}")
         for variant, one in running.items():
             samples[variant]["qps"].append(
-                one.load(["-l", str(SECONDS), "-q", "200"])[1])
+                one.load(["-l", str(SECONDS)])[1])
     result = {v: {name: spread(values) for name, values in s.items()}
               for v, s in samples.items()}
     for variant, one in running.items():
