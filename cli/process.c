@@ -193,6 +193,15 @@ static void judge_confinement(struct process *process)
 	free(label);
 }
 
+static bool is_disabled(pid_t pid)
+{
+	char *value = read_variable(pid, "DNSTAP_DISABLE");
+	bool disabled = value && *value && strcmp(value, "0");
+
+	free(value);
+	return disabled;
+}
+
 static void judge_library(struct process *process)
 {
 	struct findings *findings = &process->findings;
@@ -204,6 +213,10 @@ static void judge_library(struct process *process)
 		findings_add(findings, VERDICT_NO,
 			     LIBRARY " is loaded, but DNSTAP_CONFIG is not set "
 				     "in its environment");
+	else if (is_disabled(process->pid))
+		findings_add(findings, VERDICT_NO,
+			     LIBRARY " is loaded, but DNSTAP_DISABLE is set in "
+				     "its environment");
 	else if (!process->taps)
 		snprintf(process->state, sizeof(process->state),
 			 LIBRARY " is loaded; no DNS message came to it yet");

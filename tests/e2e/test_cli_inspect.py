@@ -126,6 +126,12 @@ def test_process():
     shown = done.stdout.decode()
     assert done.returncode == cli.UNAVAILABLE and "not loaded" in shown, shown
     assert "\nyes: " in shown  # but the program could
+    bare.stop()
+    disabled = servers.Running("knotd", servers.tap_environment(
+        f"dnstap {collector.endpoint} full", DNSTAP_DISABLE="yes"))
+    done = cli.run("inspect", disabled.process.child.pid)
+    shown = done.stdout.decode()
+    assert done.returncode == cli.UNAVAILABLE and "DNSTAP_DISABLE" in shown, shown
 
 
 def test_usage():
