@@ -273,6 +273,12 @@ void capture_forget(int fd)
 		fdtable_forget(fd);
 }
 
+void capture_disown(int fd)
+{
+	if (recording())
+		fdtable_fresh(fd, FD_FOREIGN);
+}
+
 void capture_forget_range(unsigned first, unsigned last)
 {
 	if (recording())

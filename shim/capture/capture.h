@@ -74,6 +74,7 @@ void capture_socket(int fd, int domain, int type, int protocol);
 void capture_connect(int fd, const struct sockaddr *name, socklen_t size);
 void capture_unlearn(int fd);
 void capture_forget(int fd);
+void capture_disown(int fd); /* foreign until the number is a new socket's */
 void capture_forget_range(unsigned first, unsigned last);
 
 /* Whether this is the address of one who answers at a DNS port. */

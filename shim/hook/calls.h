@@ -58,6 +58,7 @@ CALL(_Exit, SYS_exit_group, 1)
 
 LATE(abort)
 LATE(daemon)
+LATE(fdopen)
 
 KIN(__recv_chk)
 KIN(__recvfrom_chk)

@@ -175,3 +175,14 @@ int fcntl64(int fd, int command, ...)
 	va_end(list);
 	return duplicated(command, real.fcntl64(fd, command, argument));
 }
+
+/* fclose(3) will close it where no hook sees it, and the number may be a file's
+ * next. What stdio reads and writes no hook sees either. */
+FILE *fdopen(int fd, const char *mode)
+{
+	FILE *stream = real_late(fdopen)(fd, mode);
+
+	if (stream)
+		capture_disown(fd);
+	return stream;
+}

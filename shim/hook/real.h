@@ -12,6 +12,7 @@
 #pragma GCC visibility push(default)
 #include <fcntl.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/uio.h>

@@ -35,6 +35,15 @@ def test_survives(which):
     return running.check()
 
 
+def test_reused():
+    """A file that gets the number of a socket is none, whoever closed that."""
+    running = host.Host(host.build("fds"), "reuse", Collector(port=6000),
+                        REFUSED="none")
+    running.udp(4 * EACH + 3)
+    running.end()
+    return running.check()
+
+
 @each(("dup2", "dup3_raw"))
 def test_replaced(act):
     """The host may take the number, and loses nothing of what it puts there."""

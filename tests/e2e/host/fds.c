@@ -125,6 +125,19 @@ static void walk(void)
 	closedir(directory);
 }
 
+/* Its socket is closed where no hook sees it, and its number is a file's. */
+static void reuse(void)
+{
+	static const char noise[64] = "no DNS message at all";
+	int fd = fcntl(keep, F_DUPFD, keep + 1);
+
+	host_answer(fd);
+	MUST(!fclose(fdopen(fd, "r+")));
+	MUST(open("/mnt/noise", O_RDWR | O_CREAT, 0644) == fd);
+	MUST(write(fd, noise, sizeof(noise)) == sizeof(noise));
+	MUST(close(fd) == 0);
+}
+
 static void nothing(void)
 {
 }
@@ -141,6 +154,7 @@ static const struct {
 	{ "dup2", replace_each },
 	{ "dup3_raw", replace_each_raw },
 	{ "use_up", use_up },
+	{ "reuse", reuse },
 	{ "list", list },
 	{ "walk", walk },
 	{ "high", nothing },
