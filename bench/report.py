@@ -18,12 +18,14 @@ class Row:
     def verdict(self):
         if self.ratio <= 1:
             return "holds"
+        if self.ratio == float("inf"):
+            return "falls short"
         return f"short by {100 * (self.ratio - 1):.0f} %"
 
 
 def at_most(what, limit, value, unit="", note="", form=".2f"):
-    return Row(what, f"≤ {limit}{unit}", f"{value:{form}}{unit}{note}",
-               value / limit if limit else 1 + value if value > 0 else 1)
+    ratio = value / limit if limit else float("inf") if value > 0 else 1
+    return Row(what, f"≤ {limit}{unit}", f"{value:{form}}{unit}{note}", ratio)
 
 
 def at_least(what, limit, value, unit="", note=""):
@@ -166,16 +168,17 @@ def write_readme(path, result, table):
 # bench/results.svg
 
 STYLE = """
-text { font: 13px system-ui, sans-serif; fill: #3d444d }
+text { font: 13px system-ui, sans-serif; fill: #656d76 }
 .title { font-weight: 600; font-size: 15px }
-.small { font-size: 12px; fill: #59636e }
+.small { font-size: 12px }
 .native, .floor { fill: #9198a1 } .own { fill: #bc4c00 }
 .tap { fill: #fb8f44 } .single { fill: #0969da } .batch { fill: #54aeff }
 .axis { stroke: #9198a1; stroke-width: 1 }
-.whisker { stroke: #3d444d; stroke-width: 1.2 }
+@media (prefers-color-scheme: light) {
+  text { fill: #1f2328 } .small { fill: #59636e } }
 @media (prefers-color-scheme: dark) {
   text { fill: #f0f6fc } .small { fill: #b1bac4 }
-  .native, .floor { fill: #7d8590 } .whisker { stroke: #f0f6fc } }
+  .native, .floor { fill: #7d8590 } }
 """
 
 
