@@ -3,10 +3,11 @@
 super-server, and by socket activation. The library learns what they are."""
 
 import os
+import pathlib
 import subprocess
 from dataclasses import replace
 
-from harness import dns, host, load, servers, zone
+from harness import dns, load, servers, zone
 from harness.collector import Collector
 from harness.process import program
 from harness.scene import Scene
@@ -40,11 +41,12 @@ def test_activated():
     subprocess.run(["mount", "-t", "tmpfs", "none", "/run"], check=True)
     os.makedirs("/run/systemd/system")  # sd_booted(3)
     program("unbound")
+    activate = pathlib.Path(servers.__file__).with_name("activate.py")
     unbound = servers.variant(
         "unbound", ("num-threads: 2", "num-threads: 1\n    use-systemd: yes\n"
                     "    do-daemonize: no"),
         file="unbound.conf",
-        command=f"env {host.SOURCES}/activate $v4 $v6 -- "
+        command=f"env /usr/bin/python3 {activate} $v4 $v6 -- "
                 "$room/../unbound -d -c $room/unbound.conf")
     collector = Collector()
     scene = Scene("unbound", f"dnstap {collector.endpoint} full", variant=unbound)

@@ -88,6 +88,7 @@ def test_secondary(kind):
     primary = Party("named", namespace.SERVER4, namespace.UPSTREAM, replace(
         PRIMARY, files={**PRIMARY.files, "zone": zone.master() + "".join(
             f"more{n}.test. IN A 192.0.2.{n % 256}\n" for n in range(RECORDS))}))
+    until(lambda: kinds(primary.facts(wire))["NOTIFY"], "the first NOTIFY")
     secondary = Party("nsd", namespace.UPSTREAM, namespace.SERVER4, replace(
         SECONDARY, files={"nsd.conf": SECONDARY.files["nsd.conf"] % how}))
     for number in range(1, UPDATES + 1):
@@ -141,6 +142,6 @@ def test_transfer(name):
     connection.drain()
     scene.stop(collector)
     # Of the times only that octets may wait in the server's socket.
-    verdict = oracle.compare(scene.facts(), collector.taps(orderly=server.lingers))
+    verdict = scene.compare(collector.taps(orderly=server.lingers))
     assert verdict.clean(), verdict.text()
     return {"of the transfer": messages, **verdict.row()}

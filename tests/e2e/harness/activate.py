@@ -1,6 +1,5 @@
-#!/ usr / bin / python3
-#SPDX - License - Identifier : Apache - 2.0
-"""activate ADDRESS… -- PROGRAM ARGUMENT…: binds UDP and TCP sockets on port 53
+# SPDX-License-Identifier: Apache-2.0
+"""activate.py ADDRESS… -- PROGRAM ARGUMENT…: binds UDP and TCP sockets on port 53
 and becomes the program, which inherits them (sd_listen_fds(3))."""
 
 import fcntl
