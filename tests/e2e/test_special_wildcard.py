@@ -47,7 +47,8 @@ setACL({'0.0.0.0/0', '::/0'})
 setSecurityPollSuffix('')
 addAction(AllRule(), RCodeAction(DNSRCode.NOERROR))
 """}),
-    "smartdns": anywhere("smartdns", tcp=False, files={"smartdns.conf": """
+    "smartdns": anywhere("smartdns", dual_stack=True, tcp=False, files={
+        "smartdns.conf": """
 bind [::]:53
 address /host1.test/192.0.2.1
 log-file $room/smartdns.log

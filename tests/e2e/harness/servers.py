@@ -24,6 +24,7 @@ class Server:
     prepare: str = ""  # a command to run first
     environment: dict = field(default_factory=dict)
     inet6: bool = True
+    dual_stack: bool = False  # IPv4 clients are at its IPv6 sockets
     tcp: bool = True
     upstream: bool = False  # it forwards what it is asked
     chroot: bool = False  # it sees no unix socket of ours
@@ -272,10 +273,11 @@ class Running:
             text = text.replace(f"${key}", value)
         return text
 
-    @staticmethod
-    def _answers(address):
+    def _answers(self, address):
         """Asks once the port is bound: no query must go astray."""
-        if not {address, "0.0.0.0", "::"} & {bound for bound, _, _ in udp_sockets()}:
+        inet6 = ":" in address or self.server.dual_stack
+        if not {address, "::" if inet6 else "0.0.0.0"} & {
+                bound for bound, _, _ in udp_sockets()}:
             return False
         asking = load.clients(address)
         try:
