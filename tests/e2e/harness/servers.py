@@ -273,11 +273,16 @@ class Running:
             text = text.replace(f"${key}", value)
         return text
 
+    def _wildcards(self):
+        """dnsmasq drops what comes to the first before it has made the second."""
+        if self.server.dual_stack:
+            return {"::"}
+        return {"0.0.0.0", "::"} if self.server.inet6 else {"0.0.0.0"}
+
     def _answers(self, address):
         """Asks once the port is bound: no query must go astray."""
-        inet6 = ":" in address or self.server.dual_stack
-        if not {address, "::" if inet6 else "0.0.0.0"} & {
-                bound for bound, _, _ in udp_sockets()}:
+        bound = {one for one, _, _ in udp_sockets()}
+        if address not in bound and not self._wildcards() <= bound:
             return False
         asking = load.clients(address)
         try:
