@@ -135,34 +135,46 @@ static bool add_ports(const char *item, uint64_t ports[PORTS_WORDS])
 	return true;
 }
 
+/* One item of a list: `size` octets of `word` at `at`. */
+static bool value_port_item(const struct token *word, const char *at,
+			    size_t size, uint64_t ports[PORTS_WORDS],
+			    struct errors *errors)
+{
+	struct token item = *word;
+	char *text = strndup(at, size);
+
+	if (!text) {
+		errors->no_memory = true;
+		return false;
+	}
+	item.text = text;
+	item.column += (unsigned)(at - word->text);
+	bool good = add_ports(text, ports);
+	if (!good)
+		errors_add(errors, &item,
+			   "expected a port from 1 to 65535, or a "
+			   "range of them like 5300-5309");
+	free(text);
+	return good;
+}
+
 bool value_ports(const struct token *word, uint64_t ports[PORTS_WORDS],
 		 struct errors *errors)
 {
-	static const char between[] = ", ";
-	const char *at = word->text + strspn(word->text, between);
-	bool good = *at != '\0';
+	const char *at = word->text + strspn(word->text, " ");
+	bool good = true;
 
-	if (!good)
-		errors_add(errors, word, "expected a port");
-	for (; *at; at += strspn(at, between)) {
-		size_t size = strcspn(at, between);
-		struct token item = *word;
-		char *text = strndup(at, size);
+	do {
+		size_t size = strcspn(at, ", ");
 
-		if (!text) {
-			errors->no_memory = true;
-			return false;
-		}
-		item.text = text;
-		item.column += (unsigned)(at - word->text);
-		if (!add_ports(text, ports)) {
-			errors_add(errors, &item,
-				   "expected a port from 1 to 65535, or a "
-				   "range of them like 5300-5309");
+		if (!value_port_item(word, at, size, ports, errors))
 			good = false;
-		}
-		free(text);
+		/* One comma at most: behind it there is an item, or the end
+		 * where another word follows. */
 		at += size;
-	}
+		at += strspn(at, " ");
+		at += *at == ',';
+		at += strspn(at, " ");
+	} while (*at);
 	return good;
 }

@@ -106,13 +106,13 @@ Test(config, ports)
 	cr_expect(config_port(config, 53) && count_ports(config) == 1);
 	config_free(config);
 
-	env.ports = "5353, 65535,,5400-5409";
+	env.ports = "5353, 65535,5400-5409 ";
 	config = case_load(&env);
 	cr_expect(config_port(config, 5353) && config_port(config, 65535));
 	cr_expect(config_port(config, 5409) && count_ports(config) == 12);
 	config_free(config);
 
-	env.config = "ports 1 2,3";
+	env.config = "ports 1, 2,3";
 	config = case_load(&env);
 	cr_expect(config_port(config, 2) && count_ports(config) == 3);
 	config_free(config);
