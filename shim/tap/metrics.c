@@ -32,6 +32,7 @@ struct metrics {
 /* One tap, read at one moment. */
 struct reading {
 	const char *socket;
+	size_t index;
 	uint64_t captured, capacity;
 	struct metrics_counts counts;
 };
@@ -130,6 +131,7 @@ static void read_tap(struct metrics *metrics, size_t tap,
 	const struct metrics_counts *counts = &reading->counts;
 
 	reading->socket = metrics->config->taps[tap].socket;
+	reading->index = tap;
 	reading->capacity =
 		(uint64_t)metrics->config->taps[tap].queue * CONFIG_QUEUE_UNIT;
 	read_counts(&metrics->slot[tap], &reading->counts);
@@ -183,6 +185,19 @@ static void write_label(FILE *file, const char *value)
 	}
 }
 
+/* `cause`: NULL where the value is not that of one. */
+static void write_sample(FILE *file, const char *name,
+			 const struct reading *reading, const char *cause,
+			 uint64_t value)
+{
+	fprintf(file, "%s{tap=\"", name);
+	write_label(file, reading->socket);
+	fprintf(file, "\",index=\"%zu\"", reading->index);
+	if (cause)
+		fprintf(file, ",cause=\"%s\"", cause);
+	fprintf(file, "} %" PRIu64 "\n", value);
+}
+
 static void write_family(FILE *file, const struct family *family,
 			 const struct reading *readings, size_t count)
 {
@@ -193,9 +208,7 @@ static void write_family(FILE *file, const struct family *family,
 
 		memcpy(&value, (const char *)&readings[i] + family->offset,
 		       sizeof(value));
-		fprintf(file, "%s{tap=\"", family->name);
-		write_label(file, readings[i].socket);
-		fprintf(file, "\",index=\"%zu\"} %" PRIu64 "\n", i, value);
+		write_sample(file, family->name, &readings[i], NULL, value);
 	}
 }
 
@@ -205,16 +218,11 @@ static void write_dropped(FILE *file, const struct reading *readings,
 	fputs("# HELP dnstapshim_dropped_total Messages that are not in the "
 	      "log, by cause.\n# TYPE dnstapshim_dropped_total counter\n",
 	      file);
-	for (size_t i = 0; i < count; i++) {
-		for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++) {
-			fputs("dnstapshim_dropped_total{tap=\"", file);
-			write_label(file, readings[i].socket);
-			fprintf(file,
-				"\",index=\"%zu\",cause=\"%s\"} %" PRIu64 "\n",
-				i, drop_names[cause],
-				readings[i].counts.dropped[cause]);
-		}
-	}
+	for (size_t i = 0; i < count; i++)
+		for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
+			write_sample(file, "dnstapshim_dropped_total",
+				     &readings[i], drop_names[cause],
+				     readings[i].counts.dropped[cause]);
 }
 
 static int write_all(struct metrics *metrics, FILE *file)
