@@ -1,62 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The tap's thread: queue → describe → encode → endpoint, and when to rest.
+ * The tap's thread: queue → describe → encode → endpoint, and the thread's life.
  */
 #include "shim/tap/tap.h"
 
-#include <inttypes.h>
-#include <poll.h>
-#include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/signalfd.h>
-#include <sys/syscall.h>
-#include <unistd.h>
+#include <time.h>
 
 #include "proto/encode.h"
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
-#include "shim/base/own.h"
-#include "shim/base/thread.h"
+#include "shim/tap/account.h"
 #include "shim/tap/describe.h"
 #include "shim/tap/endpoint.h"
 #include "shim/tap/isolate.h"
+#include "shim/tap/rest.h"
 
 #define STACK_SIZE       (256 * 1024)
 #define TLS_STACK_SIZE   (512 * 1024)
-#define POLL_NS          NS_PER_MS        /* while messages come in */
-#define POLL_MANY_NS     (2 * NS_PER_MS)  /* while there are many */
-#define MANY             32               /* in one turn */
 #define TURN_NS          (5 * NS_PER_MS)  /* then the clock is looked at */
-#define POLL_IDLE_NS     (10 * NS_PER_MS) /* where nothing can wake us */
-#define SLEEP_MAX_NS     NS_PER_S         /* the host may discard a wake */
-#define BUSY_NS          (10 * NS_PER_MS) /* so long after the last of them */
-#define DROP_LOG_NS      (10 * NS_PER_S)
-#define DROP_TEXT_MAX    40               /* a cause and its count */
 #define FINISH_MARGIN_NS (20 * NS_PER_MS) /* to say so, before the deadline */
 #define NO_MEMORY_NS     (100 * NS_PER_MS)
-#define NEVER            UINT64_MAX
 
 struct tap {
-	const struct tap_config *config;
-	size_t index;
 	struct queue *queue;
-	struct metrics *metrics;
-	struct encoder *encoder;
 	struct describer *describer;
+	struct encoder *encoder;
 	struct endpoint *endpoint;
-	int wake_fd; /* a signalfd; -1: there is none, so rests are short */
-
-	uint64_t now;       /* clock_steady() of this turn */
-	uint64_t last_seen; /* when a message was last found */
-	size_t moved;       /* messages of this turn */
-	bool full;          /* the endpoint has no room for the next message */
-
-	uint64_t skipped, queued_most;
-	uint64_t drop_logged, drop_log_at;
-	uint64_t metrics_at; /* when the file is due; NEVER: another's task */
-	bool metrics_failed; /* logged already */
+	struct turn turn; /* this one */
+	struct rest rest;
+	struct account account;
 };
 
 static struct prepared *prepared[CONFIG_TAPS_MAX];
@@ -68,7 +41,7 @@ static bool ready(const struct tap *tap)
 
 static void advance(struct tap *tap)
 {
-	tap->endpoint->ops->advance(tap->endpoint, tap->now);
+	tap->endpoint->ops->advance(tap->endpoint, tap->turn.began);
 	uint64_t lost = tap->endpoint->ops->lost(tap->endpoint);
 	if (lost)
 		queue_count_drop(tap->queue, DROP_ENDPOINT, lost);
@@ -99,7 +72,7 @@ static size_t drain(struct tap *tap, uint64_t wall)
 	size_t pending = queue_pending(tap->queue), done = 0;
 	const struct endpoint_ops *ops = tap->endpoint->ops;
 
-	for (tap->full = false; done < pending; done++) {
+	for (tap->turn.full = false; done < pending; done++) {
 		struct event *event = queue_event(tap->queue, done);
 		struct encode_facts facts;
 		size_t size = bound(tap, event);
@@ -111,7 +84,7 @@ static size_t drain(struct tap *tap, uint64_t wall)
 		}
 		uint8_t *room = ops->reserve(tap->endpoint, size);
 
-		tap->full = !room;
+		tap->turn.full = !room;
 		if (!room)
 			break;
 		enum described what =
@@ -119,7 +92,7 @@ static size_t drain(struct tap *tap, uint64_t wall)
 		if (what == DESCRIBE_LATER)
 			break;
 		if (what == DESCRIBE_SKIP)
-			tap->skipped++;
+			tap->account.skipped++;
 		else
 			ops->commit(tap->endpoint,
 				    encoder_pack(tap->encoder, event, &facts,
@@ -129,224 +102,49 @@ static size_t drain(struct tap *tap, uint64_t wall)
 	return done;
 }
 
-/* That nobody has connected to us is said once, and how much it was at the end.
- */
-static bool is_expected(const struct tap *tap)
-{
-	return tap->config->listen && !queue_finish_deadline(tap->queue);
-}
-
-static uint64_t dropped_for(const struct tap *tap, enum drop_cause cause)
-{
-	return cause == DROP_ENDPOINT && is_expected(tap)
-		       ? 0
-		       : queue_dropped(tap->queue, cause);
-}
-
-static uint64_t dropped(const struct tap *tap)
-{
-	uint64_t sum = 0;
-
-	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
-		sum += dropped_for(tap, cause);
-	return sum;
-}
-
-/* Every DROP_LOG_NS while the sum grows. */
-static void log_drops(struct tap *tap)
-{
-	char causes[DROP_CAUSE_COUNT * DROP_TEXT_MAX] = "";
-	uint64_t sum = 0;
-	size_t at = 0;
-
-	if (dropped(tap) == tap->drop_logged || tap->now < tap->drop_log_at)
-		return;
-	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++) {
-		uint64_t count = dropped_for(tap, cause);
-
-		sum += count;
-		if (count)
-			at += snprintf(causes + at, DROP_TEXT_MAX,
-				       " %s=%" PRIu64, drop_names[cause],
-				       count);
-	}
-	log_line(tap->config->socket,
-		 "dropped %" PRIu64 " messages, %" PRIu64 " in all:%s",
-		 sum - tap->drop_logged, sum, causes);
-	tap->drop_logged = sum;
-	tap->drop_log_at = tap->now + DROP_LOG_NS;
-}
-
-static void publish(struct tap *tap)
-{
-	struct session_counts counts;
-	uint64_t queued = queue_pending(tap->queue) +
-			  tap->endpoint->ops->unsent(tap->endpoint);
-
-	tap->endpoint->ops->count(tap->endpoint, &counts);
-	if (queued > tap->queued_most)
-		tap->queued_most = queued;
-	struct metrics_counts now = {
-		.sent = counts.frames,
-		.octets = counts.octets,
-		.skipped = tap->skipped,
-		.queued = queued,
-		.queued_most = tap->queued_most,
-		.connects = counts.connects,
-		.disconnects = counts.disconnects,
-		.handshake_failures = counts.handshake_failures,
-		.missed = counts.missed,
-		.up = counts.up,
-	};
-	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
-		now.dropped[cause] = queue_dropped(tap->queue, cause);
-	metrics_publish(tap->metrics, tap->index, &now);
-}
-
-static void write_metrics(struct tap *tap)
-{
-	if (tap->now < tap->metrics_at)
-		return;
-	int error = metrics_write(tap->metrics);
-	if (error && !tap->metrics_failed)
-		log_line(NULL, "metrics: %s: %s; trying on", strerror(-error),
-			 "the file cannot be written");
-	tap->metrics_failed = error;
-	tap->metrics_at = tap->now + METRICS_INTERVAL_S * NS_PER_S;
-}
-
 /* What can be done just now. Returns true if there is more, and no time to rest:
  * there always is while messages come in as fast as they go out. */
 static bool turn(struct tap *tap)
 {
+	struct turn *turn = &tap->turn;
 	size_t moved;
 
-	tap->now = clock_steady();
-	tap->moved = 0;
+	turn->began = clock_steady();
+	turn->moved = 0;
 	advance(tap);
 	do {
 		uint64_t wall = clock_wall();
 
 		moved = 0;
 		if (queue_collect(tap->queue, wall))
-			tap->last_seen = tap->now;
+			turn->last_seen = turn->began;
 		if (ready(tap))
 			moved = drain(tap, wall);
 		else
 			queue_release(tap->queue, 0);
-		tap->moved += moved;
+		turn->moved += moved;
 		if (moved)
 			advance(tap);
-	} while (moved && clock_steady() - tap->now < TURN_NS);
-	log_drops(tap);
-	publish(tap);
-	write_metrics(tap);
+	} while (moved && clock_steady() - turn->began < TURN_NS);
+	account_settle(&tap->account, turn->began);
 	return moved;
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b)
-{
-	return a < b ? a : b;
-}
-
-static void wake_set(sigset_t *set)
-{
-	sigemptyset(set);
-	sigaddset(set, QUEUE_WAKE_SIGNAL);
-}
-
-/*
- * Takes a wake, or what was sent to the whole process and which a thread of the
- * host's is to get, as it blocks this signal. That is put back, and not looked
- * at any more. Returns false then, or if there is none.
- */
-static bool take_wake(void)
-{
-	const struct timespec none = { 0, 0 };
-	siginfo_t info;
-	sigset_t wake;
-
-	wake_set(&wake);
-	/* libc's own call says SI_USER for SI_TKILL. */
-	if (syscall(SYS_rt_sigtimedwait, &wake, &info, &none, _NSIG / 8) < 0)
-		return false;
-	if (info.si_code == SI_TKILL && info.si_pid == getpid())
-		return true;
-	/* What only the kernel may say of a signal is lost. */
-	if (syscall(SYS_rt_sigqueueinfo, getpid(), QUEUE_WAKE_SIGNAL, &info))
-		kill(getpid(), QUEUE_WAKE_SIGNAL);
-	return false;
-}
-
-/* Rests until `until`, if nothing happens before and nothing is due. */
-static void await(struct tap *tap, uint64_t until)
-{
-	struct pollfd fds[1 + ENDPOINT_FDS_MAX] = { { .fd = tap->wake_fd,
-						      .events = POLLIN } };
-	uint64_t deadline, now = clock_steady();
-	size_t count =
-		1 + tap->endpoint->ops->poll(tap->endpoint, fds + 1, &deadline);
-
-	until = earlier(earlier(until, deadline), tap->metrics_at);
-	if (dropped(tap) != tap->drop_logged)
-		until = earlier(until, tap->drop_log_at);
-	uint64_t left = until > now ? until - now : 0;
-	struct timespec timeout = { left / NS_PER_S, left % NS_PER_S };
-	ppoll(fds, count, &timeout, NULL);
-	if (fds[0].revents & POLLIN && !take_wake()) {
-		own_close(tap->wake_fd);
-		tap->wake_fd = -1;
-	}
-}
-
-/* A sandbox may refuse signals between threads, from whenever it begins. */
-static bool can_sleep(const struct tap *tap)
-{
-	return tap->wake_fd >= 0 && queue_wakes(tap->queue);
-}
-
-/* True if there was no room, and what takes it still waits to be written. */
-static bool is_full(const struct tap *tap)
-{
-	return tap->full && tap->endpoint->ops->unsent(tap->endpoint);
-}
-
-/* What resting and being woken costs is shared by all that come meanwhile. */
-static uint64_t poll_interval(const struct tap *tap)
-{
-	return tap->moved < MANY ? POLL_NS : POLL_MANY_NS;
 }
 
 /* `deadline`: 0, or when all is over. */
 static void rest(struct tap *tap, uint64_t deadline)
 {
-	uint64_t until = deadline ? deadline - FINISH_MARGIN_NS : NEVER;
-	uint64_t now = clock_steady();
-	bool busy = deadline || tap->now - tap->last_seen < BUSY_NS;
-	/* Events that wait for a connection, or for room in it, need no look at
-	 * the queue until the endpoint gets on. */
-	bool blocked =
-		queue_pending(tap->queue) && (is_full(tap) || !ready(tap));
+	uint64_t until = account_due(&tap->account);
 
-	if (!blocked && (busy || queue_pending(tap->queue)))
-		await(tap, earlier(until, now + poll_interval(tap)));
-	else if (!can_sleep(tap))
-		await(tap, earlier(until, now + POLL_IDLE_NS));
-	else if (blocked) /* nobody tells when the queue is full */
-		await(tap, earlier(until, now + SLEEP_MAX_NS));
-	else if (queue_sleep(tap->queue)) {
-		await(tap, earlier(until, now + SLEEP_MAX_NS));
-		queue_awake(tap->queue);
-	} else {
-		/* A message is on its way in, or never will be. */
-		await(tap, earlier(until, now + POLL_NS));
-	}
+	if (deadline && deadline - FINISH_MARGIN_NS < until)
+		until = deadline - FINISH_MARGIN_NS;
+	tap->turn.ending = deadline;
+	rest_until(&tap->rest, &tap->turn, until);
 }
 
 /* At the end the endpoint gets what is queued before it is told to stop. */
 static bool is_over(struct tap *tap, uint64_t deadline)
 {
-	if (tap->now + FINISH_MARGIN_NS >= deadline)
+	if (tap->turn.began + FINISH_MARGIN_NS >= deadline)
 		return true;
 	if (!queue_pending(tap->queue))
 		tap->endpoint->ops->stop(tap->endpoint);
@@ -361,25 +159,7 @@ static void finish(struct tap *tap)
 	queue_release(tap->queue, pending);
 	if (left)
 		queue_count_drop(tap->queue, DROP_ENDPOINT, left);
-	tap->drop_log_at = 0;
-	log_drops(tap);
-	publish(tap);
-	metrics_leave(tap->metrics);
-}
-
-/* Returns a signalfd, or -1 where nothing can wake this thread. */
-static int open_wake(void)
-{
-	sigset_t wake;
-
-	wake_set(&wake);
-	int fd = own_take(signalfd(-1, &wake, SFD_CLOEXEC | SFD_NONBLOCK));
-	if (fd >= 0 &&
-	    (tgkill(getpid(), gettid(), QUEUE_WAKE_SIGNAL) || !take_wake())) {
-		own_close(fd);
-		return -1;
-	}
-	return fd;
+	account_close(&tap->account);
 }
 
 /* What a tap's thread begins with: memory is not allocated before it runs, as the
@@ -412,13 +192,7 @@ static struct tap *tap_new(const struct seat *seat)
 
 	if (!tap)
 		return NULL;
-	tap->config = config;
-	tap->index = seat->index;
 	tap->queue = seat->queue;
-	tap->metrics = seat->metrics;
-	/* The file is the first tap's task. */
-	tap->metrics_at =
-		metrics_wanted(seat->metrics) && seat->index == 0 ? 0 : NEVER;
 	tap->endpoint = endpoint_new(config, prepared[seat->index]);
 	tap->encoder =
 		encoder_new(config->identity, config->version, config->full);
@@ -441,6 +215,19 @@ static struct tap *tap_await(const struct seat *seat)
 	return tap;
 }
 
+static void tap_open(struct tap *tap, const struct seat *seat)
+{
+	tap->account = (struct account){
+		.config = seat->config,
+		.index = seat->index,
+		.queue = tap->queue,
+		.endpoint = tap->endpoint,
+		.metrics = seat->metrics,
+	};
+	account_open(&tap->account);
+	rest_open(&tap->rest, tap->queue, tap->endpoint);
+}
+
 static void run(void *argument)
 {
 	struct seat seat = *(struct seat *)argument;
@@ -453,11 +240,8 @@ static void run(void *argument)
 		queue_finished(seat.queue);
 		return;
 	}
-	tap->wake_fd = open_wake();
-	queue_attend(tap->queue, getpid(), gettid());
+	tap_open(tap, &seat);
 	for (;;) {
-		if (!own_intact(tap->wake_fd))
-			tap->wake_fd = -1; /* the host has taken the number */
 		/* Before the queue is looked at: what came before the end was
 		 * asked for is sent. */
 		deadline = queue_finish_deadline(tap->queue);
@@ -468,7 +252,7 @@ static void run(void *argument)
 			rest(tap, deadline);
 	}
 	finish(tap);
-	own_close(tap->wake_fd);
+	rest_close(&tap->rest);
 	tap_free(tap);
 	queue_finished(seat.queue);
 }

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * While messages come in the queue is looked at from time to time, so that those
+ * who write into it need not wake anyone; after that the thread sleeps until one
+ * does.
+ */
+#include "shim/tap/rest.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "shim/base/clock.h"
+#include "shim/base/own.h"
+
+#define POLL_NS      NS_PER_MS        /* while messages come in */
+#define POLL_MANY_NS (2 * NS_PER_MS)  /* while there are many */
+#define MANY         32               /* in one turn */
+#define POLL_IDLE_NS (10 * NS_PER_MS) /* where nothing can wake us */
+#define SLEEP_MAX_NS NS_PER_S         /* the host may discard a wake */
+#define BUSY_NS      (10 * NS_PER_MS) /* so long after the last of them */
+
+static void wake_set(sigset_t *set)
+{
+	sigemptyset(set);
+	sigaddset(set, QUEUE_WAKE_SIGNAL);
+}
+
+/*
+ * Takes a wake, or what was sent to the whole process and which a thread of the
+ * host's is to get, as it blocks this signal. That is put back, and not looked
+ * at any more. Returns false then, or if there is none.
+ */
+static bool take_wake(void)
+{
+	const struct timespec none = { 0, 0 };
+	siginfo_t info;
+	sigset_t wake;
+
+	wake_set(&wake);
+	/* libc's own call says SI_USER for SI_TKILL. */
+	if (syscall(SYS_rt_sigtimedwait, &wake, &info, &none, _NSIG / 8) < 0)
+		return false;
+	if (info.si_code == SI_TKILL && info.si_pid == getpid())
+		return true;
+	/* What only the kernel may say of a signal is lost. */
+	if (syscall(SYS_rt_sigqueueinfo, getpid(), QUEUE_WAKE_SIGNAL, &info))
+		kill(getpid(), QUEUE_WAKE_SIGNAL);
+	return false;
+}
+
+/* Returns a signalfd, or -1 where nothing can wake this thread. */
+static int open_wake(void)
+{
+	sigset_t wake;
+
+	wake_set(&wake);
+	int fd = own_take(signalfd(-1, &wake, SFD_CLOEXEC | SFD_NONBLOCK));
+	if (fd >= 0 &&
+	    (tgkill(getpid(), gettid(), QUEUE_WAKE_SIGNAL) || !take_wake())) {
+		own_close(fd);
+		return -1;
+	}
+	return fd;
+}
+
+void rest_open(struct rest *rest, struct queue *queue,
+	       struct endpoint *endpoint)
+{
+	*rest = (struct rest){ queue, endpoint, open_wake() };
+	queue_attend(queue, getpid(), gettid());
+}
+
+void rest_close(struct rest *rest)
+{
+	own_close(rest->wake_fd);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Until `until`, if neither the endpoint nor a wake has anything to do before. */
+static void await(struct rest *rest, uint64_t until)
+{
+	struct pollfd fds[1 + ENDPOINT_FDS_MAX] = { { .fd = rest->wake_fd,
+						      .events = POLLIN } };
+	uint64_t deadline, now = clock_steady();
+	size_t count = 1 + rest->endpoint->ops->poll(rest->endpoint, fds + 1,
+						     &deadline);
+
+	until = earlier(until, deadline);
+	uint64_t left = until > now ? until - now : 0;
+	struct timespec timeout = { left / NS_PER_S, left % NS_PER_S };
+	ppoll(fds, count, &timeout, NULL);
+	if (fds[0].revents & POLLIN && !take_wake()) {
+		own_close(rest->wake_fd);
+		rest->wake_fd = -1;
+	}
+}
+
+/* A sandbox may refuse signals between threads, from whenever it begins. */
+static bool can_sleep(const struct rest *rest)
+{
+	return rest->wake_fd >= 0 && queue_wakes(rest->queue);
+}
+
+/* Events that wait for a connection, or for room in it that is yet to be written
+ * out, need no look at the queue until the endpoint gets on. */
+static bool is_blocked(const struct rest *rest, const struct turn *turn)
+{
+	const struct endpoint_ops *ops = rest->endpoint->ops;
+
+	return queue_pending(rest->queue) &&
+	       ((turn->full && ops->unsent(rest->endpoint)) ||
+		!ops->ready(rest->endpoint));
+}
+
+/* What resting and being woken costs is shared by all that come meanwhile. */
+static uint64_t poll_interval(const struct turn *turn)
+{
+	return turn->moved < MANY ? POLL_NS : POLL_MANY_NS;
+}
+
+void rest_until(struct rest *rest, const struct turn *turn, uint64_t until_ns)
+{
+	uint64_t now = clock_steady();
+	bool busy = turn->ending || turn->began - turn->last_seen < BUSY_NS;
+	bool blocked = is_blocked(rest, turn);
+
+	if (!own_intact(rest->wake_fd))
+		rest->wake_fd = -1; /* the host has taken the number */
+	if (!blocked && (busy || queue_pending(rest->queue)))
+		await(rest, earlier(until_ns, now + poll_interval(turn)));
+	else if (!can_sleep(rest))
+		await(rest, earlier(until_ns, now + POLL_IDLE_NS));
+	else if (blocked) /* nobody tells when the queue is full */
+		await(rest, earlier(until_ns, now + SLEEP_MAX_NS));
+	else if (queue_sleep(rest->queue)) {
+		await(rest, earlier(until_ns, now + SLEEP_MAX_NS));
+		queue_awake(rest->queue);
+	} else {
+		/* A message is on its way in, or never will be. */
+		await(rest, earlier(until_ns, now + POLL_NS));
+	}
+}
