@@ -14,23 +14,13 @@
 #include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/listener.h"
+#include "cli/source.h"
 
 #define FDS_SPARE 16 /* for the output, stderr, name look-ups */
-
-struct source {
-	char *name;           /* the path or the address, as given */
-	bool listens;         /* otherwise a stream */
-	bool unlink;          /* the name is ours to remove */
-	unsigned connections; /* of a listener, so far */
-	unsigned number;      /* of a connection; 0: a file */
-	int64_t deadline;     /* of the handshake, ms; 0: none */
-	struct inflow inflow; /* a listener uses its fd only */
-};
 
 struct collector {
 	struct collector_events events;
@@ -41,14 +31,6 @@ struct collector {
 	struct source **sources;
 	struct pollfd *polled; /* [0] is `signals`, [i + 1] is sources[i] */
 };
-
-static int64_t now_ms(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 static size_t fd_limit(void)
 {
@@ -112,7 +94,8 @@ static struct source *add(struct collector *collector, const char *name, int fd)
 		if (source)
 			free(source->name);
 		free(source);
-		close(fd);
+		if (fd >= 0)
+			close(fd);
 		cli_warn("%s: out of memory", name);
 		return NULL;
 	}
@@ -128,6 +111,7 @@ static void drop(struct collector *collector, size_t i)
 	if (source->unlink)
 		unlink(source->name);
 	inflow_release(&source->inflow);
+	free(source->caller);
 	free(source->name);
 	free(source);
 	collector->sources[i] = collector->sources[--collector->n];
@@ -179,7 +163,7 @@ int collector_unix(struct collector *collector, const char *path, mode_t mode)
 
 int collector_tcp(struct collector *collector, const char *address)
 {
-	int fds[LISTENER_SOCKETS_MAX];
+	int fds[ADDRESSES_MAX];
 	int n = listener_tcp(address, fds);
 	int status = EX_OK;
 
@@ -191,6 +175,23 @@ int collector_tcp(struct collector *collector, const char *address)
 	if (status == EX_OK)
 		cli_warn("listening on %s", address);
 	return status;
+}
+
+/* The first call is made in the loop. */
+int collector_call(struct collector *collector, const char *where)
+{
+	struct caller *caller = malloc(sizeof(*caller));
+	int error = caller ? caller_init(caller, where) : -ENOMEM;
+	struct source *source = error ? NULL : add(collector, where, -1);
+
+	if (!source) {
+		free(caller);
+		return error ? open_error(where, error, EX_UNAVAILABLE)
+			     : EX_OSERR;
+	}
+	source->caller = caller;
+	source->deadline = source_clock();
+	return EX_OK;
 }
 
 int collector_file(struct collector *collector, const char *path)
@@ -219,31 +220,25 @@ static void accept_one(struct collector *collector, struct source *listener)
 	source->inflow.socket = true;
 	source->number = ++listener->connections;
 	if (collector->timeout)
-		source->deadline = now_ms() + collector->timeout;
+		source->deadline = source_clock() + collector->timeout;
 	cli_warn("%s: connection %u", source->name, source->number);
 }
 
-/* Says how a stream ended, and lets it go. */
+/* Lets a stream go, or has it called again. */
 static void end(struct collector *collector, size_t i, int error)
 {
-	const struct source *source = collector->sources[i];
+	struct source *source = collector->sources[i];
 	const struct inflow *inflow = &source->inflow;
-	char number[32] = "";
 
-	if (source->number)
-		snprintf(number, sizeof(number),
-			 "connection %u: ", source->number);
-	if (inflow->oversize)
-		cli_warn("%s: %s%" PRIu64 " frames of more than %d octets "
-			 "skipped",
-			 source->name, number, inflow->oversize,
-			 FRAMES_SIZE_MAX);
-	if (error != -ENODATA)
-		cli_warn("%s: %s%s, after %" PRIu64 " messages", source->name,
-			 number, inflow_error(error), inflow->messages);
-	else if (source->number)
-		cli_warn("%s: %sclosed after %" PRIu64 " messages",
-			 source->name, number, inflow->messages);
+	if (source->caller && !inflow->started && !inflow->ended) {
+		source_missed(source, error);
+		return;
+	}
+	source_report_end(source, error);
+	if (source->caller) {
+		source_hang_up(source);
+		return;
+	}
 	if (!source->number && (error != -ENODATA || inflow->oversize))
 		collector->status = EX_DATAERR;
 	drop(collector, i);
@@ -253,6 +248,7 @@ static void end(struct collector *collector, size_t i, int error)
 static int serve(struct collector *collector, size_t i)
 {
 	struct source *source = collector->sources[i];
+	bool started = source->inflow.started;
 	int result;
 
 	if (source->listens) {
@@ -261,6 +257,9 @@ static int serve(struct collector *collector, size_t i)
 	}
 	result = inflow_read(&source->inflow, collector->events.frame,
 			     collector->events.context);
+	if (source->caller && !started &&
+	    (source->inflow.started || source->inflow.ended))
+		source_greeted(source);
 	if (source->inflow.started)
 		source->deadline = 0;
 	if (result < 0)
@@ -300,18 +299,24 @@ static int prepare(struct collector *collector)
 	}
 	if (earliest == INT64_MAX)
 		return -1;
-	now = now_ms();
+	now = source_clock();
 	return earliest > now ? (int)(earliest - now) : 0;
 }
 
 static void expire(struct collector *collector)
 {
-	int64_t now = now_ms();
+	int64_t now = source_clock();
 
-	for (size_t i = collector->n; i-- > 0;)
-		if (collector->sources[i]->deadline &&
-		    collector->sources[i]->deadline <= now)
+	for (size_t i = collector->n; i-- > 0;) {
+		struct source *source = collector->sources[i];
+
+		if (!source->deadline || source->deadline > now)
+			continue;
+		if (source->caller && source->inflow.fd < 0)
+			source_call(source, collector->timeout);
+		else
 			end(collector, i, -ETIME);
+	}
 }
 
 static int turn(struct collector *collector)

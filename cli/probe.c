@@ -120,7 +120,7 @@ static bool probe_connection(const struct tap_config *config)
 
 static int try_tcp(const struct tap_config *config)
 {
-	int fds[LISTENER_SOCKETS_MAX], n;
+	int fds[ADDRESSES_MAX], n;
 	bool inet6 = strchr(config->address, ':');
 	char *text;
 

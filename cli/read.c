@@ -16,13 +16,15 @@
 #define HANDSHAKE_MS 10000
 
 static const char usage[] =
-	"usage: dnstapshim read [-u PATH | -l HOST:PORT | -r FILE | -]... "
-	"[-q | -y | -j]\n"
-	"                       [-w FILE] [-a] [-n COUNT] [-t TIME] [-m MODE]\n"
+	"usage: dnstapshim read [-u PATH | -l HOST:PORT | -c TAP | -r FILE | -]...\n"
+	"                       [-q | -y | -j] [-w FILE] [-a] [-n COUNT] [-t TIME] [-m MODE]\n"
 	"\n"
 	"Sources, any number of them:\n"
 	"  -u PATH       collect from senders that connect to this unix socket\n"
 	"  -l HOST:PORT  collect from senders that connect to this TCP address\n"
+	"  -c TAP        collect from a tap that listens: connect to its PATH "
+	"or\n"
+	"                HOST:PORT, again every second if it is not there\n"
 	"  -r FILE       read a Frame Streams file\n"
 	"  -             read Frame Streams from standard input\n"
 	"\n"
@@ -44,7 +46,7 @@ static const char usage[] =
 	"query or\n"
 	"R response.\n";
 
-enum source_kind { SOURCE_UNIX, SOURCE_TCP, SOURCE_FILE };
+enum source_kind { SOURCE_UNIX, SOURCE_TCP, SOURCE_CALL, SOURCE_FILE };
 
 struct read {
 	struct output output;
@@ -157,6 +159,8 @@ static int set_option(struct read *read, int option, const char *value)
 		return add_source(read, SOURCE_UNIX, value);
 	case 'l':
 		return add_source(read, SOURCE_TCP, value);
+	case 'c':
+		return add_source(read, SOURCE_CALL, value);
 	case 'r':
 	case 1:
 		return add_source(read, SOURCE_FILE, value);
@@ -182,7 +186,7 @@ static int settle(struct read *read)
 
 	if (read->n_sources == 0)
 		return cli_usage("nothing to read: give -u PATH, -l HOST:PORT, "
-				 "-r FILE or -");
+				 "-c TAP, -r FILE or -");
 	if (output->append && !output->path)
 		return cli_usage("-a needs a file to append to: -w FILE");
 	if (output->append && !output->format)
@@ -205,7 +209,7 @@ static int parse(struct read *read, int argc, char **argv)
 	};
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, "-:u:l:r:w:n:t:m:qyjah",
+	while ((option = getopt_long(argc, argv, "-:u:l:c:r:w:n:t:m:qyjah",
 				     long_options, NULL)) != -1) {
 		if (option == 'h') {
 			fputs(usage, stdout);
@@ -241,6 +245,9 @@ static int add_sources(const struct read *read, struct collector *collector)
 			break;
 		case SOURCE_TCP:
 			status = collector_tcp(collector, name);
+			break;
+		case SOURCE_CALL:
+			status = collector_call(collector, name);
 			break;
 		case SOURCE_FILE:
 			status = collector_file(collector, name);

@@ -6,11 +6,11 @@ import re
 import socket
 import ssl
 
-from harness import load, namespace
+from harness import cli, dnstap, framestream, load, namespace
 from harness.certificates import Authority
 from harness.collector import Caller
 from harness.each import each
-from harness.process import until
+from harness.process import Process, until
 from harness.scene import Scene
 
 QUERIES = 500
@@ -56,6 +56,29 @@ def test_place(kind):
     if kind == "unix":
         assert not os.path.exists(PATH), "the socket is left behind"
     return scene.check_from(before, collector.taps())
+
+
+@each(["unix", "abstract", "inet", "name"])
+def test_read(kind):
+    """dnstapshim read -c, there before the tap: it waits, and gets it all."""
+    where, found = PLACES[kind]
+    found = found if isinstance(found, str) else where.removeprefix("tcp://")
+    reader = Process([cli.COMMAND, "read", "-c", found, "-w", "/mnt/out"])
+    until(lambda: "trying again every second" in reader.output(), "a note")
+    for turn in 1, 2:
+        scene = listening(where)
+        until(lambda: f"connection {turn}\n" in reader.output(), "a connection")
+        ask(scene)
+        scene.stop()
+        until(lambda: f"connection {turn}: closed after" in reader.output(),
+              "FINISH")
+    reader.stop()
+    assert reader.code == 0, reader.output()
+    first, second = map(int, re.findall(r"after (\d+) messages",
+                                        reader.output()))
+    taps = list(map(dnstap.decode, framestream.read_file("/mnt/out")))
+    assert len(taps) == first + second and second > 2 * QUERIES
+    return scene.check_end(taps[first:])
 
 
 def test_two_one_stalled():

@@ -55,3 +55,8 @@ class Scene:
         """Likewise, for a log that begins after the first `before` messages."""
         taps = list(filter(self._matters, taps))
         return oracle.compare(self.facts()[before:], taps).check()
+
+    def check_end(self, taps):
+        """Likewise, for a log that begins nobody knows when."""
+        taps = list(filter(self._matters, taps))
+        return oracle.compare(self.facts()[-len(taps):], taps).check()

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What becomes of a stream, and calling a tap again.
+ */
+#include "cli/source.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <time.h>
+
+#include "cli/cli.h"
+
+#define REDIAL_MS 1000
+
+int64_t source_clock(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* After the last address a pause. */
+void source_hang_up(struct source *source)
+{
+	inflow_release(&source->inflow);
+	source->inflow = (struct inflow){ .fd = -1 };
+	source->deadline =
+		source_clock() + (source->caller->turn ? 0 : REDIAL_MS);
+}
+
+void source_missed(struct source *source, int error)
+{
+	source_hang_up(source);
+	if (source->caller->turn || source->caller->told)
+		return;
+	source->caller->told = true;
+	cli_warn("%s: %s; trying again every second", source->name,
+		 inflow_error(error));
+}
+
+void source_call(struct source *source, int timeout)
+{
+	int fd = caller_connect(source->caller);
+
+	if (fd < 0) {
+		source_missed(source, fd);
+		return;
+	}
+	source->inflow = (struct inflow){ .fd = fd, .socket = true };
+	source->deadline = timeout ? source_clock() + timeout : 0;
+}
+
+void source_greeted(struct source *source)
+{
+	source->caller->turn = 0;
+	source->caller->told = false;
+	cli_warn("%s: connection %u", source->name, ++source->number);
+}
+
+void source_report_end(const struct source *source, int error)
+{
+	const struct inflow *inflow = &source->inflow;
+	char number[32] = "";
+
+	if (source->number)
+		snprintf(number, sizeof(number),
+			 "connection %u: ", source->number);
+	if (inflow->oversize)
+		cli_warn("%s: %s%" PRIu64 " frames of more than %d octets "
+			 "skipped",
+			 source->name, number, inflow->oversize,
+			 FRAMES_SIZE_MAX);
+	if (error != -ENODATA)
+		cli_warn("%s: %s%s, after %" PRIu64 " messages", source->name,
+			 number, inflow_error(error), inflow->messages);
+	else if (source->number)
+		cli_warn("%s: %sclosed after %" PRIu64 " messages",
+			 source->name, number, inflow->messages);
+}
