@@ -139,7 +139,7 @@ static void print_process(const struct process *process)
 	if (process->config)
 		print_config(process->config);
 	if (process->metrics)
-		printf("  DNSTAP_METRICS  %s\n", process->metrics);
+		printf("  metrics         %s\n", process->metrics);
 }
 
 static void print_tap(const struct tap_counters *tap)

@@ -10,7 +10,10 @@
 #include <link.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "config/config.h"
 
 #define LIBRARY  "libdnstapshim.so"
 #define THREAD   "dnstapshim"
@@ -64,11 +67,62 @@ static char *read_variable(pid_t pid, const char *name)
 	return value;
 }
 
+/* What the configuration says (release with free), or NULL. One that cannot be
+ * read here, because of its environment say, leaves the variable. */
+static char *read_metrics(const char *text, const char *variable)
+{
+	const struct config_env env = { .config = text,
+					.metrics = variable,
+					.host_name = "",
+					.program = "" };
+	struct config *config;
+	struct config_error *errors = NULL;
+	char *path = NULL;
+
+	if (!config_load(&env, &config, &errors)) {
+		if (config->metrics_path)
+			path = strdup(config->metrics_path);
+		config_free(config);
+	} else if (variable) {
+		path = strdup(variable);
+	}
+	config_errors_free(errors);
+	return path;
+}
+
+static bool is_file(const char *path)
+{
+	struct stat status;
+
+	return !stat(path, &status) && S_ISREG(status.st_mode);
+}
+
+/* A file is looked for under the root of the process. */
+static char *configured_metrics(pid_t pid, const char *variable)
+{
+	char *text = read_variable(pid, "DNSTAP_CONFIG");
+	char *path = NULL, *reachable;
+
+	if (!text)
+		return variable ? strdup(variable) : NULL;
+	if (asprintf(&reachable, "/proc/%d/root%s", (int)pid, text) < 0)
+		reachable = NULL;
+	if (*text == '/' && reachable && is_file(reachable))
+		path = read_metrics(reachable, variable);
+	else
+		path = read_metrics(text, variable);
+	free(reachable);
+	free(text);
+	return path;
+}
+
 char *process_metrics(pid_t pid)
 {
-	char *pattern = read_variable(pid, "DNSTAP_METRICS");
+	char *variable = read_variable(pid, "DNSTAP_METRICS");
+	char *pattern = configured_metrics(pid, variable);
 	char *percent, *path = NULL;
 
+	free(variable);
 	if (!pattern)
 		return NULL;
 	percent = strstr(pattern, "%p");

@@ -18,9 +18,10 @@ static const char usage[] =
 	"usage: dnstapshim top [-n COUNT] FILE|PID\n"
 	"\n"
 	"Shows the counters of each tap, once a second: out of the metrics FILE\n"
-	"that DNSTAP_METRICS names, or that of the process PID. The library\n"
-	"writes it every 10 seconds; rates are those between the last two\n"
-	"times, and AGE says how many seconds ago the last one was.\n"
+	"that DNSTAP_METRICS or the configuration names, or that of the process\n"
+	"PID. The library writes it every 10 seconds; rates are those between "
+	"the\n"
+	"last two times, and AGE says how many seconds ago the last one was.\n"
 	"\n"
 	"  -n COUNT  end after so many times\n";
 
@@ -151,8 +152,9 @@ static char *find_file(const char *word, int *status)
 	if (path)
 		return path;
 	*status = EX_NOINPUT;
-	cli_warn("process %s: it is not there, or not yours, or was started "
-		 "without DNSTAP_METRICS",
+	cli_warn("process %s: it is not there, or not yours, or writes no "
+		 "metrics file: neither DNSTAP_METRICS nor its "
+		 "configuration names one",
 		 word);
 	return NULL;
 }

@@ -10,7 +10,7 @@ import subprocess
 from harness import cli, load, servers
 from harness.collector import Collector, build_golang
 from harness.each import each
-from harness.process import program
+from harness.process import program, until
 from harness.scene import Scene
 
 BUILD = pathlib.Path(os.environ.get("DNSTAPSHIM_BUILD", "build"))
@@ -109,6 +109,28 @@ def test_damaged():
         assert cli.run("inspect", "/mnt/damaged").returncode in (0, 66, 69)
         pathlib.Path("/mnt/damaged").write_bytes(data[:at])
         assert cli.run("inspect", "/mnt/damaged").returncode == 69
+
+
+@each(["text", "file", "variable"])
+def test_process_metrics(kind):
+    """Wherever the setting stands."""
+    tap, metrics = "dnstap /mnt/none.sock full", "/mnt/metrics.%p"
+    settings = {}
+    if kind == "variable":
+        settings["DNSTAP_METRICS"] = metrics
+    else:
+        tap += f"\nmetrics {metrics}"
+    if kind == "file":
+        pathlib.Path("/mnt/tap.conf").write_text(tap)
+        tap = "/mnt/tap.conf"
+    scene = Scene("knotd", tap, **settings)
+    pid = scene.server.process.child.pid
+    until(lambda: os.path.exists(f"/mnt/metrics.{pid}"), "the metrics file", 20)
+    shown = cli.good("inspect", pid)
+    assert f"\n  metrics         /mnt/metrics.{pid}\n" in shown, shown
+    assert "\n  tap /mnt/none.sock: down, captured " in shown, shown
+    assert "/mnt/none.sock" in cli.good("top", "-n", 1, pid)
+    scene.stop()
 
 
 def test_process():

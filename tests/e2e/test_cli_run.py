@@ -122,6 +122,6 @@ def test_top_usage():
             (64, ["-y"], "unknown option '-y'"),
             (65, ["/mnt/empty"], "no metrics file"),
             (66, ["/none"], "/none: No such file"),
-            (66, [os.getpid()], "without DNSTAP_METRICS")):
+            (66, [os.getpid()], "writes no metrics file")):
         said = cli.refused(status, "top", *arguments)
         assert said.startswith("dnstapshim top: ") and text in said, said
