@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "config/check.h"
+#include "config/corefile.h"
 #include "config/property.h"
 #include "config/socket.h"
 #include "config/tap.h"
@@ -65,17 +66,9 @@ static void report_property(struct reader *reader, const char *before)
 /* Skips a block within a block. */
 static void skip_block(struct reader *reader)
 {
-	unsigned depth = 0;
-
 	errors_add(reader->errors, &reader->token,
 		   "expected no further block inside a tap's");
-	do {
-		if (reader_at(reader, TOKEN_OPEN))
-			depth++;
-		else if (reader_at(reader, TOKEN_CLOSE))
-			depth--;
-		reader_advance(reader);
-	} while (depth > 0 && !reader_at(reader, TOKEN_END));
+	reader_skip_block(reader);
 }
 
 static void parse_property(struct reader *reader, struct draft *draft,
@@ -271,6 +264,9 @@ static void parse_statement(struct parser *parser)
 
 	if (row >= 0)
 		parse_setting(parser, (size_t)row);
+	else if (corefile_at(parser->reader) &&
+		 !names_nearest(NAMES_OF(tap_words), word))
+		corefile_report(parser->reader);
 	else if (begins_tap(word))
 		parse_tap(parser);
 	else

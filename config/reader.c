@@ -106,6 +106,19 @@ void reader_skip_words(struct reader *reader)
 		reader_advance(reader);
 }
 
+void reader_skip_block(struct reader *reader)
+{
+	unsigned depth = 0;
+
+	do {
+		if (reader_at(reader, TOKEN_OPEN))
+			depth++;
+		else if (reader_at(reader, TOKEN_CLOSE))
+			depth--;
+		reader_advance(reader);
+	} while (depth > 0 && !reader_at(reader, TOKEN_END));
+}
+
 /* Returns false if there are fewer than `min`. */
 bool reader_take(struct reader *reader, unsigned min, unsigned max,
 		 const char *form, struct words *words)

@@ -38,6 +38,9 @@ bool reader_accept(struct reader *reader, const char *word);
 /* Moves to the next token that is no word. */
 void reader_skip_words(struct reader *reader);
 
+/* At a "{": moves behind the "}" that closes it. */
+void reader_skip_block(struct reader *reader);
+
 /*
  * Takes a name and at most `max` words after it, as far as its line goes.
  * Returns false, with an error that shows `form`, if there are fewer than `min`.
