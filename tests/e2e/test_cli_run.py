@@ -78,7 +78,9 @@ def test_refuses():
 def test_command():
     """What is the same for all subcommands."""
     assert re.fullmatch(r"dnstapshim \d+\.\d+\.\d+\n", cli.good("--version"))
+    assert cli.good("version") == cli.good("-V") == cli.good("--version")
     shown = cli.good("--help")
+    assert cli.good("help") == cli.good("-h") == shown
     for name in "run", "check", "inspect", "top", "read":
         assert f"  {name} " in shown
         assert cli.good(name, "--help").startswith(f"usage: dnstapshim {name} ")
