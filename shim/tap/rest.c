@@ -19,8 +19,13 @@
 #define POLL_MANY_NS (2 * NS_PER_MS)  /* while there are many */
 #define MANY         32               /* in one turn */
 #define POLL_IDLE_NS (10 * NS_PER_MS) /* where nothing can wake us */
-#define SLEEP_MAX_NS NS_PER_S         /* the host may discard a wake */
+#define BLOCKED_NS   NS_PER_S         /* while the endpoint is away */
 #define BUSY_NS      (10 * NS_PER_MS) /* so long after the last of them */
+
+/* The host may discard a wake, or enter a sandbox that refuses it. So a sleep has
+ * an end, which is the further away the longer nothing has come in. */
+#define SLEEP_MIN_NS NS_PER_S
+#define SLEEP_MAX_NS (64 * NS_PER_S)
 
 static void wake_set(sigset_t *set)
 {
@@ -69,7 +74,7 @@ static int open_wake(void)
 void rest_open(struct rest *rest, struct queue *queue,
 	       struct endpoint *endpoint)
 {
-	*rest = (struct rest){ queue, endpoint, open_wake() };
+	*rest = (struct rest){ queue, endpoint, open_wake(), SLEEP_MIN_NS };
 	queue_attend(queue, getpid(), gettid());
 }
 
@@ -125,12 +130,24 @@ static uint64_t poll_interval(const struct turn *turn)
 	return turn->moved < MANY ? POLL_NS : POLL_MANY_NS;
 }
 
+/* Until a message comes in. */
+static void sleep_until(struct rest *rest, uint64_t until)
+{
+	uint64_t now = clock_steady();
+
+	await(rest, earlier(until, now + rest->sleep_ns));
+	queue_awake(rest->queue);
+	rest->sleep_ns = earlier(2 * rest->sleep_ns, SLEEP_MAX_NS);
+}
+
 void rest_until(struct rest *rest, const struct turn *turn, uint64_t until_ns)
 {
 	uint64_t now = clock_steady();
 	bool busy = turn->ending || turn->began - turn->last_seen < BUSY_NS;
 	bool blocked = is_blocked(rest, turn);
 
+	if (busy)
+		rest->sleep_ns = SLEEP_MIN_NS;
 	if (!own_intact(rest->wake_fd))
 		rest->wake_fd = -1; /* the host has taken the number */
 	if (!blocked && (busy || queue_pending(rest->queue)))
@@ -138,12 +155,9 @@ void rest_until(struct rest *rest, const struct turn *turn, uint64_t until_ns)
 	else if (!can_sleep(rest))
 		await(rest, earlier(until_ns, now + POLL_IDLE_NS));
 	else if (blocked) /* nobody tells when the queue is full */
-		await(rest, earlier(until_ns, now + SLEEP_MAX_NS));
-	else if (queue_sleep(rest->queue)) {
-		await(rest, earlier(until_ns, now + SLEEP_MAX_NS));
-		queue_awake(rest->queue);
-	} else {
-		/* A message is on its way in, or never will be. */
+		await(rest, earlier(until_ns, now + BLOCKED_NS));
+	else if (queue_sleep(rest->queue))
+		sleep_until(rest, until_ns);
+	else /* a message is on its way in, or never will be */
 		await(rest, earlier(until_ns, now + POLL_NS));
-	}
 }

@@ -25,6 +25,7 @@ struct rest {
 	struct queue *queue;
 	struct endpoint *endpoint;
 	int wake_fd; /* a signalfd; -1: there is none, so rests are short */
+	uint64_t sleep_ns; /* the next sleep, if nobody ends it */
 };
 
 /* On the thread that is to rest, which has QUEUE_WAKE_SIGNAL blocked: from now on
