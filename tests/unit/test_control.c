@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The local address in control data: both families, both directions, none, and
+ * control data that are cut short.
+ */
+#include <criterion/criterion.h>
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <string.h>
+
+#include "shim/capture/control.h"
+
+static _Alignas(8) char room[256];
+static struct msghdr message;
+
+static void begin(void)
+{
+	memset(room, 0, sizeof(room));
+	message = (struct msghdr){ .msg_control = room };
+}
+
+TestSuite(control, .init = begin);
+
+static void add(int level, int type, const void *data, size_t size)
+{
+	struct cmsghdr item = { CMSG_LEN(size), level, type };
+	char *at = room + message.msg_controllen;
+
+	memcpy(at, &item, sizeof(item));
+	memcpy(CMSG_DATA((struct cmsghdr *)at), data, size);
+	message.msg_controllen += CMSG_SPACE(size);
+}
+
+static void add_info(const char *destination, const char *source)
+{
+	struct in_pktinfo info = { .ipi_ifindex = 1 };
+
+	inet_pton(AF_INET, destination, &info.ipi_addr);
+	inet_pton(AF_INET, source, &info.ipi_spec_dst);
+	add(IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+}
+
+static void check(bool sent, const char *expected)
+{
+	struct address local = { .port = 53 };
+	char text[INET6_ADDRSTRLEN];
+
+	cr_assert(control_local(&message, sent, &local));
+	inet_ntop(local.inet6 ? AF_INET6 : AF_INET, local.octets, text,
+		  sizeof(text));
+	cr_assert_str_eq(text, expected);
+	cr_assert_eq(local.port, 53, "the port is not its business");
+}
+
+Test(control, received_has_the_destination_sent_the_source)
+{
+	add_info("192.0.2.1", "192.0.2.2");
+	check(false, "192.0.2.1");
+	check(true, "192.0.2.2");
+}
+
+Test(control, passes_over_other_items)
+{
+	int ttl = 64;
+	struct in6_pktinfo info = { .ipi6_ifindex = 1 };
+
+	inet_pton(AF_INET6, "2001:db8::53", &info.ipi6_addr);
+	add(IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
+	add(IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+	check(false, "2001:db8::53");
+}
+
+Test(control, folds_mapped_addresses)
+{
+	struct in6_pktinfo info = { .ipi6_ifindex = 1 };
+
+	inet_pton(AF_INET6, "::ffff:192.0.2.9", &info.ipi6_addr);
+	add(IPPROTO_IPV6, IPV6_PKTINFO, &info, sizeof(info));
+	check(false, "192.0.2.9");
+}
+
+Test(control, knows_nothing_where_nothing_stands)
+{
+	struct address local;
+
+	cr_assert_not(control_local(&message, false, &local), "empty");
+	add_info("0.0.0.0", "0.0.0.0");
+	cr_assert_not(control_local(&message, true, &local),
+		      "the kernel is to choose");
+	begin();
+	add_info("192.0.2.1", "192.0.2.1");
+	/* As the kernel leaves it where there was no room for more. */
+	message.msg_controllen = CMSG_LEN(4);
+	((struct cmsghdr *)room)->cmsg_len = CMSG_LEN(4);
+	cr_assert_not(control_local(&message, false, &local), "cut short");
+	message.msg_control = NULL;
+	cr_assert_not(control_local(&message, false, &local));
+}
