@@ -5,7 +5,6 @@ VERSION := 0.1.0
 PREFIX  ?= /usr/local
 LIBDIR  ?= $(PREFIX)/lib
 DESTDIR ?=
-export VERSION PREFIX LIBDIR DESTDIR
 CC      ?= cc
 comma   := ,
 B       := build$(if $(SAN),/$(subst $(comma),-,$(SAN)))
@@ -132,6 +131,10 @@ lint:
 format:
 	clang-format -i $$(git ls-files '*.c' '*.h')
 
+install uninstall deb: export VERSION := $(VERSION)
+install uninstall deb: export PREFIX  := $(PREFIX)
+install uninstall deb: export LIBDIR  := $(LIBDIR)
+install uninstall deb: export DESTDIR := $(DESTDIR)
 install: all
 install uninstall:
 	$(Q)config/packaging/install $@ $(B)

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 
 from harness import namespace, servers
+from harness.certificates import Authority
 from harness.collector import Collector
 from harness.each import each
 from harness.process import Process, until
@@ -207,6 +208,11 @@ def test_example_configuration():
     assert len(taps) > 3, example
     more = "\n".join(head + "\n" + re.sub(r"(?m)^# ?", "", body)
                      for head, body in taps)
+    authority = Authority("example")  # the files that the example names
+    shutil.copy(authority.certificate, f"{authority.directory}/ca.pem")
+    for pem, made in zip(("cert.pem", "key.pem"), authority.sign("tap")):
+        shutil.copy(made, f"{authority.directory}/{pem}")
     for text in example, example + more:
+        text = text.replace("/etc/dnstapshim/", f"{authority.directory}/")
         run(str(BUILD / "dnstapshim"), "check", "-", input=text)
     return f"{1 + len(taps)} taps"

@@ -5,7 +5,7 @@ from harness import host
 
 
 def played(scene):
-    return host.Host(host.build("odd"), scene)
+    return host.Host(host.build("rare"), scene)
 
 
 def test_locals():
