@@ -7,6 +7,7 @@
 #include "cli/fields.h"
 #include "cli/format.h"
 #include "cli/message.h"
+#include "cli/walk.h"
 
 static void put_bytes(ldns_buffer *out, const char *key, protobuf_c_boolean has,
 		      const ProtobufCBinaryData *value)
@@ -114,30 +115,16 @@ static void put_query_zone(ldns_buffer *out, const Dnstap__Message *message)
 	ldns_buffer_free(text);
 }
 
+static const struct walk_style style = {
+	put_timestamp, put_word,       put_host,
+	put_port,      put_query_zone, put_message,
+};
+
 static void put_dnstap_message(ldns_buffer *out, const Dnstap__Message *m)
 {
 	put_word(out, "type", true, &dnstap__message__type__descriptor,
 		 m->type);
-	put_timestamp(out, "query_time",
-		      m->has_query_time_sec && m->has_query_time_nsec,
-		      m->query_time_sec, m->query_time_nsec);
-	put_timestamp(out, "response_time",
-		      m->has_response_time_sec && m->has_response_time_nsec,
-		      m->response_time_sec, m->response_time_nsec);
-	put_word(out, "socket_family", m->has_socket_family,
-		 &dnstap__socket_family__descriptor, m->socket_family);
-	put_word(out, "socket_protocol", m->has_socket_protocol,
-		 &dnstap__socket_protocol__descriptor, m->socket_protocol);
-	put_host(out, "query_address", m->has_query_address, &m->query_address);
-	put_host(out, "response_address", m->has_response_address,
-		 &m->response_address);
-	put_port(out, "query_port", m->has_query_port, m->query_port);
-	put_port(out, "response_port", m->has_response_port, m->response_port);
-	put_query_zone(out, m);
-	put_message(out, "query_message", m->has_query_message,
-		    &m->query_message);
-	put_message(out, "response_message", m->has_response_message,
-		    &m->response_message);
+	walk_message(out, &style, m);
 }
 
 void format_yaml(ldns_buffer *out, const Dnstap__Dnstap *dnstap)
