@@ -18,7 +18,7 @@
 
 /* A query is committed when its send has returned; another thread may have read
  * the answer by then. So much longer an answer waits for its query. */
-#define LATE_NS (5 * NS_PER_MS)
+#define LATE_NS (50 * NS_PER_MS)
 
 struct describer {
 	const struct tap_config *config;
