@@ -129,10 +129,10 @@ static struct event *slot_at(uint64_t position)
 static void copy_only(struct server *server, size_t messages)
 {
 	for (size_t i = 0; i < messages; i++) {
-		uint64_t now = clock_wall();
+		uint64_t now = clock_steady();
 		struct event *event = slot_at(atomic_fetch_add(&ring.head, 1));
 
-		event->time_ns = now;
+		event->stamp_ns = now;
 		memcpy(event->payload, server->payload[i % BATCH], task.size);
 	}
 }
@@ -202,7 +202,7 @@ static uint64_t run_burst(void)
 
 static uint64_t sum_of(const struct event *event, size_t size)
 {
-	uint64_t sum = event->time_ns;
+	uint64_t sum = event->stamp_ns;
 
 	for (size_t i = 0; i < size; i += 64)
 		sum += event->payload[i];

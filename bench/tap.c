@@ -64,7 +64,7 @@ static struct event *sample_at(size_t i, uint64_t now)
 {
 	struct event *event = &sample[i % (2 * KINDS)].event;
 
-	event->time_ns = now;
+	event->stamp_ns = now;
 	return event;
 }
 
@@ -98,8 +98,8 @@ static size_t pack(const struct event *event, uint8_t *out)
 	m.response_address = bytes(event->local, 4);
 	m.query_port = event->remote_port;
 	m.response_port = event->local_port;
-	m.query_time_sec = m.response_time_sec = event->time_ns / NS_PER_S;
-	m.query_time_nsec = m.response_time_nsec = event->time_ns % NS_PER_S;
+	m.query_time_sec = m.response_time_sec = event->stamp_ns / NS_PER_S;
+	m.query_time_nsec = m.response_time_nsec = event->stamp_ns % NS_PER_S;
 	m.has_response_time_sec = m.has_response_time_nsec = response;
 	m.has_query_message = !response;
 	m.has_response_message = response;
@@ -154,14 +154,12 @@ static double pack_round(void)
 static void produce(struct queue *queue)
 {
 	for (size_t i = 0; i < MESSAGES; i++) {
-		const struct event *event = sample_at(i, clock_wall());
+		const struct event *event = sample_at(i, clock_steady());
 		struct queue_room room;
 
 		while (!(room = queue_reserve(queue, event->size)).event)
 			usleep(200); /* full: leave the tap in peace */
-		uint8_t lane = room.event->lane;
-		*room.event = *event;
-		room.event->lane = lane;
+		memcpy(room.event, event, offsetof(struct event, part));
 		memcpy(room.event->payload, event->payload, event->size);
 		queue_commit(queue, room);
 	}
@@ -215,7 +213,7 @@ static double fstrm_round(const char *path)
 	uint64_t before = used_by_all();
 
 	for (size_t i = 0; i < MESSAGES; i++) {
-		struct event *event = sample_at(i, clock_wall());
+		struct event *event = sample_at(i, clock_steady());
 		uint8_t *frame = malloc(FRAME_MAX);
 		size_t size = pack(event, frame);
 

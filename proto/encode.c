@@ -167,9 +167,9 @@ size_t encoder_pack(struct encoder *encoder, const struct event *event,
 	set_socket(m, event);
 	set_sides(m, event, facts->asked);
 	if (facts->response)
-		set_times(m, facts->query_time_ns, event->time_ns);
+		set_times(m, facts->query_time_ns, facts->time_ns);
 	else
-		set_times(m, event->time_ns, 0);
+		set_times(m, facts->time_ns, 0);
 	set_payload(m, event, encoder->full, facts->response);
 	m->has_query_zone = facts->query_zone && facts->query_zone_size;
 	m->query_zone = bytes(facts->query_zone, facts->query_zone_size);

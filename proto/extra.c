@@ -117,7 +117,7 @@ void extra_query_read(const struct event *event, struct extra_query *query)
 
 	dns_edns_parse(event->payload, event->size, &edns);
 	*query = (struct extra_query){
-		.time_ns = event->time_ns,
+		.stamp_ns = event->stamp_ns,
 		.size = event->size,
 		.udp_size = edns.udp_size,
 		.dnssec_ok = edns.dnssec_ok,

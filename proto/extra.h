@@ -21,7 +21,7 @@ struct extra;
 
 /* What a response's labels say about its query. */
 struct extra_query {
-	uint64_t time_ns;
+	uint64_t stamp_ns;
 	uint16_t size;     /* octets */
 	uint16_t udp_size; /* as its OPT record has it; 0: it had none */
 	bool dnssec_ok;

@@ -222,9 +222,9 @@ static bool duration(struct text *out, const struct label_source *source)
 
 	/* The clock may have been set back between the two. */
 	if (!facts->response || !facts->query ||
-	    facts->event->time_ns < facts->query->time_ns)
+	    facts->event->stamp_ns < facts->query->stamp_ns)
 		return false;
-	text_add_seconds(out, facts->event->time_ns - facts->query->time_ns);
+	text_add_seconds(out, facts->event->stamp_ns - facts->query->stamp_ns);
 	text_add(out, "s", 1);
 	return true;
 }

@@ -20,16 +20,26 @@ enum event_flag {
 	EVENT_LOCAL = 1 << 3,  /* the local address was observed */
 	EVENT_REMOTE = 1 << 4, /* the remote address was observed */
 	EVENT_SERVES = 1 << 5, /* the local port is one of the DNS ports */
+	/* The payload begins with the header by which a proxy introduced this
+	 * connection. (One that a datagram brought along has no flag.) */
+	EVENT_PROXY = 1 << 6,
 };
 
 struct event {
-	uint64_t time_ns; /* CLOCK_REALTIME, nanoseconds since the epoch */
+	uint64_t stamp_ns; /* CLOCK_MONOTONIC: orders events, is never logged */
 	uint8_t local[16];
 	uint8_t remote[16];   /* network order; INET in the first 4 octets */
 	uint16_t local_port;  /* host order; 0: not observed */
 	uint16_t remote_port; /* likewise */
-	uint16_t size;        /* octets of payload */
-	uint8_t flags;        /* enum event_flag */
-	uint8_t lane;         /* the queue's own */
-	uint8_t payload[];    /* the message, without TCP's length prefix */
+	uint32_t size;        /* octets of payload */
+	uint16_t flags;       /* enum event_flag */
+
+	/* Not the observer's to write. */
+	uint16_t part;   /* the how manieth message of its call */
+	uint32_t thread; /* that writes it */
+	uint64_t link;   /* the next message of the same call */
+
+	uint8_t payload[]; /* the message, without TCP's length prefix */
 };
+
+_Static_assert(sizeof(struct event) == 64, "one cache line before the payload");

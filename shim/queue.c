@@ -81,7 +81,7 @@ struct run {
 };
 
 struct pending {
-	uint64_t time_ns;
+	uint64_t stamp_ns;
 	struct event *event;
 };
 
@@ -333,7 +333,7 @@ struct queue_room queue_reserve(struct queue *queue, size_t size)
 	room.event = slot_at(queue, room.position);
 	fetch_ahead(room, size);
 	room.event->size = size;
-	room.event->lane = lane - queue->lane;
+	room.event->part = lane - queue->lane;
 	return room;
 }
 
@@ -355,16 +355,16 @@ void queue_count_drop(struct queue *queue, enum drop_cause cause, uint64_t n)
 
 /* The consumer */
 
-static bool is_young(uint64_t time_ns, uint64_t now_ns)
+static bool is_young(uint64_t stamp_ns, uint64_t now_ns)
 {
-	return time_ns > now_ns && time_ns - now_ns < YOUNG_NS;
+	return stamp_ns > now_ns && stamp_ns - now_ns < YOUNG_NS;
 }
 
 static void append(struct queue *queue, struct event *event)
 {
 	struct pending *pending = &queue->pending[queue->first + queue->count];
 
-	pending->time_ns = event->time_ns;
+	pending->stamp_ns = event->stamp_ns;
 	pending->event = event;
 	queue->count++;
 }
@@ -397,7 +397,7 @@ static uint64_t read_run(struct queue *queue, uint64_t start, uint64_t now_ns)
 		if (mark != run->cursor + 1)
 			break;
 		struct event *event = slot_at(queue, run->cursor);
-		if (is_young(event->time_ns, now_ns))
+		if (is_young(event->stamp_ns, now_ns))
 			break;
 		append(queue, event);
 		run->pending++;
@@ -406,9 +406,9 @@ static uint64_t read_run(struct queue *queue, uint64_t start, uint64_t now_ns)
 	return next_run(queue, start);
 }
 
-static bool belongs_before(uint64_t time_ns, uint64_t other_ns)
+static bool belongs_before(uint64_t stamp_ns, uint64_t other_ns)
 {
-	return time_ns < other_ns && other_ns - time_ns < DISORDER_NS;
+	return stamp_ns < other_ns && other_ns - stamp_ns < DISORDER_NS;
 }
 
 /* What came in is nearly in order already: a few sorted runs, interleaved. */
@@ -420,8 +420,8 @@ static void sort_from(struct queue *queue, size_t sorted)
 		struct pending moved = list[i];
 		size_t at = i;
 
-		for (;
-		     at && belongs_before(moved.time_ns, list[at - 1].time_ns);
+		for (; at &&
+		       belongs_before(moved.stamp_ns, list[at - 1].stamp_ns);
 		     at--)
 			list[at] = list[at - 1];
 		list[at] = moved;
@@ -466,7 +466,7 @@ static bool close_run(struct queue *queue, uint64_t start)
 	if (open <= start)
 		return false; /* its first slot is still being filled */
 	/* Modulo: an abandoned slot may hold anything. */
-	struct lane *lane = &queue->lane[slot_at(queue, start)->lane % LANES];
+	struct lane *lane = &queue->lane[slot_at(queue, start)->part % LANES];
 	if (!atomic_compare_exchange_strong(&lane->open, &open,
 					    start + RUN_SLOTS))
 		return false;

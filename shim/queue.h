@@ -24,7 +24,7 @@
 #include "shim/event.h"
 
 /* What one slot holds of a message; a larger one takes several in a row. */
-#define QUEUE_SLOT_PAYLOAD 1296
+#define QUEUE_SLOT_PAYLOAD 1280
 
 struct queue;
 

@@ -8,6 +8,9 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+/* More than reading two clocks one after the other takes. */
+#define PAIR_CREEP_NS 20000
+
 int (*clock_read)(clockid_t id, struct timespec *time) = clock_gettime;
 
 void clock_begin(void)
@@ -17,6 +20,18 @@ void clock_begin(void)
 
 	if (found)
 		clock_read = (int (*)(clockid_t, struct timespec *))found;
+}
+
+void clock_pair_read(struct clock_pair *pair)
+{
+	uint64_t steady = clock_steady();
+	uint64_t wall = clock_wall();
+	uint64_t expected = clock_pair_wall(pair, steady);
+	int64_t crept = wall - expected; /* modulo 2^64: either way */
+
+	if (crept >= -PAIR_CREEP_NS && crept <= PAIR_CREEP_NS)
+		wall = expected;
+	*pair = (struct clock_pair){ steady, wall };
 }
 
 static unsigned days_in(unsigned year, unsigned month)

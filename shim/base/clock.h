@@ -36,6 +36,23 @@ static inline uint64_t clock_steady(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
+/*
+ * Both clocks at one moment, which turns stamps of clock_steady() into wall time.
+ * Read again it moves on; but while wall time only creeps, as NTP has it do, it
+ * keeps the distance between the clocks, and so that between any two stamps.
+ */
+struct clock_pair {
+	uint64_t steady_ns, wall_ns;
+};
+
+void clock_pair_read(struct clock_pair *pair);
+
+static inline uint64_t clock_pair_wall(const struct clock_pair *pair,
+				       uint64_t stamp_ns)
+{
+	return pair->wall_ns + (stamp_ns - pair->steady_ns);
+}
+
 /* RFC 3339 in UTC, to the second, of a time since the epoch. Unlike gmtime(3)
  * it takes no lock, which a fork may have left locked for ever. */
 #define CLOCK_TEXT_MAX 32

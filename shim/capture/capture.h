@@ -21,6 +21,7 @@
 void capture_begin(const uint64_t *ports);
 
 extern _Atomic bool capture_active;
+extern const uint64_t *capture_ports;
 
 /* A call that may carry messages, and what was known of its fd before it was
  * made: by the time it returns, another thread may have closed the fd. */
@@ -28,7 +29,7 @@ struct capture_call {
 	int fd;
 	bool sent;
 	uint64_t word;         /* the fd table's */
-	uint64_t time_ns;      /* wall time: of the message */
+	uint64_t stamp_ns;     /* clock_steady(): of the message */
 	struct fd_facts facts; /* where the word says what it is */
 };
 
@@ -51,7 +52,7 @@ static inline __attribute__((always_inline)) bool capture_enter(
 	call->sent = sent;
 	call->word = fdtable_known(fd, &call->facts);
 	if (sent)
-		call->time_ns = clock_wall();
+		call->stamp_ns = clock_steady();
 	return true;
 }
 

@@ -52,7 +52,7 @@ void enqueue(const struct event *seen, const struct octets *message)
 		struct queue_room room = queue_reserve(queue, seen->size);
 		if (!room.event)
 			continue;
-		memcpy(room.event, seen, offsetof(struct event, lane));
+		memcpy(room.event, seen, offsetof(struct event, part));
 		octets_copy(message, room.event->payload, seen->size);
 		queue_commit(queue, room);
 	}

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shim/base/address.h"
 #include "shim/capture/stream.h"
 #include "shim/drop.h"
 #include "shim/event.h"
@@ -33,3 +34,31 @@ void enqueue(const struct event *seen, const struct octets *message);
 
 /* A message that was seen, but cannot be logged. */
 void enqueue_count_drop(enum drop_cause cause);
+
+/*
+ * Messages that are about to be sent by one call. Their octets are the host's
+ * again the moment the call has sent them, so they are copied before it, and
+ * committed once it is known how many it took.
+ *
+ *	enqueue_flight_begin
+ *	enqueue_depart        for each message of the call, in order
+ *	  the real call
+ *	enqueue_land          always, unless the call never returns
+ */
+struct enqueue_flight {
+	uint64_t first, last; /* of the reservations, linked by event->link */
+	uint16_t parts;       /* messages so far, wanted or not */
+	size_t wanted;
+	uint16_t full_from[64]; /* per queue: the first part without room */
+};
+
+void enqueue_flight_begin(struct enqueue_flight *flight);
+
+/* One whole DNS message, or one that is not to be logged (`seen` NULL). */
+void enqueue_depart(struct enqueue_flight *flight, const struct event *seen,
+		    const struct octets *message);
+
+/* The call took the first `count` of them; the others never crossed. `local`: the
+ * address that those have which had none, or NULL. */
+void enqueue_land(struct enqueue_flight *flight, size_t count,
+		  const struct address *local);

@@ -29,7 +29,7 @@ static inline void observe_message(struct capture_call *call,
 	if (result <= 0)
 		return;
 	if (!call->sent)
-		call->time_ns = clock_wall();
+		call->stamp_ns = clock_steady();
 	capture_message(call, message, result);
 }
 
@@ -68,7 +68,7 @@ static inline void observe_vector(struct capture_call *call,
 				  const struct mmsghdr *vector, int result)
 {
 	if (result > 0 && !call->sent)
-		call->time_ns = clock_wall();
+		call->stamp_ns = clock_steady();
 	for (int i = 0; i < result; i++)
 		if (vector[i].msg_len)
 			capture_message(call, &vector[i].msg_hdr,

@@ -11,14 +11,13 @@
 
 #include "proto/dns.h"
 #include "proto/extra.h"
-#include "shim/base/clock.h"
 #include "shim/tap/match.h"
 #include "shim/tap/source.h"
 #include "shim/tap/upstream.h"
 
 /* A query is committed when its send has returned; another thread may have read
  * the answer by then. So much longer an answer waits for its query. */
-#define LATE_NS (50 * NS_PER_MS)
+#define LATE_NS ((int64_t)(50 * NS_PER_MS))
 
 struct describer {
 	const struct tap_config *config;
@@ -159,8 +158,10 @@ static void remember(struct describer *describer, struct match_message *query)
 
 static bool is_late(const struct match_message *response, uint64_t now_ns)
 {
-	return response->asked && response->event->time_ns <= now_ns &&
-	       now_ns - response->event->time_ns < LATE_NS;
+	/* Signed: it may have come since then. */
+	int64_t age = now_ns - response->event->stamp_ns;
+
+	return response->asked && age < LATE_NS;
 }
 
 static void mask(uint8_t octets[16], unsigned size, unsigned kept_bits)
@@ -197,7 +198,8 @@ static bool source_tells_local(const struct match_message *message)
 }
 
 enum described describe(struct describer *describer, struct event *event,
-			uint64_t now_ns, struct encode_facts *facts)
+			const struct clock_pair *clocks,
+			struct encode_facts *facts)
 {
 	const struct tap_config *config = describer->config;
 	const struct match_message *query = NULL;
@@ -205,18 +207,20 @@ enum described describe(struct describer *describer, struct event *event,
 
 	match_parse(event, &message);
 	if (source_tells_local(&message))
-		source_complete(describer->source, event, now_ns);
+		source_complete(describer->source, event, clocks->steady_ns);
 	memset(facts, 0, sizeof(*facts));
+	message.time_ns = clock_pair_wall(clocks, event->stamp_ns);
+	facts->time_ns = message.time_ns;
 	facts->asked = message.asked;
 	facts->response = DNS_QR(message.header.flags);
 	if (!facts->response) {
 		remember(describer, &message);
 	} else {
 		query = match_response(describer->match, &message);
-		if (!query && is_late(&message, now_ns))
+		if (!query && is_late(&message, clocks->steady_ns))
 			return DESCRIBE_LATER;
 		if (query)
-			facts->query_time_ns = query->event->time_ns;
+			facts->query_time_ns = query->time_ns;
 	}
 	facts->type = types[side_of(config, query ? query : &message)]
 			   [facts->response];

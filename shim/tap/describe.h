@@ -9,6 +9,7 @@
 
 #include "config/config.h"
 #include "proto/encode.h"
+#include "shim/base/clock.h"
 #include "shim/event.h"
 
 #define DESCRIBE_EXTRA_MAX 1024
@@ -26,9 +27,10 @@ struct describer *describer_new(const struct tap_config *config);
 void describer_free(struct describer *describer);
 
 /*
- * Fills *facts, valid until the next call. `now_ns` is the wall time. To be
+ * Fills *facts, valid until the next call. `clocks`: as of now. To be
  * called once for every event, in their order, but for DESCRIBE_LATER. The
  * addresses and the payload are masked in place where the tap anonymizes.
  */
 enum described describe(struct describer *describer, struct event *event,
-			uint64_t now_ns, struct encode_facts *facts);
+			const struct clock_pair *clocks,
+			struct encode_facts *facts);

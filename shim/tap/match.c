@@ -224,13 +224,13 @@ static uint32_t take_free(struct match *match)
 
 void match_query(struct match *match, const struct match_message *message)
 {
-	forget_aged(match, message->event->time_ns);
+	forget_aged(match, message->event->stamp_ns);
 	uint32_t index = take_free(match);
 	struct query *query = &match->query[index];
 
 	query->message = *message;
 	query->event = *message->event;
-	query->used_ns = message->event->time_ns;
+	query->used_ns = message->event->stamp_ns;
 	query->message.event = &query->event;
 	query->bucket = bucket_of(message);
 	append_bucket(match, index);
@@ -272,7 +272,7 @@ const struct match_message *match_response(struct match *match,
 		return NULL;
 	if (response->event->flags & EVENT_TCP &&
 	    match->query[found].message.transfer) {
-		match->query[found].used_ns = response->event->time_ns;
+		match->query[found].used_ns = response->event->stamp_ns;
 		unlink_age(match, &match->query[found]);
 		append_age(match, found);
 	} else {

@@ -22,6 +22,7 @@ struct match;
 /* A message and what identifies its transaction. */
 struct match_message {
 	const struct event *event;
+	uint64_t time_ns; /* wall time */
 	struct dns_header header;
 	bool asked;             /* the local side is the one that asked */
 	bool question;          /* there is a well-formed one */
@@ -30,7 +31,7 @@ struct match_message {
 	struct extra_query extra; /* of a query, if the caller wants it kept */
 };
 
-/* Fills all of *message but for `extra`. */
+/* Fills all of *message but for `time_ns` and `extra`. */
 void match_parse(const struct event *event, struct match_message *message);
 
 /* Returns NULL when out of memory. */

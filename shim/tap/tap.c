@@ -28,6 +28,7 @@ struct tap {
 	struct encoder *encoder;
 	struct endpoint *endpoint;
 	struct turn turn; /* this one */
+	struct clock_pair clocks;
 	struct rest rest;
 	struct account account;
 };
@@ -67,7 +68,7 @@ static void fetch_soon(const struct tap *tap, size_t index)
 
 /* Hands pending events to the endpoint as long as it has room. Returns how many
  * are done with. */
-static size_t drain(struct tap *tap, uint64_t wall)
+static size_t drain(struct tap *tap)
 {
 	size_t pending = queue_pending(tap->queue), done = 0;
 	const struct endpoint_ops *ops = tap->endpoint->ops;
@@ -88,7 +89,7 @@ static size_t drain(struct tap *tap, uint64_t wall)
 		if (!room)
 			break;
 		enum described what =
-			describe(tap->describer, event, wall, &facts);
+			describe(tap->describer, event, &tap->clocks, &facts);
 		if (what == DESCRIBE_LATER)
 			break;
 		if (what == DESCRIBE_SKIP)
@@ -109,17 +110,18 @@ static bool turn(struct tap *tap)
 	struct turn *turn = &tap->turn;
 	size_t moved;
 
-	turn->began = clock_steady();
+	clock_pair_read(&tap->clocks);
+	turn->began = tap->clocks.steady_ns;
 	turn->moved = 0;
 	advance(tap);
 	do {
-		uint64_t wall = clock_wall();
+		uint64_t now = clock_steady();
 
 		moved = 0;
-		if (queue_collect(tap->queue, wall))
+		if (queue_collect(tap->queue, now))
 			turn->last_seen = turn->began;
 		if (ready(tap))
-			moved = drain(tap, wall);
+			moved = drain(tap);
 		else
 			queue_release(tap->queue, 0);
 		turn->moved += moved;

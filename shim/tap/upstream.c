@@ -13,7 +13,7 @@
 
 struct entry {
 	uint64_t question_hash;
-	uint64_t time_ns; /* 0: empty */
+	uint64_t stamp_ns; /* 0: empty */
 	uint8_t address[16];
 	uint16_t port;
 	bool inet6;
@@ -42,7 +42,7 @@ void upstream_asked(struct upstream *upstream,
 	if (!query->question || !(event->flags & EVENT_REMOTE))
 		return;
 	entry->question_hash = query->question_hash;
-	entry->time_ns = event->time_ns;
+	entry->stamp_ns = event->stamp_ns;
 	memcpy(entry->address, event->remote, 16);
 	entry->port = event->remote_port;
 	entry->inet6 = event->flags & EVENT_INET6;
@@ -57,7 +57,7 @@ const char *upstream_find(const struct upstream *upstream,
 	char address[INET6_ADDRSTRLEN];
 
 	if (!query->question || entry->question_hash != query->question_hash ||
-	    entry->time_ns < query->event->time_ns)
+	    entry->stamp_ns < query->event->stamp_ns)
 		return NULL;
 	inet_ntop(entry->inet6 ? AF_INET6 : AF_INET, entry->address, address,
 		  sizeof(address));

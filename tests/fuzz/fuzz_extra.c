@@ -42,7 +42,7 @@ static struct event *event_new(const uint8_t *data, size_t size, uint8_t flags)
 {
 	struct event *event = calloc(1, sizeof(*event) + size);
 
-	event->time_ns = 1700000000123456789;
+	event->stamp_ns = 1700000000123456789;
 	event->flags = flags;
 	event->remote_port = size;
 	event->size = size;
@@ -89,7 +89,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	extra = extra_parse((const char *)data, control[0], "named");
 	event = event_new(end + 1, data + size - end - 1, control[1]);
 	extra_query_read(event, &query);
-	query.time_ns -= control[2];
+	query.stamp_ns -= control[2];
 	facts.event = event;
 	facts.response = control[0] & 1;
 	facts.asked = control[0] & 2;

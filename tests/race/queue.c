@@ -44,7 +44,7 @@ static bool put(const struct producer *producer, uint32_t number, size_t size)
 
 	if (!room.event)
 		return false;
-	room.event->time_ns = now;
+	room.event->stamp_ns = now;
 	room.event->local_port = producer->number;
 	memcpy(room.event->payload, &number, sizeof(number));
 	for (size_t i = sizeof(number); i < size; i++)

@@ -42,6 +42,6 @@ static inline struct message message(uint8_t event_flags, uint16_t id,
 	at += length + 1;
 	p[at++] = type >> 8, p[at++] = type, p[at++] = 0, p[at++] = 1;
 	m.event.size = at;
-	m.event.time_ns = NS_PER_S;
+	m.event.stamp_ns = NS_PER_S;
 	return m;
 }

@@ -20,10 +20,13 @@ static struct tap_config defaults(void)
 				    .anonymize_v6 = 128 };
 }
 
+/* Wall time is steady time here. */
+#define at(ns) ((struct clock_pair){ ns, ns })
+
 static enum described look(struct describer *describer, struct message *m,
 			   struct encode_facts *facts)
 {
-	return describe(describer, &m->event, m->event.time_ns + NS_PER_S,
+	return describe(describer, &m->event, &at(m->event.stamp_ns + NS_PER_S),
 			facts);
 }
 
@@ -111,7 +114,7 @@ Test(describe, a_response_has_its_querys_type_and_time)
 	struct message answer = message(ANSWER, 1, QR, "a", 1);
 	struct encode_facts facts;
 
-	query.event.time_ns = 42;
+	query.event.stamp_ns = 42;
 	look(describer, &query, &facts);
 	look(describer, &answer, &facts);
 	cr_assert_eq(facts.type, TYPE(CLIENT_RESPONSE), "it had RD, not this");
@@ -125,19 +128,20 @@ Test(describe, an_early_answer_waits_for_its_query)
 	struct describer *describer = describer_new(&config);
 	struct message answer = message(0, 1, QR, "a", 1);
 	struct message query = message(ASKS, 1, 0, "a", 1);
-	uint64_t now = answer.event.time_ns;
+	uint64_t now = answer.event.stamp_ns;
 	struct encode_facts facts;
 
-	cr_assert_eq(describe(describer, &answer.event, now, &facts),
+	cr_assert_eq(describe(describer, &answer.event, &at(now), &facts),
 		     DESCRIBE_LATER);
-	cr_assert_eq(describe(describer, &query.event, now, &facts),
+	cr_assert_eq(describe(describer, &query.event, &at(now), &facts),
 		     DESCRIBE_LOG);
-	cr_assert_eq(describe(describer, &answer.event, now, &facts),
+	cr_assert_eq(describe(describer, &answer.event, &at(now), &facts),
 		     DESCRIBE_LOG);
-	cr_assert_eq(facts.query_time_ns, query.event.time_ns);
+	cr_assert_eq(facts.query_time_ns, query.event.stamp_ns);
 	/* Nobody asked: it does not wait for long. */
-	cr_assert_eq(describe(describer, &answer.event, now + NS_PER_S, &facts),
-		     DESCRIBE_LOG);
+	cr_assert_eq(
+		describe(describer, &answer.event, &at(now + NS_PER_S), &facts),
+		DESCRIBE_LOG);
 	cr_assert_eq(facts.query_time_ns, 0);
 	describer_free(describer);
 }
@@ -153,7 +157,7 @@ Test(describe, chooses_by_type)
 
 	cr_assert_eq(look(describer, &query, &facts), DESCRIBE_SKIP);
 	cr_assert_eq(look(describer, &answer, &facts), DESCRIBE_LOG);
-	cr_assert_eq(facts.query_time_ns, query.event.time_ns,
+	cr_assert_eq(facts.query_time_ns, query.event.stamp_ns,
 		     "what is left out is matched all the same");
 	describer_free(describer);
 }

@@ -70,7 +70,6 @@ Test(encode, golden_client_query)
 		"78 01";                             /* type = 15: MESSAGE */
 	struct event *event = event_new(14);
 
-	event->time_ns = 1700000000 * NS_PER_S + 123456789;
 	event->flags = EVENT_LOCAL | EVENT_REMOTE | EVENT_SERVES;
 	memcpy(event->local, (uint8_t[]){ 127, 0, 0, 11 }, 4);
 	memcpy(event->remote, (uint8_t[]){ 192, 0, 2, 77 }, 4);
@@ -79,6 +78,7 @@ Test(encode, golden_client_query)
 	assert_packs(encoder_new("ns1", "v9", true), event,
 		     &(struct encode_facts){
 			     .type = DNSTAP__MESSAGE__TYPE__CLIENT_QUERY,
+			     .time_ns = 1700000000 * NS_PER_S + 123456789,
 			     .extra = "ex\u00e9",
 			     .extra_size = 4,
 		     },
@@ -108,7 +108,6 @@ Test(encode, golden_resolver_response)
 	static const uint8_t remote[16] = { 0x20, 1, 0xd, 0xb8, [15] = 2 };
 	struct event *event = event_new(12);
 
-	event->time_ns = 2 * NS_PER_S;
 	event->flags = EVENT_LOCAL | EVENT_REMOTE | EVENT_INET6 | EVENT_TCP;
 	memcpy(event->local, local, 16);
 	memcpy(event->remote, remote, 16);
@@ -119,6 +118,7 @@ Test(encode, golden_resolver_response)
 			     .type = DNSTAP__MESSAGE__TYPE__RESOLVER_RESPONSE,
 			     .response = true,
 			     .asked = true,
+			     .time_ns = 2 * NS_PER_S,
 			     .query_time_ns = 2 * NS_PER_S - 1,
 			     .query_zone = (const uint8_t *)"\2de",
 			     .query_zone_size = 4,
@@ -138,13 +138,13 @@ Test(encode, what_was_not_observed_is_left_out)
 				     "78 01";      /* type = 15: MESSAGE */
 	struct event *event = event_new(12);
 
-	event->time_ns = NS_PER_S + 5;
 	memset(event->local, 1, sizeof(event->local));
 	memset(event->remote, 2, sizeof(event->remote));
 	assert_packs(encoder_new("", NULL, false), event,
 		     &(struct encode_facts){
 			     .type = DNSTAP__MESSAGE__TYPE__CLIENT_RESPONSE,
 			     .response = true,
+			     .time_ns = NS_PER_S + 5,
 			     .extra = "",
 		     },
 		     golden);
@@ -166,7 +166,6 @@ static void any_event(struct event *event)
 {
 	static const uint32_t sizes[] = { 12, 13, 127, 128, 512, 1232, 65535 };
 
-	event->time_ns = 1 + any(any(2) ? 3 * NS_PER_S : UINT64_MAX - 1);
 	for (int i = 0; i < 16; i++) {
 		event->local[i] = any(256);
 		event->remote[i] = any(256);
@@ -186,6 +185,7 @@ static void any_facts(struct encode_facts *facts)
 		.type = 1 + any(14),
 		.response = any(2),
 		.asked = any(2),
+		.time_ns = 1 + any(any(2) ? 3 * NS_PER_S : UINT64_MAX - 1),
 		.query_time_ns = any(2) ? 1 + any(UINT64_MAX - 1) : 0,
 		.query_zone = any(2) ? zone : NULL,
 		.query_zone_size = any(2) ? any(256) : 0,
@@ -239,10 +239,10 @@ static void assert_message(const Dnstap__Message *m, const struct event *e,
 	cr_assert_eq(m->response_port, response_port);
 	assert_time(m->has_query_time_sec, m->query_time_sec,
 		    m->has_query_time_nsec, m->query_time_nsec,
-		    f->response ? f->query_time_ns : e->time_ns);
+		    f->response ? f->query_time_ns : f->time_ns);
 	assert_time(m->has_response_time_sec, m->response_time_sec,
 		    m->has_response_time_nsec, m->response_time_nsec,
-		    f->response ? e->time_ns : 0);
+		    f->response ? f->time_ns : 0);
 	assert_bytes(m->has_query_message, m->query_message,
 		     full && !f->response, e->payload, e->size);
 	assert_bytes(m->has_response_message, m->response_message,
@@ -308,11 +308,11 @@ Test(encode, bound_of_the_largest_message)
 	struct encode_facts facts = {
 		.type = DNSTAP__MESSAGE__TYPE__UPDATE_RESPONSE,
 		.response = true,
+		.time_ns = UINT64_MAX,
 		.query_time_ns = UINT64_MAX,
 	};
 	size_t size;
 
-	event->time_ns = UINT64_MAX;
 	event->flags = EVENT_INET6 | EVENT_LOCAL | EVENT_REMOTE | EVENT_TCP;
 	event->local_port = event->remote_port = 65535;
 	free(pack(encoder, event, &facts, &size));

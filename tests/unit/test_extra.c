@@ -19,7 +19,7 @@ static struct event *event_new(int socket, const char *message)
 {
 	struct event *event = calloc(1, sizeof(*event) + strlen(message) + 1);
 
-	event->time_ns = 1700000000123456789;
+	event->stamp_ns = 1700000000123456789;
 	event->size = hex(message, event->payload);
 	if (socket == BARE)
 		return event;
@@ -132,7 +132,7 @@ Test(extra, labels_of_a_response)
 	};
 	struct event *event = event_new(TCP6, RESPONSE);
 	struct extra_query query = {
-		.time_ns = event->time_ns - 43211,
+		.stamp_ns = event->stamp_ns - 43211,
 		.size = 33,
 		.dnssec_ok = true,
 	};
@@ -322,7 +322,7 @@ Test(extra, durations)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct extra_query query = {
-			.time_ns = event->time_ns - cases[i].ns,
+			.stamp_ns = event->stamp_ns - cases[i].ns,
 		};
 
 		assert_renders("{duration}", cases[i].expected,
@@ -363,7 +363,7 @@ Test(extra, query_read)
 	struct extra_query query;
 
 	extra_query_read(event, &query);
-	cr_assert_eq(query.time_ns, event->time_ns);
+	cr_assert_eq(query.stamp_ns, event->stamp_ns);
 	cr_assert_eq(query.size, 40);
 	cr_assert_eq(query.udp_size, 1232);
 	cr_assert(query.dnssec_ok);

@@ -25,11 +25,11 @@ static void end(void)
 
 TestSuite(match, .init = begin, .fini = end);
 
-static void query(struct message m, uint64_t time_ns)
+static void query(struct message m, uint64_t stamp_ns)
 {
 	struct match_message parsed;
 
-	m.event.time_ns = time_ns;
+	m.event.stamp_ns = stamp_ns;
 	match_parse(&m.event, &parsed);
 	match_query(match, &parsed);
 }
@@ -39,10 +39,10 @@ static uint64_t response(struct message m)
 {
 	struct match_message parsed;
 
-	m.event.time_ns = 100 * NS_PER_S;
+	m.event.stamp_ns = 100 * NS_PER_S;
 	match_parse(&m.event, &parsed);
 	const struct match_message *found = match_response(match, &parsed);
-	return found ? found->event->time_ns : 0;
+	return found ? found->event->stamp_ns : 0;
 }
 
 Test(match, finds_the_query_once)
@@ -163,8 +163,8 @@ Test(match, remembers_a_long_transfer)
 
 	query(message(SERVES | EVENT_TCP, 1, 0, "a", 252), 5);
 	for (int i = 1; i <= 4; i++) {
-		part.event.time_ns = 5 + i * (MATCH_AGE_S - 1) * NS_PER_S;
-		query(message(SERVES, i, 0, "b", 1), part.event.time_ns);
+		part.event.stamp_ns = 5 + i * (MATCH_AGE_S - 1) * NS_PER_S;
+		query(message(SERVES, i, 0, "b", 1), part.event.stamp_ns);
 		match_parse(&part.event, &parsed);
 		cr_assert_not_null(match_response(match, &parsed), "%d", i);
 	}

@@ -30,7 +30,7 @@ static bool put(struct queue *queue, uint64_t time, size_t size)
 
 	if (!room.event)
 		return false;
-	room.event->time_ns = time;
+	room.event->stamp_ns = time;
 	for (size_t i = 0; i < size; i++)
 		room.event->payload[i] = octet_of(time, i);
 	queue_commit(queue, room);
@@ -39,7 +39,7 @@ static bool put(struct queue *queue, uint64_t time, size_t size)
 
 static void check_event(const struct event *event, uint64_t time, size_t size)
 {
-	cr_assert_eq(event->time_ns, time);
+	cr_assert_eq(event->stamp_ns, time);
 	cr_assert_eq(event->size, size);
 	for (size_t i = 0; i < size; i++)
 		if (event->payload[i] != octet_of(time, i))
@@ -113,7 +113,7 @@ Test(queue, keeps_what_is_not_released)
 		cr_assert_eq(pending, in - out);
 		size_t done = pending ? random() % (pending + 1) : 0;
 		for (size_t i = 0; i < done; i++)
-			cr_assert_eq(queue_event(queue, i)->time_ns, ++out);
+			cr_assert_eq(queue_event(queue, i)->stamp_ns, ++out);
 		queue_release(queue, done);
 	}
 	queue_free(queue);
@@ -165,7 +165,7 @@ Test(queue, orders_by_time)
 		put(queue, times[i], 12 + i);
 	cr_assert_eq(collect(queue), 5);
 	for (size_t i = 0; i < 5; i++)
-		cr_assert_eq(queue_event(queue, i)->time_ns, sorted[i]);
+		cr_assert_eq(queue_event(queue, i)->stamp_ns, sorted[i]);
 	cr_assert_eq(queue_event(queue, 0)->size, 13, "equal times keep order");
 	queue_free(queue);
 }
@@ -180,8 +180,8 @@ Test(queue, keeps_what_came_before_the_clock_was_set_back)
 	put(queue, 2 * NS_PER_S, 12);
 	put(queue, 2 * NS_PER_S - 1, 12);
 	cr_assert_eq(collect(queue), 3);
-	cr_assert_eq(queue_event(queue, 0)->time_ns, 5 * NS_PER_S);
-	cr_assert_eq(queue_event(queue, 1)->time_ns, 2 * NS_PER_S - 1);
+	cr_assert_eq(queue_event(queue, 0)->stamp_ns, 5 * NS_PER_S);
+	cr_assert_eq(queue_event(queue, 1)->stamp_ns, 2 * NS_PER_S - 1);
 	queue_free(queue);
 }
 

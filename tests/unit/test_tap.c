@@ -113,7 +113,7 @@ static void put(struct queue *queue, size_t size)
 		usleep(100);
 		return;
 	}
-	room.event->time_ns = clock_wall();
+	room.event->stamp_ns = clock_steady();
 	room.event->flags = 0;
 	memset(room.event->payload, 0, size);
 	queue_commit(queue, room);
