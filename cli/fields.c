@@ -114,6 +114,12 @@ static size_t utf8(const uint8_t *p, size_t size, uint32_t *code)
 	return n;
 }
 
+/* What terminals may take for a command: C0, DEL and C1. */
+static bool is_control(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0);
+}
+
 /* A letter behind a backslash for control characters. */
 static bool put_letter(ldns_buffer *out, uint32_t code, const char *codes,
 		       const char *letters)
@@ -140,8 +146,9 @@ void put_json(ldns_buffer *out, const void *data, size_t size)
 		} else if (code < 0x80 &&
 			   put_letter(out, code, "\"\\\n\r\t", "\"\\nrt")) {
 			continue;
-		} else if (code < 0x20 || code == 0x2028 || code == 0x2029 ||
-			   (code < 0x80 && code && strchr("<>&", (int)code))) {
+		} else if (is_control(code) || code == 0x2028 ||
+			   code == 0x2029 ||
+			   (code < 0x80 && strchr("<>&", (int)code))) {
 			ldns_buffer_printf(out, "\\u%04x", code);
 		} else {
 			put(out, p, n);
@@ -158,12 +165,11 @@ void put_quoted(ldns_buffer *out, const void *data, size_t size)
 	put_text(out, "\"");
 	for (size_t n; size > 0; p += n, size -= n) {
 		n = utf8(p, size, &code);
-		if (n == 0 || code < 0x20 || code == 0x7f) {
+		if (n == 0 || (n == 1 && is_control(code))) {
 			n = 1;
 			if (!put_letter(out, *p, "\a\b\f\n\r\t\v", "abfnrtv"))
 				ldns_buffer_printf(out, "\\x%02x", *p);
-		} else if (code >= 0x80 && code < 0xa0) {
-			/* Some terminals take these for commands. */
+		} else if (is_control(code)) {
 			ldns_buffer_printf(out, "\\u%04x", code);
 		} else if (code >= 0x80 ||
 			   !put_letter(out, code, "\"\\", "\"\\")) {
