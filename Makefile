@@ -31,10 +31,11 @@ LIFE    := shim/life.c shim/about.c
 CORE    := $(filter-out $(LIFE),$(wildcard shim/*.c shim/base/*.c \
              shim/capture/*.c shim/tap/*.c proto/*.c config/*.c))
 HOOK    := $(LIFE) $(wildcard shim/hook/*.c shim/hook/*.S)
+CLI     := $(filter-out cli/main.c,$(wildcard cli/*.c))
 obj      = $(addprefix $(B)/,$(addsuffix .o,$(basename $(1))))
 CORE_O  := $(call obj,$(CORE)) $(GEN).o
 HOOK_O  := $(call obj,$(HOOK))
-CLI_O   := $(call obj,$(wildcard cli/*.c))
+CLI_O   := $(call obj,$(CLI))
 UNIT_O  := $(call obj,$(wildcard tests/unit/*.c))
 RACE    := $(patsubst tests/race/%.c,$(B)/race/%,$(wildcard tests/race/*.c))
 FUZZ    := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -53,20 +54,20 @@ $(B)/exports.map: shim/hook/calls.h shim/hook/exports.map.in
 	@mkdir -p $(@D)
 	$(Q)$(CC) -E -P -x c -I. shim/hook/exports.map.in -o $@
 
-$(B)/dnstapshim: $(CLI_O) $(CORE_O)
+$(B)/dnstapshim: $(B)/cli/main.o $(CLI_O) $(CORE_O)
 	@echo "  LINK  $@"
 	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(DEPS) -lldns
 
-$(B)/unit: $(UNIT_O) $(CORE_O) $(filter-out %/main.o,$(CLI_O))
+$(B)/unit: $(UNIT_O) $(CORE_O) $(CLI_O)
 	@echo "  LINK  $@"
 	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(DEPS) -lldns -lcriterion
 
-$(B)/fuzz/%: tests/fuzz/%.c $(CORE) | $(GEN).h
+$(B)/fuzz/%: tests/fuzz/%.c $(CORE) $(CLI) | $(GEN).h
 	@echo "  FUZZ  $@"
 	@mkdir -p $(@D)
 	$(Q)clang -O1 -g -std=gnu11 $(WARN) $(CPPFLAGS) -pthread \
 	  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	  $^ $(GEN).c -o $@ $(DEPS)
+	  $^ $(GEN).c -o $@ $(DEPS) -lldns
 
 # Always under the thread sanitizer, which Criterion does not bear. -w, here and
 # above: of fences it says that it does not know them.

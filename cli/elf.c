@@ -178,8 +178,7 @@ static int map(struct elf *elf, const char *path)
 
 	if (fd < 0)
 		return -errno;
-	if (!fstat(fd, &file) && S_ISREG(file.st_mode) &&
-	    file.st_size >= (off_t)sizeof(ElfW(Ehdr))) {
+	if (!fstat(fd, &file) && S_ISREG(file.st_mode) && file.st_size > 0) {
 		data = mmap(NULL, file.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 		error = data == MAP_FAILED ? -errno : 0;
 		if (!error) {
@@ -191,6 +190,20 @@ static int map(struct elf *elf, const char *path)
 	return error;
 }
 
+int elf_read(struct elf *elf, const void *data, size_t size)
+{
+	*elf = (struct elf){ .data = data, .size = size };
+	if (size < sizeof(ElfW(Ehdr)) || memcmp(data, ELFMAG, SELFMAG))
+		return -ENOEXEC;
+	elf->class = elf->data[EI_CLASS];
+	elf->machine = header(elf)->e_machine; /* where both classes have it */
+	elf->native = elf->class == ELF_NATIVE_CLASS &&
+		      elf->machine == ELF_NATIVE_MACHINE;
+	if (elf->native)
+		read_native(elf);
+	return 0;
+}
+
 int elf_open(struct elf *elf, const char *path)
 {
 	int error;
@@ -199,17 +212,10 @@ int elf_open(struct elf *elf, const char *path)
 	error = map(elf, path);
 	if (error)
 		return error;
-	if (memcmp(elf->data, ELFMAG, SELFMAG)) {
+	error = elf_read(elf, elf->data, elf->size);
+	if (error)
 		elf_close(elf);
-		return -ENOEXEC;
-	}
-	elf->class = elf->data[EI_CLASS];
-	elf->machine = header(elf)->e_machine; /* where both classes have it */
-	elf->native = elf->class == ELF_NATIVE_CLASS &&
-		      elf->machine == ELF_NATIVE_MACHINE;
-	if (elf->native)
-		read_native(elf);
-	return 0;
+	return error;
 }
 
 void elf_close(struct elf *elf)

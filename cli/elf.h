@@ -48,6 +48,10 @@ struct elf {
 int elf_open(struct elf *elf, const char *path);
 void elf_close(struct elf *elf);
 
+/* The same of octets, aligned as for malloc(3), that stay the caller's: not to
+ * be closed. */
+int elf_read(struct elf *elf, const void *data, size_t size);
+
 /* The n-th library that it needs, or NULL behind the last. */
 const char *elf_needed(const struct elf *elf, size_t n);
 

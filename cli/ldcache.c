@@ -42,11 +42,6 @@ struct cache_entry {
 	uint64_t hwcap;
 };
 
-struct ldcache {
-	char *data;
-	size_t size;
-};
-
 struct ldcache *ldcache_open(void)
 {
 	struct ldcache *cache = calloc(1, sizeof(*cache));
@@ -54,8 +49,7 @@ struct ldcache *ldcache_open(void)
 	struct stat file;
 	void *data;
 
-	if (cache && fd >= 0 && !fstat(fd, &file) &&
-	    file.st_size > (off_t)sizeof(struct cache_header)) {
+	if (cache && fd >= 0 && !fstat(fd, &file) && file.st_size > 0) {
 		data = mmap(NULL, file.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 		if (data != MAP_FAILED) {
 			cache->data = data;
@@ -72,7 +66,7 @@ void ldcache_close(struct ldcache *cache)
 	if (!cache)
 		return;
 	if (cache->data)
-		munmap(cache->data, cache->size);
+		munmap((void *)cache->data, cache->size);
 	free(cache);
 }
 
@@ -97,21 +91,44 @@ static const char *cached_string(const struct ldcache *cache, uint32_t offset)
 	return cache->data + offset;
 }
 
-static char *find_cached(const struct ldcache *cache, const char *name)
+static uint32_t count_cached(const struct ldcache *cache)
+{
+	const struct cache_header *header = (const void *)cache->data;
+
+	if (cache->size < sizeof(*header) ||
+	    memcmp(header->magic, MAGIC, sizeof(header->magic)) ||
+	    header->n > (cache->size - sizeof(*header)) /
+				sizeof(struct cache_entry))
+		return 0;
+	return header->n;
+}
+
+const char *ldcache_next(const struct ldcache *cache, const char *name,
+			 uint32_t *n)
 {
 	const struct cache_header *header = (const void *)cache->data;
 	const struct cache_entry *entry = (const void *)(header + 1);
 
-	if (!header || memcmp(header->magic, MAGIC, sizeof(header->magic)) ||
-	    header->n > (cache->size - sizeof(*header)) / sizeof(*entry))
-		return NULL;
-	for (uint32_t i = 0; i < header->n; i++) {
-		const char *known = cached_string(cache, entry[i].name);
-		const char *path = cached_string(cache, entry[i].path);
+	for (uint32_t end = count_cached(cache); *n < end; ++*n) {
+		const char *known = cached_string(cache, entry[*n].name);
+		const char *path = cached_string(cache, entry[*n].path);
 
-		if (known && path && !strcmp(known, name) && fits(path))
-			return strdup(path);
+		if (known && path && !strcmp(known, name)) {
+			++*n;
+			return path;
+		}
 	}
+	return NULL;
+}
+
+static char *find_cached(const struct ldcache *cache, const char *name)
+{
+	const char *path;
+	uint32_t n = 0;
+
+	while ((path = ldcache_next(cache, name, &n)))
+		if (fits(path))
+			return strdup(path);
 	return NULL;
 }
 

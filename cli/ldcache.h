@@ -7,12 +7,21 @@
 
 #include "cli/elf.h"
 
-struct ldcache;
+/* The octets of the file; none: an empty one. */
+struct ldcache {
+	const char *data;
+	size_t size;
+};
 
 /* Reads /etc/ld.so.cache. Returns NULL when out of memory; a missing cache is
  * an empty one. */
 struct ldcache *ldcache_open(void);
 void ldcache_close(struct ldcache *cache);
+
+/* The path of the next entry for `name`, from the *n-th on; NULL behind the
+ * last. *n moves behind it. Safe for any octets. */
+const char *ldcache_next(const struct ldcache *cache, const char *name,
+			 uint32_t *n);
 
 /* The path (release with free) of the library `name` as `needed_by`, which
  * lies at `path`, gets it; NULL if it is not found. */
