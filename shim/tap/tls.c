@@ -47,7 +47,8 @@ static int out_of_memory(struct transport *transport)
 	return -ENOMEM;
 }
 
-/* RFC 6066 3: an address is not sent as a server's name. */
+/* RFC 6066 3: an address is not sent as a server's name. RFC 9525 6.3: the common
+ * name is no name to go by, nor is a part of a label a wildcard. */
 static int begin_handshake(struct tls *tls)
 {
 	struct transport *transport = &tls->tcp.transport;
@@ -58,6 +59,9 @@ static int begin_handshake(struct tls *tls)
 		return out_of_memory(transport);
 	expected_name(transport->config, name);
 	X509_VERIFY_PARAM *param = SSL_get0_param(tls->ssl);
+	X509_VERIFY_PARAM_set_hostflags(
+		param, X509_CHECK_FLAG_NEVER_CHECK_SUBJECT |
+			       X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	int good = is_address(name)
 			   ? X509_VERIFY_PARAM_set1_ip_asc(param, name)
 			   : X509_VERIFY_PARAM_set1_host(param, name, 0);
@@ -69,6 +73,25 @@ static int begin_handshake(struct tls *tls)
 	return 0;
 }
 
+/* Why the certificate of the other side is not accepted. */
+static void explain_certificate(struct tls *tls)
+{
+	struct transport *transport = &tls->tcp.transport;
+	const struct tap_config *config = transport->config;
+	long result = SSL_get_verify_result(tls->ssl);
+	const X509 *shown = sk_X509_value(SSL_get_peer_cert_chain(tls->ssl), 0);
+	bool nameless =
+		result == X509_V_ERR_HOSTNAME_MISMATCH && shown &&
+		X509_get_ext_by_NID(shown, NID_subject_alt_name, -1) < 0;
+	char name[NAME_SIZE_MAX];
+
+	snprintf(transport->error, TRANSPORT_ERROR_MAX,
+		 "the certificate is not accepted for %.120s: %s%s",
+		 config->listen ? "a collector" : expected_name(config, name),
+		 X509_verify_cert_error_string(result),
+		 nameless ? " (it has no subjectAltName)" : "");
+}
+
 /* What the last error of this thread says. */
 static void explain(struct tls *tls)
 {
@@ -77,15 +100,9 @@ static void explain(struct tls *tls)
 	unsigned long code = ERR_peek_last_error();
 	const char *reason = ERR_reason_error_string(code);
 	const char *alert = reason ? strstr(reason, " alert ") : NULL;
-	char name[NAME_SIZE_MAX];
 
 	if (ERR_GET_REASON(code) == SSL_R_CERTIFICATE_VERIFY_FAILED)
-		snprintf(transport->error, TRANSPORT_ERROR_MAX,
-			 "the certificate is not accepted for %.120s: %s",
-			 config->listen ? "a collector"
-					: expected_name(config, name),
-			 X509_verify_cert_error_string(
-				 SSL_get_verify_result(tls->ssl)));
+		explain_certificate(tls);
 	else if (alert)
 		snprintf(transport->error, TRANSPORT_ERROR_MAX,
 			 "refused by the collector's TLS: %s%s",

@@ -48,6 +48,9 @@ ACCEPTED = {
     "servername": lambda: (
         Setting("DNS:tap.example"),
         f"{BY_ADDRESS} full {{ tls {{ours}}; tls_servername tap.example }}"),
+    "wildcard": lambda: (
+        Setting("DNS:*.example.net"),
+        f"{BY_ADDRESS} full {{ tls {{ours}}; tls_servername tap.example.net }}"),
     "skipverify": lambda: (Setting("DNS:other.example", dates=PAST),
                            f"{BY_NAME} full {{ skipverify }}"),
     "client": lambda: (Setting(*GOOD, clients=True),
@@ -68,6 +71,15 @@ REFUSED = {
         Setting(*GOOD),
         f"{BY_NAME} full {{ tls {{ours}}; tls_servername tap.example }}",
         "not accepted for tap.example: hostname mismatch"),
+    # Its common name, "collector", is no name to go by.
+    "common_name": lambda: (
+        Setting(),
+        f"{BY_ADDRESS} full {{ tls {{ours}}; tls_servername collector }}",
+        "not accepted for collector: hostname mismatch (it has no subjectAltName)"),
+    "partial_wildcard": lambda: (
+        Setting("DNS:t*.example.net"),
+        f"{BY_ADDRESS} full {{ tls {{ours}}; tls_servername tap.example.net }}",
+        "not accepted for tap.example.net: hostname mismatch"),
     "expired": lambda: (
         Setting(*GOOD, dates=PAST), f"{BY_NAME} full {{ tls {{ours}} }}",
         "not accepted for localhost: certificate has expired"),
