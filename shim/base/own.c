@@ -1,40 +1,60 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A short list, searched from end to end.
+ * A short list, searched from end to end. Taps claim entries of it at the same
+ * time, while the hooks, on any thread, read and free them.
  */
 #include "shim/base/own.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "config/config.h"
-
-#define OWN_MAX     (4 * CONFIG_TAPS_MAX)
+#define OWN_MAX     2048 /* of a listening tap's hundred, and a few for others */
 #define OWN_HIGHEST 65536 /* a higher number makes the kernel's table large */
 
 _Atomic bool own_sharing;
 
+/* In ->number, which is the fd plus one otherwise. */
+#define FREE   0
+#define FILLED -1 /* by the tap that has claimed it; nobody else looks at it */
+
 static struct own {
-	_Atomic int number; /* the fd plus one; 0: free */
+	_Atomic int number;
 	dev_t device;
 	ino_t inode;
 } list[OWN_MAX];
+static _Atomic size_t used; /* from here on all have always been free */
 
 static struct own *find(int number)
 {
-	for (size_t i = 0; i < OWN_MAX; i++)
+	for (size_t i = 0; i < atomic_load(&used); i++)
 		if (atomic_load(&list[i].number) == number)
 			return &list[i];
+	return NULL;
+}
+
+/* An entry for nobody but the caller; NULL: all are taken. */
+static struct own *claim(void)
+{
+	for (size_t i = 0; i < OWN_MAX; i++) {
+		size_t known = i;
+		int number = FREE;
+
+		atomic_compare_exchange_strong(&used, &known, i + 1);
+		if (atomic_compare_exchange_strong(&list[i].number, &number,
+						   FILLED))
+			return &list[i];
+	}
 	return NULL;
 }
 
 /* A child has its own copies, of connections that are not its. */
 static void drop_all(void)
 {
-	for (size_t i = 0; i < OWN_MAX; i++)
+	for (size_t i = 0; i < atomic_load(&used); i++)
 		own_close(atomic_load(&list[i].number) - 1);
 	atomic_store(&own_sharing, false);
 }
@@ -60,18 +80,32 @@ static int lowest(void)
 	return end - end / 8;
 }
 
+/* Moves it out of the host's way, if possible. */
+static int move_up(int fd)
+{
+	int high = fcntl(fd, F_DUPFD_CLOEXEC, lowest());
+
+	if (high < 0)
+		return fd;
+	close(fd);
+	return high;
+}
+
 int own_take(int fd)
 {
-	struct own *entry = own_shares() && fd >= 0 ? find(0) : NULL;
 	struct stat about;
 
-	if (!entry || find(fd + 1) || fstat(fd, &about))
+	if (!own_shares() || fd < 0 || find(fd + 1))
 		return fd;
-	int high = fcntl(fd, F_DUPFD_CLOEXEC, lowest());
-	if (high >= 0) {
+	struct own *entry = claim();
+	if (!entry || fstat(fd, &about)) {
+		if (entry)
+			atomic_store(&entry->number, FREE);
 		close(fd);
-		fd = high;
+		errno = EMFILE;
+		return -1;
 	}
+	fd = move_up(fd);
 	entry->device = about.st_dev;
 	entry->inode = about.st_ino;
 	atomic_store(&entry->number, fd + 1);
@@ -107,7 +141,7 @@ int own_next(unsigned first, unsigned last)
 {
 	int next = -1;
 
-	for (size_t i = 0; own_shares() && i < OWN_MAX; i++) {
+	for (size_t i = 0; own_shares() && i < atomic_load(&used); i++) {
 		int fd = atomic_load(&list[i].number) - 1;
 
 		if (fd >= 0 && (unsigned)fd >= first && (unsigned)fd <= last &&
@@ -119,8 +153,8 @@ int own_next(unsigned first, unsigned last)
 
 void own_lose(int fd)
 {
-	struct own *entry = find(fd + 1);
+	struct own *entry = fd >= 0 ? find(fd + 1) : NULL;
 
 	if (entry)
-		atomic_store(&entry->number, 0);
+		atomic_store(&entry->number, FREE);
 }

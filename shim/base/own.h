@@ -19,7 +19,8 @@ extern _Atomic bool own_sharing;
 void own_share(void);
 
 /* Takes an open fd of ours; -1 is let through. Returns its number, which is
- * another one if possible. Idempotent. */
+ * another one if possible; where too many have been taken it closes it and returns
+ * -1 with EMFILE. Idempotent. By several taps' threads at once. */
 int own_take(int fd);
 
 /* False if the number stands for something of the host's by now. */

@@ -53,6 +53,8 @@ static int file_open(struct transport *transport)
 	if (fd < 0)
 		return fd;
 	transport->fd = own_take(fd);
+	if (transport->fd < 0)
+		return -errno;
 	file->size = 0;
 	set_room(file);
 	snprintf(transport->about, sizeof(transport->about),
