@@ -11,6 +11,7 @@
 #include <linux/close_range.h>
 #include <stdarg.h>
 
+#include "shim/base/fds.h"
 #include "shim/base/own.h"
 #include "shim/capture/capture.h"
 #include "shim/life.h"
@@ -117,8 +118,9 @@ void closefrom(int first)
 		return;
 	}
 	int saved = errno;
-	for (unsigned end = getdtablesize(); fd < end; fd++)
-		close(fd);
+	if (!fds_close_from(fd))
+		for (unsigned end = getdtablesize(); fd < end; fd++)
+			close(fd);
 	errno = saved;
 }
 

@@ -15,17 +15,20 @@
 #include <stdatomic.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "config/config.h"
+#include "shim/base/fds.h"
 #include "shim/base/log.h"
 #include "shim/base/own.h"
 #include "shim/base/thread.h"
 
 /* glibc's count, which it shows to debuggers; NULL where it does not. */
 static _Atomic unsigned *threads;
+
+/* Where no fd can be had at all, and so nothing be sent. */
+#define FDS_TRIED 65536
 
 /* Something that takes any write and has no effect. In a chroot without /dev an
  * eventfd does. */
@@ -36,17 +39,18 @@ static int open_nothing(void)
 	return fd >= 0 ? fd : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 }
 
-/* By the one call, or else by two older ones. */
+/* By the one call, or else by an older one and a list of what there is to close. A
+ * copy that keeps an fd would keep what the host closes alive. */
 static bool unshare_fds(void)
 {
-	struct rlimit limit;
-
 	if (!close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_UNSHARE))
 		return true;
-	if (unshare(CLONE_FILES) || getrlimit(RLIMIT_NOFILE, &limit))
+	if (!fds_listed() || unshare(CLONE_FILES))
 		return false;
-	for (rlim_t fd = STDERR_FILENO + 1; fd < limit.rlim_cur; fd++)
-		close(fd);
+	close(STDIN_FILENO); /* the list needs an fd, and all may be used up */
+	if (!fds_close_from(STDERR_FILENO + 1))
+		for (int fd = STDERR_FILENO + 1; fd < FDS_TRIED; fd++)
+			close(fd);
 	return true;
 }
 

@@ -11,7 +11,8 @@ from harness.each import each
 
 EACH = 40
 SCENES = ("user", "user_ids", "capabilities", "chroot", "data", "files", "files_used",
-          "files_high", "no_resources", "no_close_range", "no_unshare", "no_tgkill",
+          "files_high", "no_resources", "no_close_range",
+          "no_close_range_many_files", "no_unshare", "no_tgkill",
           "no_signalfd", "no_madvise", "no_unix_sockets")
 
 

@@ -116,6 +116,29 @@ REFUSAL(no_tgkill, EPERM, SYS_tgkill)
 REFUSAL(no_signalfd, ENOSYS, SYS_signalfd4)
 REFUSAL(no_madvise, EINVAL, SYS_madvise)
 
+/* A kernel of before Linux 5.9 that allows very many fds. Who closes one by one
+ * all that there may be comes to numbers that nobody has ever had. */
+static void no_close_range_many_files(void)
+{
+	static struct sock_filter filter[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close_range, 3, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_close, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, args[0])),
+		BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 1000, 1, 2),
+		BPF_STMT(BPF_RET, REFUSE(ENOSYS)),
+		BPF_STMT(BPF_RET, KILL),
+		BPF_STMT(BPF_RET, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { 8, filter };
+
+	limit_files_high();
+	MUST(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	MUST(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
+}
+
 static void no_unix_sockets(void)
 {
 	static const int numbers[] = { SYS_socket, -1 };
@@ -134,6 +157,7 @@ static const struct scene scenes[] = {
 	{ "files_high", limit_files_high },
 	{ "no_resources", no_resources },
 	{ "no_close_range", no_close_range },
+	{ "no_close_range_many_files", no_close_range_many_files },
 	{ "no_unshare", no_unshare },
 	{ "no_tgkill", no_tgkill },
 	{ "no_signalfd", no_signalfd },
