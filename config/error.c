@@ -20,26 +20,59 @@ void errors_init(struct errors *errors)
 	errors->next = &errors->first;
 }
 
+/* A message while it is made. Not a stream of stdio: in a server those are all in
+ * one list, and the host's fflush(NULL) would wait for ours. */
+struct message {
+	char *text;
+	size_t used, room;
+	bool failed; /* sticky: no memory */
+};
+
+static void put(struct message *out, const char *text, size_t size)
+{
+	if (out->used + size > out->room) {
+		size_t room = 2 * (out->used + size);
+		char *grown = realloc(out->text, room);
+
+		out->failed |= !grown;
+		if (!grown)
+			return;
+		out->text = grown;
+		out->room = room;
+	}
+	memcpy(out->text + out->used, text, size);
+	out->used += size;
+}
+
+static void put_text(struct message *out, const char *text)
+{
+	put(out, text, strlen(text));
+}
+
 /* Assumes nothing of the text: it may come from anywhere and go to a log. */
-static void put_escaped(FILE *out, const char *text, unsigned most)
+static void put_escaped(struct message *out, const char *text, unsigned most)
 {
 	const char *end = text + strlen(text);
+	char escape[8];
 
 	for (unsigned n = 0; text < end; n++) {
 		uint32_t point;
 		unsigned size = utf8_decode(text, end, &point);
 
 		if (n == most) {
-			fputs("...", out);
+			put_text(out, "...");
 			return;
 		}
 		if (point == '\n')
-			fputs("\\n", out);
+			put_text(out, "\\n");
 		else if (point != UTF8_INVALID && !utf8_is_control(point))
-			fwrite(text, 1, size, out);
+			put(out, text, size);
 		else
-			for (unsigned i = 0; i < size; i++)
-				fprintf(out, "\\x%02x", (uint8_t)text[i]);
+			for (unsigned i = 0; i < size; i++) {
+				snprintf(escape, sizeof(escape), "\\x%02x",
+					 (uint8_t)text[i]);
+				put_text(out, escape);
+			}
 		text += size;
 	}
 }
@@ -59,16 +92,20 @@ static void append(struct errors *errors, const char *text, size_t size)
 	errors->next = &error->next;
 }
 
-static void put_place(FILE *out, const struct errors *errors,
+static void put_place(struct message *out, const struct errors *errors,
 		      const struct token *at)
 {
+	char place[32];
+
 	put_escaped(out, errors->source, CONFIG_TEXT_MAX);
 	if (at) {
-		fprintf(out, ":%u:%u: \"", at->line, at->column);
+		snprintf(place, sizeof(place), ":%u:%u: \"", at->line,
+			 at->column);
+		put_text(out, place);
 		put_escaped(out, at->text, QUOTED_MAX);
-		fputc('"', out);
+		put_text(out, "\"");
 	}
-	fputs(": ", out);
+	put_text(out, ": ");
 }
 
 static void add(struct errors *errors, const struct token *at,
@@ -78,24 +115,22 @@ static void add(struct errors *errors, const struct token *at,
 static void add(struct errors *errors, const struct token *at,
 		const char *format, va_list arguments)
 {
-	char *text = NULL;
-	size_t size = 0;
-	FILE *out;
+	struct message message = { 0 };
+	char *expected = NULL;
 
 	if (errors->count++ >= ERRORS_MAX)
 		return;
-	out = open_memstream(&text, &size);
-	if (!out) {
+	put_place(&message, errors, at);
+	int size = vasprintf(&expected, format, arguments);
+	if (size >= 0)
+		put(&message, expected, size);
+	if (size < 0 || message.failed)
 		errors->no_memory = true;
-		return;
-	}
-	put_place(out, errors, at);
-	vfprintf(out, format, arguments);
-	if (fclose(out) == 0 && text)
-		append(errors, text, size);
 	else
-		errors->no_memory = true;
-	free(text);
+		append(errors, message.text, message.used);
+	if (size >= 0)
+		free(expected);
+	free(message.text);
 }
 
 void errors_add(struct errors *errors, const struct token *at,
