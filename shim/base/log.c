@@ -5,8 +5,11 @@
  */
 #include "shim/base/log.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -19,8 +22,10 @@
 #include <unistd.h>
 
 #include "shim/base/clock.h"
+#include "shim/base/output.h"
 
 #define LINE_MAX_SIZE 1024
+#define KEYS_MAX      (2 * CONFIG_TAPS_MAX)
 
 static enum log_target target = LOG_TARGET_STDERR;
 static const char *path;
@@ -63,8 +68,7 @@ bool log_has_stderr(void)
 		(inode && about.st_dev == device && about.st_ino == inode));
 }
 
-/* A pipe that nobody reads would block, one that nobody has would end the host
- * with SIGPIPE. */
+/* A pipe that nobody reads would block, a file's disk is waited for. */
 static bool takes_more(int fd)
 {
 	struct pollfd poll_fd = { .fd = fd, .events = POLLOUT };
@@ -75,16 +79,52 @@ static bool takes_more(int fd)
 static bool write_stderr(const char *line, size_t size)
 {
 	return log_has_stderr() && takes_more(STDERR_FILENO) &&
-	       write(STDERR_FILENO, line, size) == (ssize_t)size;
+	       output_write(STDERR_FILENO, line, size);
+}
+
+/* Others may write to the directory that the file is in. */
+static bool is_anybodys_directory(void)
+{
+	char directory[PATH_MAX] = ".";
+	const char *end = strrchr(path, '/');
+	struct stat about;
+
+	if (end)
+		snprintf(directory, sizeof(directory), "%.*s",
+			 (int)(end - path + 1), path);
+	return stat(directory, &about) || about.st_mode & S_IWOTH;
+}
+
+/* Only what can be nothing but a log: whoever may make names in its directory
+ * could have put a device there, a link to another's file, or a file of their
+ * own. */
+static bool is_log(int fd)
+{
+	struct stat about;
+
+	return !fstat(fd, &about) && S_ISREG(about.st_mode) &&
+	       about.st_nlink == 1 &&
+	       (about.st_uid == geteuid() || !is_anybodys_directory());
+}
+
+static int open_file(void)
+{
+	int fd = open(path,
+		      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW |
+			      O_NONBLOCK | O_NOCTTY,
+		      0640);
+
+	if (fd < 0 || is_log(fd))
+		return fd;
+	close(fd);
+	return -1;
 }
 
 /* With the time, which syslog and the journal add themselves. */
 static bool write_file(const char *line, size_t size)
 {
 	char dated[CLOCK_TEXT_MAX + LINE_MAX_SIZE];
-	int fd = open(path,
-		      O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC | O_NONBLOCK,
-		      0640);
+	int fd = open_file();
 
 	if (fd < 0)
 		return false;
@@ -92,7 +132,7 @@ static bool write_file(const char *line, size_t size)
 	size_t time = strlen(dated);
 	dated[time++] = ' ';
 	memcpy(dated + time, line, size);
-	bool good = write(fd, dated, time + size) == (ssize_t)(time + size);
+	bool good = output_write(fd, dated, time + size);
 	close(fd);
 	return good;
 }
@@ -115,6 +155,25 @@ static bool write_syslog(const char *line, size_t size)
 	return good;
 }
 
+/* Returns the line's length. */
+static size_t compose(char line[LINE_MAX_SIZE], const char *tap,
+		      const char *format, va_list list)
+	__attribute__((format(printf, 3, 0)));
+
+static size_t compose(char line[LINE_MAX_SIZE], const char *tap,
+		      const char *format, va_list list)
+{
+	size_t at = snprintf(line, LINE_MAX_SIZE, "dnstapshim[%ld]: %s%s",
+			     (long)getpid(), tap ? tap : "", tap ? ": " : "");
+
+	if (at >= LINE_MAX_SIZE)
+		at = LINE_MAX_SIZE - 1;
+	vsnprintf(line + at, LINE_MAX_SIZE - at, format, list);
+	at = strnlen(line, LINE_MAX_SIZE - 1);
+	line[at++] = '\n';
+	return at;
+}
+
 void log_line(const char *tap, const char *format, ...)
 {
 	static bool (*const writers[])(const char *line, size_t size) = {
@@ -123,29 +182,43 @@ void log_line(const char *tap, const char *format, ...)
 		[LOG_TARGET_FILE] = write_file,
 	};
 	char line[LINE_MAX_SIZE];
-	size_t at = snprintf(line, sizeof(line), "dnstapshim[%ld]: %s%s",
-			     (long)getpid(), tap ? tap : "", tap ? ": " : "");
+	int cancel, saved = errno;
 	va_list list;
 
 	if (target == LOG_TARGET_OFF)
 		return;
-	if (at >= sizeof(line))
-		at = sizeof(line) - 1;
 	va_start(list, format);
-	vsnprintf(line + at, sizeof(line) - at, format, list);
+	size_t size = compose(line, tap, format, list);
 	va_end(list);
-	at = strnlen(line, sizeof(line) - 1);
-	line[at++] = '\n';
+	/* The caller may be no cancellation point. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	/* In a chroot there may be neither the file nor /dev/log. */
-	if (!writers[target](line, at) && target != LOG_TARGET_STDERR)
-		write_stderr(line, at);
+	if (!writers[target](line, size) && target != LOG_TARGET_STDERR)
+		write_stderr(line, size);
+	pthread_setcancelstate(cancel, NULL);
+	errno = saved;
+}
+
+bool log_try(const char *tap, const char *format, ...)
+{
+	char line[LINE_MAX_SIZE];
+	va_list list;
+
+	if (target == LOG_TARGET_OFF)
+		return true;
+	if (target != LOG_TARGET_STDERR || !log_has_stderr())
+		return false;
+	va_start(list, format);
+	size_t size = compose(line, tap, format, list);
+	va_end(list);
+	return output_try(STDERR_FILENO, line, size);
 }
 
 bool log_first(const void *key)
 {
-	static const void *_Atomic keys[CONFIG_TAPS_MAX];
+	static const void *_Atomic keys[KEYS_MAX];
 
-	for (size_t i = 0; i < CONFIG_TAPS_MAX; i++) {
+	for (size_t i = 0; i < KEYS_MAX; i++) {
 		const void *there = NULL;
 
 		if (atomic_compare_exchange_strong(&keys[i], &there, key))

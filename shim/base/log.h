@@ -17,12 +17,19 @@ bool log_has_stderr(void);
 
 /* Writes one line: the program's name and process id, the tap (or NULL), the
  * text. Cut at 1,024 octets. Falls back to standard error where the target
- * cannot be reached. Blocks if the target does, so only the tap's own
- * threads and the constructor may call it. */
+ * cannot be reached, or is a file that another than this user may have put
+ * there. Blocks if the target does, so only the tap's own threads, the
+ * constructor and the end of a process may call it. */
 void log_line(const char *tap, const char *format, ...)
+	__attribute__((format(printf, 2, 3)));
+
+/* The same from any thread, which opens nothing and never waits. False if this
+ * was not possible, and the line is to be written later. */
+bool log_try(const char *tap, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
 /* True the first time that it is asked about `key` in this process and in those
  * that it descends from: a server that forks a child for each connection need
- * not say everything again. For up to CONFIG_TAPS_MAX keys. */
+ * not say everything again. For up to twice CONFIG_TAPS_MAX keys.
+ */
 bool log_first(const void *key);
