@@ -40,7 +40,7 @@
 
 /* Zero in a process that has not begun. */
 struct live {
-	_Atomic pid_t owner; /* of base/process */
+	struct process process;
 	_Atomic uint64_t retry_ns;
 	struct queue *_Atomic queue[CONFIG_TAPS_MAX]; /* what capture fills */
 	struct queue *_Atomic mapped[CONFIG_TAPS_MAX];
@@ -176,8 +176,11 @@ static bool map_live(void)
 	if (page == MAP_FAILED)
 		return false;
 	live = page;
-	return !madvise(page, sizeof(*live), MADV_WIPEONFORK) ||
-	       !pthread_atfork(NULL, NULL, wipe);
+	bool wiped = !madvise(page, sizeof(*live), MADV_WIPEONFORK);
+	if (!wiped && pthread_atfork(NULL, NULL, wipe))
+		return false;
+	process_begin(&live->process, wiped);
+	return true;
 }
 
 static bool load_config(void)
@@ -246,7 +249,6 @@ static void begin(void)
 		log_line(NULL, "not tapped: %s", strerror(errno));
 		return;
 	}
-	process_begin(&live->owner);
 	isolate_begin();
 	at_quick_exit(life_end);
 	syscall_observe();

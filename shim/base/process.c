@@ -1,31 +1,73 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * By the id of the process that the memory belongs to.
+ * By the id of the process that the memory belongs to. It is known before a guest
+ * can be made (process_divide), and none but that process writes it down, so
+ * that whoever has another id is a guest: in a forked child it is zero.
+ *
+ * A child in a new namespace of ids may have the very number of its parent. Its
+ * parent is out of sight, and the kernel has taken the list of robust mutexes
+ * from it, which libc gives to each of its threads.
  */
 #include "shim/base/process.h"
 
 #include <stddef.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-static _Atomic pid_t *owner;
+#include "shim/base/thread.h"
 
-void process_begin(_Atomic pid_t *page)
+static struct process *page;
+static bool page_wiped;
+
+static bool has_list(void)
 {
-	owner = page;
-	atomic_store(owner, getpid());
+	void *head = NULL;
+	size_t size;
+
+	return syscall(SYS_get_robust_list, 0, &head, &size) || head;
+}
+
+static void adopt(pid_t self)
+{
+	bool fatherless = !getppid();
+
+	atomic_store(&page->fatherless, fatherless);
+	atomic_store(&page->listed, fatherless && has_list());
+	atomic_store(&page->owner, self);
+}
+
+void process_begin(struct process *memory, bool wiped)
+{
+	page = memory;
+	page_wiped = wiped;
+	adopt(getpid());
+}
+
+void process_divide(void)
+{
+	if (page && !atomic_load(&page->owner))
+		adopt(getpid());
+}
+
+/* With the owner's number: only who was marked before it was made can be another
+ * process. */
+static bool is_namesake(void)
+{
+	if (thread_state.muted != THREAD_GUEST || getppid())
+		return false;
+	return !atomic_load(&page->fatherless) ||
+	       (atomic_load(&page->listed) && !has_list());
 }
 
 bool process_is_guest(void)
 {
 	pid_t self = getpid();
-	pid_t known = owner ? atomic_load(owner) : self;
+	pid_t known = page ? atomic_load(&page->owner) : self;
 
 	if (known == self)
-		return false;
-	if (known && getppid() == known)
+		return page && is_namesake();
+	if (known && (page_wiped || getppid() == known))
 		return true;
-	/* Nobody's: forked. Another's, who is not our parent: our own guest
-	 * was quicker to look than we. */
-	atomic_store(owner, self);
+	adopt(self);
 	return false;
 }

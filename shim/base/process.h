@@ -9,10 +9,21 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-/* `owner` lies in memory that is zeroed in a forked child, and is for this
- * module alone. Until this is called nobody is a guest. */
-void process_begin(_Atomic pid_t *owner);
+struct process {
+	_Atomic pid_t owner;     /* 0: not known yet */
+	_Atomic bool fatherless; /* its parent is in another namespace of ids */
+	_Atomic bool listed;     /* its threads have lists of robust mutexes */
+};
+
+/* `page` lies in memory that is zeroed in a forked child, and is for this module
+ * alone; `wiped`: by the kernel, however it is forked. Until this is called
+ * nobody is a guest. */
+void process_begin(struct process *page, bool wiped);
 
 /* True in a process that runs in another's memory, which it must leave as it
- * is. Async-signal-safe; a system call. */
+ * is. Async-signal-safe; a system call, or a few. */
 bool process_is_guest(void);
+
+/* Before the calling thread makes a process that may be a guest: from now on it
+ * can be told from its parent. */
+void process_divide(void);

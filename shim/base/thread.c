@@ -15,3 +15,10 @@ bool thread_stays_muted(void)
 		thread_state.muted = THREAD_HEARD; /* the guest has left */
 	return thread_state.muted;
 }
+
+void thread_divide(void)
+{
+	process_divide();
+	if (!thread_state.muted)
+		thread_state.muted = THREAD_GUEST;
+}

@@ -16,7 +16,7 @@
 #include <stdint.h>
 
 struct thread_state {
-	uint8_t muted; /* first: entry.S writes it */
+	uint8_t muted;
 	uint8_t lane; /* where it writes into queues, from 1; 0: not yet chosen */
 };
 
@@ -24,6 +24,9 @@ extern _Thread_local struct thread_state thread_state;
 
 /* Not for callers: is a muted thread still muted? */
 bool thread_stays_muted(void);
+
+/* The thread is about to make a process that may be a guest: entry.S. */
+void thread_divide(void);
 
 /* True if nothing that the thread does is to be looked at. */
 static inline bool thread_is_muted(void)

@@ -8,8 +8,9 @@
  * load and two branches.
  *
  * vfork(2), clone(2), and syscall(2) of their numbers: the child may be a guest
- * in this memory. It shares the thread's state, so that is marked beforehand;
- * the parent finds the mark when it goes on, and sees that it is no guest.
+ * in this memory. It shares the thread's state, so that is marked beforehand
+ * (thread_divide); the parent finds the mark when it goes on, and sees that it is
+ * no guest.
  */
 #include "shim/base/thread.h"
 #include "shim/hook/syscall.h"
@@ -17,7 +18,7 @@
 	.hidden	real
 	.hidden	syscall_observed
 	.hidden	observed_syscall
-	.hidden	thread_state
+	.hidden	thread_divide
 #if defined(__x86_64__)
 	.macro	entry name
 	.globl	\name
@@ -32,9 +33,25 @@
 	.size	\name, . - \name
 	.endm
 
+	/* With the arguments, and the stack, as they were. */
+	.macro	keep register
+	pushq	\register
+	.cfi_adjust_cfa_offset 8
+	.endm
+
+	.macro	restore register
+	popq	\register
+	.cfi_adjust_cfa_offset -8
+	.endm
+
 	.macro	mark_guest
-	movq	thread_state@gottpoff(%rip), %rax
-	movb	$THREAD_GUEST, %fs:(%rax)
+	.irp	register, %rdi, %rsi, %rdx, %rcx, %r8, %r9, %rax
+	keep	\register
+	.endr
+	call	thread_divide
+	.irp	register, %rax, %r9, %r8, %rcx, %rdx, %rsi, %rdi
+	restore	\register
+	.endr
 	.endm
 
 	.text
@@ -76,13 +93,25 @@
 	.size	\name, . - \name
 	.endm
 
+	/* With the arguments, and the stack, as they were. */
 	.macro	mark_guest
-	mrs	x16, tpidr_el0
-	adrp	x17, :gottprel:thread_state
-	ldr	x17, [x17, #:gottprel_lo12:thread_state]
-	add	x16, x16, x17
-	mov	w17, #THREAD_GUEST
-	strb	w17, [x16]
+	stp	x29, x30, [sp, #-80]!
+	.cfi_adjust_cfa_offset 80
+	.cfi_rel_offset x29, 0
+	.cfi_rel_offset x30, 8
+	stp	x0, x1, [sp, #16]
+	stp	x2, x3, [sp, #32]
+	stp	x4, x5, [sp, #48]
+	stp	x6, x7, [sp, #64]
+	bl	thread_divide
+	ldp	x0, x1, [sp, #16]
+	ldp	x2, x3, [sp, #32]
+	ldp	x4, x5, [sp, #48]
+	ldp	x6, x7, [sp, #64]
+	ldp	x29, x30, [sp], #80
+	.cfi_adjust_cfa_offset -80
+	.cfi_restore x29
+	.cfi_restore x30
 	.endm
 
 	.macro	go_on offset

@@ -107,6 +107,52 @@ static void play_vfork_tcp(void)
 	}
 }
 
+static int use_and_leave(void *connection)
+{
+	dup2(open("/dev/null", O_RDWR), *(int *)connection);
+	_exit(7);
+}
+
+/* A child in the parent's memory, which is process 1 of a namespace of its own:
+ * its parent may be so of another. `more`: flags of clone(2). */
+static void rule(int more)
+{
+	static char stack[1 << 16] __attribute__((aligned(16)));
+	int fd = host_udp();
+
+	for (int i = 0; i < EACH; i++) {
+		pid_t child =
+			clone(use_and_leave, stack + sizeof(stack),
+			      CLONE_VM | CLONE_NEWPID | SIGCHLD | more, &fd);
+
+		MUST(child > 0);
+		host_await(child, 7);
+		host_answer(fd);
+	}
+}
+
+static void play_ruler(void)
+{
+	rule(CLONE_VFORK);
+}
+
+static void play_ruler_beside(void)
+{
+	rule(0);
+}
+
+/* The children of this process are in a namespace, it is not. Each has the next
+ * number, the last one that of its parent if that is process 1 of another. */
+static void play_rulers_parent(void)
+{
+	int fd = host_udp();
+
+	host_serve(fd, EACH);
+	MUST(!unshare(CLONE_NEWPID));
+	borrow(fd);
+	host_serve(fd, EACH);
+}
+
 static void play_spawn(void)
 {
 	char *argv[] = { "true", NULL };
@@ -204,12 +250,20 @@ static void play_threads(void)
 }
 
 static const struct scene scenes[] = {
-	{ "fork", play_fork },       { "bare_fork", play_bare_fork },
-	{ "clone", play_clone },     { "exit", play_exit },
-	{ "vfork", play_vfork },     { "vfork_tcp", play_vfork_tcp },
-	{ "spawn", play_spawn },     { "daemon", play_daemon },
-	{ "workers", play_workers }, { "connections", play_connections },
+	{ "fork", play_fork },
+	{ "bare_fork", play_bare_fork },
+	{ "clone", play_clone },
+	{ "exit", play_exit },
+	{ "vfork", play_vfork },
+	{ "vfork_tcp", play_vfork_tcp },
+	{ "spawn", play_spawn },
+	{ "daemon", play_daemon },
+	{ "workers", play_workers },
+	{ "connections", play_connections },
 	{ "threads", play_threads },
+	{ "ruler", play_ruler },
+	{ "ruler_beside", play_ruler_beside },
+	{ "rulers_parent", play_rulers_parent },
 };
 
 HOST_MAIN(scenes)
