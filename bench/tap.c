@@ -168,13 +168,15 @@ static void produce(struct queue *queue)
 static double tap_round(const struct config *config)
 {
 	struct queue *queue = queue_new(CONFIG_QUEUE_UNIT);
-	struct metrics *metrics = metrics_new(config);
+	static struct metrics metrics;
 
-	if (!queue || !metrics)
+	if (!queue)
 		err(1, "queue");
+	metrics_begin(config);
+	memset(&metrics, 0, sizeof(metrics));
 	uint64_t before = used_by_others();
 	pin(0);
-	int error = tap_start(config, 0, queue, metrics);
+	int error = tap_start(config, 0, queue, &metrics);
 	pin(1);
 	if (error)
 		errx(1, "tap_start: %s", strerror(-error));

@@ -31,6 +31,7 @@
 #include "shim/hook/real.h"
 #include "shim/hook/syscall.h"
 #include "shim/queue.h"
+#include "shim/tap/account.h"
 #include "shim/tap/isolate.h"
 #include "shim/tap/tap.h"
 
@@ -38,15 +39,21 @@
 #define EXIT_MS_MAX     60000
 #define RETRY_NS        NS_PER_S /* after memory or a thread was refused */
 
+enum state {
+	IDLE,    /* no thread */
+	RUNNING, /* a thread, or about to have one */
+	ENDED,   /* the thread has ended, or will; another may follow */
+};
+
 /* Zero in a process that has not begun. */
 struct live {
 	struct process process;
+	_Atomic bool began; /* with the first message */
 	_Atomic uint64_t retry_ns;
 	struct queue *_Atomic queue[CONFIG_TAPS_MAX]; /* what capture fills */
 	struct queue *_Atomic mapped[CONFIG_TAPS_MAX];
-	_Atomic bool running[CONFIG_TAPS_MAX];
-	_Atomic uint64_t lost[CONFIG_TAPS_MAX];
-	struct metrics *_Atomic metrics;
+	_Atomic enum state state[CONFIG_TAPS_MAX];
+	struct metrics metrics;
 };
 
 static struct live *live;
@@ -72,41 +79,49 @@ static struct queue *map_queue(size_t i)
 	return made;
 }
 
-static struct metrics *make_metrics(void)
+/* True for the one thread that is to start the tap. */
+static bool claim(size_t i, struct queue *queue)
 {
-	struct metrics *metrics = atomic_load(&live->metrics);
+	enum state state = IDLE;
 
-	if (metrics)
-		return metrics;
-	struct metrics *made = metrics_new(config);
-	if (made &&
-	    !atomic_compare_exchange_strong(&live->metrics, &metrics, made)) {
-		metrics_free(made);
-		return metrics;
-	}
-	return made;
+	if (atomic_compare_exchange_strong(&live->state[i], &state, RUNNING))
+		return true;
+	if (state != ENDED ||
+	    !atomic_compare_exchange_strong(&live->state[i], &state, RUNNING))
+		return false;
+	if (queue_reopen(queue))
+		return true;
+	atomic_store(&live->state[i], ENDED); /* it is not over yet */
+	return false;
 }
 
 static int start_tap(size_t i)
 {
 	struct queue *queue = map_queue(i);
-	struct metrics *metrics = make_metrics();
 
-	if (!queue || !metrics)
+	if (!queue)
 		return -ENOMEM;
+	if (!claim(i, queue))
+		return 0;
 	/* Open before the thread runs: others need not wait for that. */
 	atomic_store(&live->queue[i], queue);
-	if (atomic_exchange(&live->running[i], true))
-		return 0;
-	int error = tap_start(config, i, queue, metrics);
+	int error = tap_start(config, i, queue, &live->metrics);
 	if (error) {
 		atomic_store(&live->queue[i], NULL);
-		atomic_store(&live->running[i], false);
-		return error;
+		atomic_store(&live->state[i], IDLE);
 	}
-	queue_count_drop(queue, DROP_UNSTARTED,
-			 atomic_exchange(&live->lost[i], 0));
-	return 0;
+	return error;
+}
+
+/* Says once what is short: now, if that is possible without waiting, otherwise by
+ * the first thread that there is, or at the end. */
+static void say_refused(size_t i, int error)
+{
+	const struct tap_config *tap = &config->taps[i];
+
+	if (log_first(&tap->socket) &&
+	    !log_try(tap->socket, ACCOUNT_REFUSED, strerrordesc_np(-error)))
+		atomic_store(&live->metrics.refused[i], -error);
 }
 
 static void start(void)
@@ -114,10 +129,17 @@ static void start(void)
 	int saved = errno;
 	uint64_t now = clock_steady();
 
-	if (!process_is_guest() && now >= atomic_load(&live->retry_ns))
-		for (size_t i = 0; i < config->n_taps; i++)
-			if (start_tap(i))
-				atomic_store(&live->retry_ns, now + RETRY_NS);
+	if (!process_is_guest() && now >= atomic_load(&live->retry_ns)) {
+		atomic_store(&live->began, true);
+		for (size_t i = 0; i < config->n_taps; i++) {
+			int error = start_tap(i);
+
+			if (!error)
+				continue;
+			atomic_store(&live->retry_ns, now + RETRY_NS);
+			say_refused(i, error);
+		}
+	}
 	errno = saved;
 }
 
@@ -126,24 +148,60 @@ void life_reserve(void)
 	static _Atomic bool reserved;
 	int saved = errno;
 
-	if (live && !process_is_guest() && !atomic_exchange(&reserved, true))
-		tap_reserve(config);
+	if (live && !process_is_guest() && !atomic_exchange(&reserved, true)) {
+		int error = tap_reserve(config);
+
+		for (size_t i = 0; error && i < config->n_taps; i++)
+			if (log_first(&config->taps[i].socket))
+				log_line(config->taps[i].socket,
+					 ACCOUNT_REFUSED,
+					 strerrordesc_np(-error));
+	}
 	errno = saved;
+}
+
+static void finish(uint64_t deadline)
+{
+	for (size_t i = 0; i < config->n_taps; i++)
+		if (atomic_load(&live->state[i]) == RUNNING)
+			queue_finish(live->mapped[i], deadline);
+	for (size_t i = 0; i < config->n_taps; i++)
+		if (atomic_load(&live->state[i]) == RUNNING)
+			queue_await_finished(live->mapped[i], deadline);
+}
+
+/* Taps that have lost messages, and had no thread to say so. */
+static void settle_unstarted(void)
+{
+	bool unwritten = false;
+
+	for (size_t i = 0; i < config->n_taps; i++) {
+		enum state state = IDLE;
+
+		if ((!atomic_load(&live->mapped[i]) &&
+		     !atomic_load(&live->metrics.lost[i])) ||
+		    !atomic_compare_exchange_strong(&live->state[i], &state,
+						    RUNNING))
+			continue;
+		account_unstarted(&live->metrics, &config->taps[i], i,
+				  live->mapped[i]);
+		atomic_store(&live->state[i], IDLE);
+		unwritten = true;
+	}
+	if (unwritten)
+		metrics_write(&live->metrics);
 }
 
 void life_end(void)
 {
-	int saved = errno;
+	int saved = errno, cancel;
 
-	if (!live || process_is_guest())
+	if (!live || process_is_guest() || !atomic_load(&live->began))
 		return;
-	uint64_t deadline = clock_steady() + exit_ns;
-	for (size_t i = 0; i < config->n_taps; i++)
-		if (atomic_load(&live->running[i]))
-			queue_finish(live->mapped[i], deadline);
-	for (size_t i = 0; i < config->n_taps; i++)
-		if (atomic_load(&live->running[i]))
-			queue_await_finished(live->mapped[i], deadline);
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	finish(clock_steady() + exit_ns);
+	settle_unstarted();
+	pthread_setcancelstate(cancel, NULL);
 	errno = saved;
 }
 
@@ -152,13 +210,11 @@ void life_resume(void)
 	if (!live || process_is_guest())
 		return;
 	for (size_t i = 0; i < config->n_taps; i++) {
-		if (!atomic_load(&live->running[i]))
-			continue;
-		/* A tap that has run out of time keeps its queue. */
-		if (!queue_reopen(live->mapped[i]))
-			atomic_store(&live->mapped[i], NULL);
-		atomic_store(&live->queue[i], NULL);
-		atomic_store(&live->running[i], false);
+		enum state state = RUNNING;
+
+		if (atomic_compare_exchange_strong(&live->state[i], &state,
+						   ENDED))
+			atomic_store(&live->queue[i], NULL);
 	}
 }
 
@@ -249,13 +305,14 @@ static void begin(void)
 		log_line(NULL, "not tapped: %s", strerror(errno));
 		return;
 	}
+	metrics_begin(config);
 	isolate_begin();
 	at_quick_exit(life_end);
 	syscall_observe();
 	enqueue_begin(&(struct enqueue_setup){
 		.queues = config->n_taps,
 		.queue = live->queue,
-		.lost = live->lost,
+		.lost = live->metrics.lost,
 		.start = start,
 	});
 	capture_begin(config->ports);

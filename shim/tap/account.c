@@ -14,13 +14,31 @@
 
 #define DROP_LOG_NS   (10 * NS_PER_S)
 #define DROP_TEXT_MAX 40 /* a cause and its count */
-#define NEVER         UINT64_MAX
+
+/* What could not be said when it was so. */
+static void say_refused(struct metrics *metrics,
+			const struct tap_config *config, size_t index)
+{
+	int error = atomic_exchange(&metrics->refused[index], 0);
+
+	if (error)
+		log_line(config->socket, ACCOUNT_REFUSED,
+			 strerrordesc_np(error));
+}
 
 void account_open(struct account *account)
 {
-	bool writes = metrics_wanted(account->metrics) && account->index == 0;
+	say_refused(account->metrics, account->config, account->index);
+	metrics_read(account->metrics, account->index, &account->before);
+}
 
-	account->write_at = writes ? 0 : NEVER;
+static uint64_t sum(const uint64_t dropped[DROP_CAUSE_COUNT])
+{
+	uint64_t all = 0;
+
+	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
+		all += dropped[cause];
+	return all;
 }
 
 /* That nobody has connected to us is said once, and how much it was at the end.
@@ -31,108 +49,138 @@ static bool is_expected(const struct account *account)
 	       !queue_finish_deadline(account->queue);
 }
 
-static uint64_t dropped_for(const struct account *account,
-			    enum drop_cause cause)
+/* What is to be logged. */
+static uint64_t drops(const struct account *account,
+		      uint64_t dropped[DROP_CAUSE_COUNT])
 {
-	return cause == DROP_ENDPOINT && is_expected(account)
-		       ? 0
-		       : queue_dropped(account->queue, cause);
+	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
+		dropped[cause] = queue_dropped(account->queue, cause);
+	dropped[DROP_UNSTARTED] +=
+		atomic_load(&account->metrics->lost[account->index]);
+	if (is_expected(account))
+		dropped[DROP_ENDPOINT] = 0;
+	return sum(dropped);
 }
 
-static uint64_t dropped(const struct account *account)
+static void log_drops(struct metrics *metrics, const struct tap_config *config,
+		      size_t index, const uint64_t dropped[DROP_CAUSE_COUNT])
 {
-	uint64_t sum = 0;
+	char causes[DROP_CAUSE_COUNT * DROP_TEXT_MAX] = "";
+	uint64_t all = sum(dropped);
+	size_t at = 0;
 
 	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
-		sum += dropped_for(account, cause);
-	return sum;
+		if (dropped[cause])
+			at += snprintf(causes + at, DROP_TEXT_MAX,
+				       " %s=%" PRIu64, drop_names[cause],
+				       dropped[cause]);
+	log_line(config->socket,
+		 "dropped %" PRIu64 " messages, %" PRIu64 " in all:%s",
+		 all - metrics->logged[index], all, causes);
+	metrics->logged[index] = all;
 }
 
 /* While the sum grows. */
-static void log_drops(struct account *account, uint64_t now)
+static void log_when_due(struct account *account, uint64_t now)
 {
-	char causes[DROP_CAUSE_COUNT * DROP_TEXT_MAX] = "";
-	uint64_t sum = 0;
-	size_t at = 0;
+	uint64_t dropped[DROP_CAUSE_COUNT];
 
-	if (dropped(account) == account->drop_logged ||
+	if (drops(account, dropped) <=
+		    account->metrics->logged[account->index] ||
 	    now < account->drop_log_at)
 		return;
-	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++) {
-		uint64_t count = dropped_for(account, cause);
-
-		sum += count;
-		if (count)
-			at += snprintf(causes + at, DROP_TEXT_MAX,
-				       " %s=%" PRIu64, drop_names[cause],
-				       count);
-	}
-	log_line(account->config->socket,
-		 "dropped %" PRIu64 " messages, %" PRIu64 " in all:%s",
-		 sum - account->drop_logged, sum, causes);
-	account->drop_logged = sum;
+	log_drops(account->metrics, account->config, account->index, dropped);
 	account->drop_log_at = now + DROP_LOG_NS;
 }
 
 static void publish(struct account *account)
 {
 	const struct endpoint_ops *ops = account->endpoint->ops;
+	const struct metrics_counts *before = &account->before;
 	struct session_counts counts;
-	uint64_t queued =
-		queue_pending(account->queue) + ops->unsent(account->endpoint);
 
 	ops->count(account->endpoint, &counts);
-	if (queued > account->queued_most)
-		account->queued_most = queued;
 	struct metrics_counts now = {
-		.sent = counts.frames,
-		.octets = counts.octets,
-		.skipped = account->skipped,
-		.queued = queued,
-		.queued_most = account->queued_most,
-		.connects = counts.connects,
-		.disconnects = counts.disconnects,
-		.handshake_failures = counts.handshake_failures,
-		.missed = counts.missed,
+		.sent = before->sent + counts.frames,
+		.octets = before->octets + counts.octets,
+		.skipped = before->skipped + account->skipped,
+		.queued = queue_pending(account->queue) +
+			  ops->unsent(account->endpoint),
+		.connects = before->connects + counts.connects,
+		.disconnects = before->disconnects + counts.disconnects,
+		.handshake_failures =
+			before->handshake_failures + counts.handshake_failures,
+		.missed = before->missed + counts.missed,
 		.up = counts.up,
 	};
 	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
 		now.dropped[cause] = queue_dropped(account->queue, cause);
+	if (now.queued > account->before.queued_most)
+		account->before.queued_most = now.queued;
+	now.queued_most = account->before.queued_most;
+	now.captured = now.sent + now.skipped + now.queued + sum(now.dropped);
 	metrics_publish(account->metrics, account->index, &now);
 }
 
-static void write_file(struct account *account, uint64_t now)
+static void write_file(struct account *account)
 {
-	if (now < account->write_at)
-		return;
 	int error = metrics_write(account->metrics);
+
 	if (error && !account->write_failed)
 		log_line(NULL, "metrics: %s: %s; trying on", strerror(-error),
 			 "the file cannot be written");
 	account->write_failed = error;
-	account->write_at = now + METRICS_INTERVAL_S * NS_PER_S;
 }
 
 void account_settle(struct account *account, uint64_t now_ns)
 {
-	log_drops(account, now_ns);
+	log_when_due(account, now_ns);
 	publish(account);
-	write_file(account, now_ns);
+	if (metrics_take(account->metrics, now_ns))
+		write_file(account);
 }
 
 uint64_t account_due(const struct account *account)
 {
-	bool unlogged = dropped(account) != account->drop_logged;
+	uint64_t due = metrics_due(account->metrics);
+	uint64_t dropped[DROP_CAUSE_COUNT];
+	bool unlogged = drops(account, dropped) >
+			account->metrics->logged[account->index];
 
-	return unlogged && account->drop_log_at < account->write_at
-		       ? account->drop_log_at
-		       : account->write_at;
+	return unlogged && account->drop_log_at < due ? account->drop_log_at
+						      : due;
+}
+
+void account_end(struct account *account)
+{
+	publish(account);
+	write_file(account);
 }
 
 void account_close(struct account *account)
 {
 	account->drop_log_at = 0;
-	log_drops(account, clock_steady());
+	log_when_due(account, clock_steady());
 	publish(account);
-	metrics_leave(account->metrics);
+}
+
+void account_unstarted(struct metrics *metrics, const struct tap_config *config,
+		       size_t index, struct queue *queue)
+{
+	size_t left = queue ? queue_collect(queue, clock_wall()) : 0;
+	struct metrics_counts now;
+
+	say_refused(metrics, config, index);
+	if (left) {
+		queue_count_drop(queue, DROP_UNSTARTED, left);
+		queue_release(queue, left);
+	}
+	metrics_read(metrics, index, &now);
+	for (int cause = 0; queue && cause < DROP_CAUSE_COUNT; cause++)
+		now.dropped[cause] = queue_dropped(queue, cause);
+	now.captured = now.sent + now.skipped + sum(now.dropped);
+	metrics_publish(metrics, index, &now);
+	now.dropped[DROP_UNSTARTED] += atomic_load(&metrics->lost[index]);
+	if (sum(now.dropped) > metrics->logged[index])
+		log_drops(metrics, config, index, now.dropped);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What one tap accounts for: a line in the log while messages are dropped, its
- * counts for the metrics, and, for the first tap, the metrics' file.
+ * counts for the metrics, and the metrics' file, whoever's turn it is.
  *
- * All of it on the tap's own thread.
+ * All of it on the tap's own thread, but for account_unstarted().
  */
 #pragma once
 
@@ -16,6 +16,10 @@
 #include "shim/tap/endpoint.h"
 #include "shim/tap/metrics.h"
 
+/* The line about a thread, or memory, that was refused; with strerrordesc_np(3)'s
+ * of it. */
+#define ACCOUNT_REFUSED "not started: %s; trying again every second"
+
 struct account {
 	const struct tap_config *config;
 	size_t index; /* of the tap */
@@ -24,11 +28,9 @@ struct account {
 	struct metrics *metrics;
 
 	uint64_t skipped; /* counted by the tap */
-	uint64_t queued_most;
-	uint64_t drop_logged, drop_log_at;
-	uint64_t
-		write_at; /* when the file is due; UINT64_MAX: another's task */
-	bool write_failed; /* logged already */
+	uint64_t drop_log_at;
+	struct metrics_counts before; /* of an earlier thread of this tap */
+	bool write_failed;            /* logged already */
 };
 
 /* With the first five members set, and the others zero. */
@@ -40,5 +42,14 @@ void account_settle(struct account *account, uint64_t now_ns);
 /* When it has to be settled again, even if nothing happens before. */
 uint64_t account_due(const struct account *account);
 
+/* The end has been asked for: publishes and writes what is known by now, for
+ * there may be no time for account_close(). */
+void account_end(struct account *account);
+
 /* The last word, once everything that is left has been counted. */
 void account_close(struct account *account);
+
+/* At the end, for a tap that has no thread, or no memory: what is in its queue
+ * (NULL: it has none) is lost; publishes that, and logs it. */
+void account_unstarted(struct metrics *metrics, const struct tap_config *config,
+		       size_t index, struct queue *queue);

@@ -155,14 +155,18 @@ static void *return_at_once(void *unused)
 	return unused;
 }
 
-void isolate_reserve(size_t stack, size_t count)
+int isolate_reserve(size_t stack, size_t count)
 {
 	pthread_t thread[CONFIG_TAPS_MAX];
 	size_t made = 0;
+	int error = 0;
 
-	while (made < count && !create(&thread[made], return_at_once, NULL,
-				       stack, PTHREAD_CREATE_JOINABLE))
-		made++;
+	while (!error && made < count) {
+		error = create(&thread[made], return_at_once, NULL, stack,
+			       PTHREAD_CREATE_JOINABLE);
+		made += !error;
+	}
 	while (made)
 		pthread_join(thread[--made], NULL);
+	return error;
 }

@@ -36,6 +36,6 @@ int isolate_start(const struct isolate_task *task, size_t stack);
  * glibc keeps the stack of a thread that has ended, and what was allocated with
  * it, for the next one. After this, `count` calls of isolate_start() with such a
  * stack do not call malloc(3), and may so be made from a signal handler that has
- * interrupted it.
+ * interrupted it. Returns 0 or -errno of what is short.
  */
-void isolate_reserve(size_t stack, size_t count);
+int isolate_reserve(size_t stack, size_t count);

@@ -2,50 +2,70 @@
  *
  * The taps' counters in Prometheus's text format, for one process.
  *
- * Each tap's thread publishes its own; the first tap's thread writes the file
- * from time to time, and whichever tap ends last writes it once more. For every
- * tap, at every moment that a file shows:
- *
- *	captured = sent + dropped + skipped + queued
+ * Each tap's thread publishes its own; whichever finds the file due writes it,
+ * and at the end each does. Nothing here allocates, and no stream of stdio is
+ * opened.
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "config/config.h"
 #include "shim/drop.h"
+#include "shim/tap/exposition.h"
 
 #define METRICS_INTERVAL_S 10
+#define METRICS_COUNTS     (sizeof(struct metrics_counts) / sizeof(uint64_t))
 
-/* What one tap's thread knows; all of one moment. */
-struct metrics_counts {
-	uint64_t sent;    /* messages wholly handed to the kernel */
-	uint64_t octets;  /* of their frames */
-	uint64_t skipped; /* left out by types or sample */
-	uint64_t dropped[DROP_CAUSE_COUNT];
-	uint64_t queued; /* captured, but not yet sent */
-	uint64_t queued_most;
-	uint64_t connects, disconnects, handshake_failures;
-	uint64_t missed; /* by one collector of several */
-	uint64_t up;     /* collectors to which frames are being sent */
+/* What one tap's thread has published. */
+struct metrics_slot {
+	_Atomic uint64_t sequence; /* odd: being written */
+	_Atomic uint64_t count[METRICS_COUNTS];
 };
 
-struct metrics;
+/* The counters of one process: all zero where it begins. What a forked child
+ * inherits has to be zeroed. */
+struct metrics {
+	/* Messages that passed while there was no queue for them; anybody
+	 * counts. They are part of `captured`, and of its drops. */
+	_Atomic uint64_t lost[CONFIG_TAPS_MAX];
 
-/* For the taps of `config`, which must stay. Returns NULL when out of memory. */
-struct metrics *metrics_new(const struct config *config);
-void metrics_free(struct metrics *metrics);
+	/* errno of what kept a tap from starting, until somebody can say so. */
+	_Atomic int refused[CONFIG_TAPS_MAX];
+
+	/* Messages whose loss was logged; by the tap's thread, or the end of a
+	 * process in which it has none. */
+	uint64_t logged[CONFIG_TAPS_MAX];
+
+	/* For this module alone. */
+	_Atomic size_t running;
+	_Atomic uint64_t due_ns;
+	_Atomic bool writing, again;
+	struct metrics_slot slot[CONFIG_TAPS_MAX];
+	struct exposition exposition; /* of the one who writes */
+};
+
+/* Once, before all others: `config` must stay. */
+void metrics_begin(const struct config *config);
 
 /* By the tap's own thread only. */
 void metrics_publish(struct metrics *metrics, size_t tap,
 		     const struct metrics_counts *counts);
 
-/* True if there is a file to be written. */
-bool metrics_wanted(const struct metrics *metrics);
+/* What was published last, all of one moment, and what was lost since then. */
+void metrics_read(struct metrics *metrics, size_t tap,
+		  struct metrics_counts *counts);
 
-/* Replaces the file atomically. Returns 0 or -errno. */
+/* When the file is due, UINT64_MAX: there is none. True for one of those who ask
+ * when it is: that one is to write it. */
+uint64_t metrics_due(const struct metrics *metrics);
+bool metrics_take(struct metrics *metrics, uint64_t now_ns);
+
+/* Replaces the file atomically, and shows nothing older than the call. If another
+ * thread is about to write it, that one does it once more. Returns 0 or -errno. */
 int metrics_write(struct metrics *metrics);
 
 /* A tap begins, a tap ends. The last one to end writes the file. */

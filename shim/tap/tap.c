@@ -139,7 +139,6 @@ static void rest(struct tap *tap, uint64_t deadline)
 
 	if (deadline && deadline - FINISH_MARGIN_NS < until)
 		until = deadline - FINISH_MARGIN_NS;
-	tap->turn.ending = deadline;
 	rest_until(&tap->rest, &tap->turn, until);
 }
 
@@ -162,6 +161,7 @@ static void finish(struct tap *tap)
 	if (left)
 		queue_count_drop(tap->queue, DROP_ENDPOINT, left);
 	account_close(&tap->account);
+	metrics_leave(tap->account.metrics);
 }
 
 /* What a tap's thread begins with: memory is not allocated before it runs, as the
@@ -230,23 +230,18 @@ static void tap_open(struct tap *tap, const struct seat *seat)
 	rest_open(&tap->rest, tap->queue, tap->endpoint);
 }
 
-static void run(void *argument)
+/* Until the end. */
+static void work(struct tap *tap)
 {
-	struct seat seat = *(struct seat *)argument;
 	uint64_t deadline;
 
-	isolate_fds();
-	struct tap *tap = tap_await(&seat);
-	if (!tap) {
-		metrics_leave(seat.metrics);
-		queue_finished(seat.queue);
-		return;
-	}
-	tap_open(tap, &seat);
 	for (;;) {
 		/* Before the queue is looked at: what came before the end was
 		 * asked for is sent. */
 		deadline = queue_finish_deadline(tap->queue);
+		if (deadline && !tap->turn.ending)
+			account_end(&tap->account);
+		tap->turn.ending = deadline;
 		bool more = turn(tap);
 		if (deadline && is_over(tap, deadline))
 			break;
@@ -254,8 +249,25 @@ static void run(void *argument)
 			rest(tap, deadline);
 	}
 	finish(tap);
-	rest_close(&tap->rest);
-	tap_free(tap);
+}
+
+static void run(void *argument)
+{
+	struct seat seat = *(struct seat *)argument;
+
+	isolate_fds();
+	metrics_join(seat.metrics);
+	struct tap *tap = tap_await(&seat);
+	if (tap) {
+		tap_open(tap, &seat);
+		work(tap);
+		rest_close(&tap->rest);
+		tap_free(tap);
+	} else {
+		account_unstarted(seat.metrics, seat.config, seat.index,
+				  seat.queue);
+		metrics_leave(seat.metrics);
+	}
 	queue_finished(seat.queue);
 }
 
@@ -285,19 +297,15 @@ int tap_start(const struct config *config, size_t index, struct queue *queue,
 		.queue = queue,
 		.metrics = metrics,
 	};
-	metrics_join(metrics);
-	int error = isolate_start(&seat->task, stack_size(seat->config));
-	if (error)
-		metrics_leave(metrics);
-	return error;
+	return isolate_start(&seat->task, stack_size(seat->config));
 }
 
-void tap_reserve(const struct config *config)
+int tap_reserve(const struct config *config)
 {
 	size_t stack = STACK_SIZE;
 
 	for (size_t i = 0; i < config->n_taps; i++)
 		if (stack_size(&config->taps[i]) > stack)
 			stack = stack_size(&config->taps[i]);
-	isolate_reserve(stack, config->n_taps);
+	return isolate_reserve(stack, config->n_taps);
 }

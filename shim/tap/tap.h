@@ -15,8 +15,9 @@
  */
 bool tap_prepare(const struct config *config);
 
-/* Where malloc(3) may be called: tap_start() will not need it then. */
-void tap_reserve(const struct config *config);
+/* Where malloc(3) may be called: tap_start() will not need it then. Returns 0 or
+ * -errno of what is short. */
+int tap_reserve(const struct config *config);
 
 /*
  * Starts the thread that sends what comes into `queue` to the endpoint of tap

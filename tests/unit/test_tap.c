@@ -38,10 +38,12 @@ static struct config config = { .n_taps = 1,
 
 static struct queue *start(void)
 {
+	static struct metrics metrics;
 	struct queue *queue = queue_new(MESSAGES);
 
 	log_open(LOG_TARGET_OFF, NULL);
-	cr_assert_eq(tap_start(&config, 0, queue, metrics_new(&config)), 0);
+	metrics_begin(&config);
+	cr_assert_eq(tap_start(&config, 0, queue, &metrics), 0);
 	return queue;
 }
 

@@ -165,28 +165,11 @@ static const struct scene scenes[] = {
 	{ "no_unix_sockets", no_unix_sockets },
 };
 
-/* Threads are refused, until they no longer are. */
-static void play_threads(int fd)
-{
-	struct rlimit limits = { 1, 1000 };
-
-	MUST(!setrlimit(RLIMIT_NPROC, &limits));
-	drop_user();
-	host_serve(fd, EACH);
-	sleep(2);
-	limits.rlim_cur = limits.rlim_max;
-	MUST(!setrlimit(RLIMIT_NPROC, &limits));
-	host_serve(fd, EACH);
-}
-
 int main(int argc, char **argv)
 {
 	int fd = host_udp();
 
-	if (argc > 1 && strcmp(argv[1], "threads") == 0) {
-		play_threads(fd);
-		return 0;
-	}
+	MUST(argc > 1);
 	if (strcmp(getenv("WHEN"), "behind") == 0)
 		host_serve(fd, EACH);
 	host_play(scenes, sizeof(scenes) / sizeof(*scenes), argv[1]);

@@ -175,6 +175,17 @@ static void play_unload(void)
 	exit(14);
 }
 
+/* While the tap has written what it writes at its beginning. */
+static void play_flush(void)
+{
+	host_serve(fd, COUNT);
+	for (int i = 0; i < COUNT; i++) {
+		host_answer(fd);
+		fflush(NULL);
+	}
+	exit(15);
+}
+
 static const struct scene scenes[] = {
 	{ "return", play_return },         { "exit", play_exit },
 	{ "_exit", play_bare_exit },       { "_Exit", play_capital_exit },
@@ -183,7 +194,7 @@ static const struct scene scenes[] = {
 	{ "handler", play_handler },       { "anywhere", play_anywhere },
 	{ "threads", play_threads },       { "last_thread", play_last_thread },
 	{ "twice", play_twice },           { "terminate", play_terminate },
-	{ "unload", play_unload },
+	{ "unload", play_unload },         { "flush", play_flush },
 };
 
 int main(int argc, char **argv)

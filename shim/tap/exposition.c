@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The families of samples, and how they get into the file.
+ */
+#include "shim/tap/exposition.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shim/base/clock.h"
+#include "shim/base/output.h"
+
+#define ATTEMPTS 8 /* to find a name that nobody has taken */
+
+static const struct family {
+	const char *name, *type, *help;
+	size_t offset; /* of its value in struct exposition_tap */
+} families[] = {
+#define FAMILY(name, type, member, help)                        \
+	{                                                       \
+		"dnstapshim_" name, type, help,                 \
+			offsetof(struct exposition_tap, member) \
+	}
+	FAMILY("captured_total", "counter", counts.captured,
+	       "DNS messages seen for this tap."),
+	FAMILY("sent_total", "counter", counts.sent,
+	       "Messages handed to the endpoint."),
+	FAMILY("sent_bytes_total", "counter", counts.octets,
+	       "Octets of frames handed to the endpoint."),
+	FAMILY("skipped_total", "counter", counts.skipped,
+	       "Messages that the tap's types or sample leave out."),
+	FAMILY("queued", "gauge", counts.queued,
+	       "Messages captured, but not yet sent."),
+	FAMILY("queue_high_water", "gauge", counts.queued_most,
+	       "The most messages ever queued."),
+	FAMILY("queue_capacity", "gauge", capacity,
+	       "Messages that the queue is sure to hold."),
+	FAMILY("up", "gauge", counts.up,
+	       "Collectors that take messages: 0 or 1, more where they connect."),
+	FAMILY("connects_total", "counter", counts.connects,
+	       "Connections on which messages could be sent."),
+	FAMILY("disconnects_total", "counter", counts.disconnects,
+	       "Such connections that were lost."),
+	FAMILY("handshake_failures_total", "counter", counts.handshake_failures,
+	       "Connections that failed before messages could be sent."),
+	FAMILY("missed_total", "counter", counts.missed,
+	       "Messages that a collector among several did not get."),
+};
+
+static void flush(struct exposition *out)
+{
+	if (!out->error && !output_write(out->fd, out->text, out->used))
+		out->error = errno ? -errno : -EIO;
+	out->used = 0;
+}
+
+static void put_octet(struct exposition *out, char octet)
+{
+	if (out->used == sizeof(out->text))
+		flush(out);
+	out->text[out->used++] = octet;
+}
+
+static void put(struct exposition *out, const char *text)
+{
+	while (*text)
+		put_octet(out, *text++);
+}
+
+static void put_number(struct exposition *out, uint64_t number)
+{
+	char digits[24];
+
+	snprintf(digits, sizeof(digits), "%" PRIu64, number);
+	put(out, digits);
+}
+
+static void put_label(struct exposition *out, const char *name,
+		      const char *value)
+{
+	put(out, name);
+	put(out, "=\"");
+	for (; *value; value++) {
+		if (*value == '\\' || *value == '"')
+			put_octet(out, '\\');
+		put_octet(out, *value);
+	}
+	put(out, "\"");
+}
+
+static void put_heading(struct exposition *out, const char *name,
+			const char *help, const char *type)
+{
+	put(out, "# HELP ");
+	put(out, name);
+	put(out, " ");
+	put(out, help);
+	put(out, "\n# TYPE ");
+	put(out, name);
+	put(out, " ");
+	put(out, type);
+	put(out, "\n");
+}
+
+/* `cause`: NULL where the value is not that of one. */
+static void put_sample(struct exposition *out, const char *name,
+		       const struct exposition_tap *tap, const char *cause,
+		       uint64_t value)
+{
+	put(out, name);
+	put(out, "{");
+	put_label(out, "tap", tap->socket);
+	put(out, ",index=\"");
+	put_number(out, tap->index);
+	put(out, "\"");
+	if (cause) {
+		put(out, ",");
+		put_label(out, "cause", cause);
+	}
+	put(out, "} ");
+	put_number(out, value);
+	put(out, "\n");
+}
+
+static void put_family(struct exposition *out, const struct family *family)
+{
+	put_heading(out, family->name, family->help, family->type);
+	for (size_t i = 0; i < out->taps; i++) {
+		uint64_t value;
+
+		memcpy(&value, (const char *)&out->tap[i] + family->offset,
+		       sizeof(value));
+		put_sample(out, family->name, &out->tap[i], NULL, value);
+	}
+}
+
+static void put_dropped(struct exposition *out)
+{
+	static const char name[] = "dnstapshim_dropped_total";
+
+	put_heading(out, name, "Messages that are not in the log, by cause.",
+		    "counter");
+	for (size_t i = 0; i < out->taps; i++)
+		for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
+			put_sample(out, name, &out->tap[i], drop_names[cause],
+				   out->tap[i].counts.dropped[cause]);
+}
+
+/* %p is the process id: several processes of one server share a setting. */
+static bool expand(char to[PATH_MAX], const char *path)
+{
+	size_t at = 0;
+
+	for (; *path && at < PATH_MAX; path++) {
+		if (path[0] == '%' && path[1] == 'p') {
+			at += snprintf(to + at, PATH_MAX - at, "%ld",
+				       (long)getpid());
+			path++;
+		} else {
+			to[at++] = *path;
+		}
+	}
+	if (at >= PATH_MAX)
+		return false;
+	to[at] = '\0';
+	return true;
+}
+
+/*
+ * A new file beside the one that it will replace, under a name that is this
+ * process's own. One that is there already was left by a process that was killed,
+ * or put there by somebody else: it is taken away if that is allowed, never
+ * opened, and another name is used.
+ */
+static int create(struct exposition *out)
+{
+	char again[24] = "";
+	int fd = -1;
+
+	for (int i = 0; fd < 0 && i < ATTEMPTS; i++) {
+		snprintf(out->partial, sizeof(out->partial), "%s.%ld%s.new",
+			 out->path, (long)getpid(), again);
+		fd = open(out->partial,
+			  O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW |
+				  O_NONBLOCK,
+			  0644);
+		if (fd >= 0 || errno != EEXIST)
+			break;
+		unlink(out->partial);
+		errno = EEXIST;
+		snprintf(again, sizeof(again), "-%" PRIx64, clock_wall());
+	}
+	/* Whoever scrapes it is another user, and a server's umask may be 077. */
+	if (fd >= 0)
+		fchmod(fd, 0644);
+	return fd;
+}
+
+int exposition_replace(struct exposition *out, const char *path)
+{
+	if (!expand(out->path, path))
+		return -ENAMETOOLONG;
+	out->error = 0;
+	out->used = 0;
+	out->fd = create(out);
+	if (out->fd < 0)
+		return -errno;
+	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
+		put_family(out, &families[i]);
+	put_dropped(out);
+	flush(out);
+	if (close(out->fd) && !out->error)
+		out->error = -errno;
+	if (!out->error && rename(out->partial, out->path))
+		out->error = -errno;
+	if (out->error)
+		unlink(out->partial);
+	return out->error;
+}
