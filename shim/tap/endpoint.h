@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where a tap's frames go: one collector that we dial, or those that dial us.
- * Everything but endpoint_new belongs to the tap's thread, and never waits.
+ * Where a tap's frames go: one collector that we dial, or those that dial us. All
+ * of it belongs to the tap's thread, and never waits.
  */
 #pragma once
 
@@ -22,7 +22,8 @@ struct endpoint;
 struct endpoint_ops {
 	size_t size; /* of the structure that begins with struct endpoint */
 
-	/* On a server's thread. Returns 0 or -errno. */
+	/* While the thread has the host's fds: the only place to start another
+	 * that is to have them too, and none to open any. Returns 0 or -errno. */
 	int (*begin)(struct endpoint *endpoint,
 		     const struct prepared *prepared);
 	/* Connects, accepts, sends, receives: all that can be done at once. */
@@ -59,7 +60,8 @@ struct endpoint {
 
 extern const struct endpoint_ops endpoint_dial, endpoint_listen;
 
-/* Returns NULL when out of memory or threads. Both arguments must stay. */
+/* Before isolate_fds(). Returns NULL when out of memory or threads. Both arguments
+ * must stay. */
 struct endpoint *endpoint_new(const struct tap_config *config,
 			      const struct prepared *prepared);
 void endpoint_free(struct endpoint *endpoint);

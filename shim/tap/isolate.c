@@ -89,14 +89,6 @@ static void uncount(void)
 		atomic_fetch_sub(threads, 1);
 }
 
-static _Noreturn void leave(void)
-{
-	/* pthread_exit(3) would count a thread less. */
-	if (threads)
-		syscall(SYS_exit, 0);
-	pthread_exit(NULL);
-}
-
 static void *run_task(void *made)
 {
 	const struct isolate_task *task = made;
@@ -104,7 +96,10 @@ static void *run_task(void *made)
 	thread_state.muted = THREAD_OURS;
 	prctl(PR_SET_NAME, "dnstapshim");
 	task->run(task->argument);
-	leave();
+	/* libc takes the stack back, and counts a thread less. */
+	if (threads)
+		atomic_fetch_add(threads, 1);
+	return NULL;
 }
 
 static int add_locals(struct dl_phdr_info *object, size_t size, void *sum)

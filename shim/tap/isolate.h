@@ -26,9 +26,9 @@ struct isolate_task {
 
 /*
  * Starts a thread of the library's own: detached, muted, under its name, deaf to
- * signals from its first instruction, and with the fds of the calling one.
- * `stack` is what it needs beside the host's thread-local variables. Returns 0
- * or -errno.
+ * signals from its first instruction, and with the fds of the calling one: the
+ * host's, until that has called isolate_fds(). `stack` is what it needs beside the
+ * host's thread-local variables. Returns 0 or -errno.
  */
 int isolate_start(const struct isolate_task *task, size_t stack);
 

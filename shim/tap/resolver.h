@@ -26,8 +26,8 @@ struct resolver_answer {
 
 struct resolver;
 
-/* Starts the thread; it has the fds of the calling one. NULL: out of threads or
- * memory. Both arguments must stay. */
+/* Starts the thread; it has the fds of the calling one, so by then that must have
+ * the host's. NULL: out of threads or memory. Both arguments must stay. */
 struct resolver *resolver_start(const char *host, const char *port);
 
 /* Ends it, once a look-up that is under way is over. */

@@ -255,9 +255,9 @@ static void run(void *argument)
 {
 	struct seat seat = *(struct seat *)argument;
 
-	isolate_fds();
 	metrics_join(seat.metrics);
 	struct tap *tap = tap_await(&seat);
+	isolate_fds(); /* the endpoint's resolver has the host's */
 	if (tap) {
 		tap_open(tap, &seat);
 		work(tap);

@@ -24,8 +24,7 @@ struct transport_ops {
 	size_t size; /* of the structure that begins with struct transport */
 
 	/* NULL where there is nothing to prepare or to begin. prepare: see
-	 * transport_prepare. begin: on the thread of the host's that makes the
-	 * transport, the only place to start a thread. end: undoes it. */
+	 * transport_prepare. begin: as endpoint_ops.begin. end: undoes it. */
 	int (*prepare)(const struct tap_config *config,
 		       struct prepared **prepared, char *error);
 	int (*begin)(struct transport *transport);

@@ -2,6 +2,11 @@
 """The host does with all fds what it wants. It neither reaches nor sees the
 library's, and the library reaches none of the host's."""
 
+import ctypes
+import glob
+import os
+import platform
+
 from harness import host
 from harness.collector import Collector
 from harness.each import each
@@ -40,6 +45,36 @@ def test_reused():
     running = host.Host(host.build("fds"), "reuse", Collector(port=6000),
                         REFUSED="none")
     running.udp(4 * EACH + 3)
+    running.end()
+    return running.check()
+
+
+KCMP = {"x86_64": 312, "aarch64": 272}[platform.machine()]
+KCMP_FILES = 2
+
+
+def shares_fds(one, other):
+    """Have these two threads the same fd table?"""
+    libc = ctypes.CDLL(None, use_errno=True)
+    order = libc.syscall(KCMP, int(one), int(other), KCMP_FILES, 0, 0)
+    assert order >= 0, os.strerror(ctypes.get_errno())
+    return order == 0
+
+
+def test_tables():
+    """The resolver's thread has the host's fds, with which modules of the name
+    service may keep theirs; the tap's thread has its own."""
+    collector = Collector(port=6000)
+    collector.endpoint = "tcp://localhost:6000"
+    running = host.Host(host.build("fds"), "list", collector, REFUSED="none")
+    running.udp(EACH)
+    collector.wait(2 * EACH)
+    host_id = str(running.process.child.pid)
+    ours = [task.split("/")[4] for task in glob.glob(f"/proc/{host_id}/task/*/comm")
+            if open(task).read() == "dnstapshim\n"]
+    shared = [task for task in ours if shares_fds(task, host_id)]
+    assert len(ours) == 2 and len(shared) == 1, (ours, shared)
+    running.udp(3 * EACH)
     running.end()
     return running.check()
 
