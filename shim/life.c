@@ -28,6 +28,7 @@
 #include "shim/base/process.h"
 #include "shim/capture/capture.h"
 #include "shim/capture/enqueue.h"
+#include "shim/hook/dl.h"
 #include "shim/hook/real.h"
 #include "shim/hook/syscall.h"
 #include "shim/queue.h"
@@ -309,6 +310,7 @@ static void begin(void)
 	isolate_begin();
 	at_quick_exit(life_end);
 	syscall_observe();
+	dl_begin();
 	enqueue_begin(&(struct enqueue_setup){
 		.queues = config->n_taps,
 		.queue = live->queue,

@@ -24,6 +24,8 @@
 CALL(syscall, SYS_getpid, 0)
 CALL(vfork, SYS_clone, 0)
 CALL(clone, SYS_getpid, 0)
+LATE(dlopen)
+LATE(dlsym)
 
 CALL(recv, SYS_recvfrom, 4)
 CALL(recvfrom, SYS_recvfrom, 6)

@@ -11,14 +11,21 @@
  * in this memory. It shares the thread's state, so that is marked beforehand
  * (thread_divide); the parent finds the mark when it goes on, and sees that it is
  * no guest.
+ *
+ * dlopen(3) and dlsym(3) go by the address that they return to: it tells whose
+ * RUNPATH, namespace and RTLD_NEXT count. What the library has to do comes
+ * first, in dl.c, and the real function is jumped to as it was called.
  */
 #include "shim/base/thread.h"
+#include "shim/hook/dl.h"
 #include "shim/hook/syscall.h"
 
 	.hidden	real
 	.hidden	syscall_observed
 	.hidden	observed_syscall
 	.hidden	thread_divide
+	.hidden	dl_attend
+	.hidden	dl_deep
 #if defined(__x86_64__)
 	.macro	entry name
 	.globl	\name
@@ -54,6 +61,18 @@
 	.endr
 	.endm
 
+	/* Calls dl_attend(\deep) with the arguments kept. */
+	.macro	attend deep
+	.irp	register, %rdi, %rsi, %rax
+	keep	\register
+	.endr
+	movl	\deep, %edi
+	call	dl_attend
+	.irp	register, %rax, %rsi, %rdi
+	restore	\register
+	.endr
+	.endm
+
 	.text
 	entry	syscall
 	cmpq	$SYSCALL_OBSERVED_SIZE, %rdi
@@ -77,6 +96,25 @@
 	mark_guest
 	jmpq	*(REAL_CLONE + real)(%rip)
 	leave	clone
+
+	entry	dlopen
+	testl	$(1 << DL_DEEPBIND_BIT), %esi
+	jne	1f
+	cmpq	$0, (REAL_DLOPEN + real)(%rip)
+	jne	2f
+1:	attend	%esi
+2:	jmpq	*(REAL_DLOPEN + real)(%rip)
+	leave	dlopen
+
+	entry	dlsym
+	movq	dl_deep@gottpoff(%rip), %rax
+	cmpb	$0, %fs:(%rax)
+	jne	1f
+	cmpq	$0, (REAL_DLSYM + real)(%rip)
+	jne	2f
+1:	attend	$0
+2:	jmpq	*(REAL_DLSYM + real)(%rip)
+	leave	dlsym
 
 	.section .note.GNU-stack, "", @progbits
 #elif defined(__aarch64__)
@@ -114,10 +152,30 @@
 	.cfi_restore x30
 	.endm
 
-	.macro	go_on offset
+	/* Calls dl_attend(\deep) with the arguments kept. */
+	.macro	attend deep
+	stp	x29, x30, [sp, #-32]!
+	.cfi_adjust_cfa_offset 32
+	.cfi_rel_offset x29, 0
+	.cfi_rel_offset x30, 8
+	stp	x0, x1, [sp, #16]
+	mov	w0, \deep
+	bl	dl_attend
+	ldp	x0, x1, [sp, #16]
+	ldp	x29, x30, [sp], #32
+	.cfi_adjust_cfa_offset -32
+	.cfi_restore x29
+	.cfi_restore x30
+	.endm
+
+	.macro	load_real offset
 	adrp	x16, real
 	add	x16, x16, :lo12:real
 	ldr	x16, [x16, #\offset]
+	.endm
+
+	.macro	go_on offset
+	load_real \offset
 	br	x16
 	.endm
 
@@ -144,6 +202,26 @@
 	mark_guest
 	go_on	REAL_CLONE
 	leave	clone
+
+	entry	dlopen
+	tbnz	w1, #DL_DEEPBIND_BIT, 1f
+	load_real REAL_DLOPEN
+	cbnz	x16, 2f
+1:	attend	w1
+2:	go_on	REAL_DLOPEN
+	leave	dlopen
+
+	entry	dlsym
+	mrs	x16, tpidr_el0
+	adrp	x17, :gottprel:dl_deep
+	ldr	x17, [x17, #:gottprel_lo12:dl_deep]
+	ldrb	w17, [x16, x17]
+	cbnz	w17, 1f
+	load_real REAL_DLSYM
+	cbnz	x16, 2f
+1:	attend	wzr
+2:	go_on	REAL_DLSYM
+	leave	dlsym
 
 	.section .note.GNU-stack, "", %progbits
 #endif

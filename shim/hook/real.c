@@ -4,7 +4,6 @@
  */
 #include "shim/hook/real.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
 #include <sys/syscall.h>

@@ -10,6 +10,7 @@
 
 /* The hooks have libc's names and are to be found under them. */
 #pragma GCC visibility push(default)
+#include <dlfcn.h>
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>

@@ -14,6 +14,8 @@
 #define REAL_SYSCALL 0
 #define REAL_VFORK   8
 #define REAL_CLONE   16
+#define REAL_DLOPEN  24
+#define REAL_DLSYM   32
 
 #ifndef __ASSEMBLER__
 #include <stdint.h>

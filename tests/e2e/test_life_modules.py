@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a host loads while it runs: modules whose names lead elsewhere."""
+
+import pathlib
+
+from harness import host, namespace
+from harness.each import each
+
+EACH = 40
+MODULE = ("-DMODULE", "-shared", "-fPIC")
+RUNPATH = ("-Wl,--enable-new-dtags", "-Wl,-rpath,$ORIGIN")
+LAZY, NOW = ("-Wl,-z,lazy",), ("-Wl,-z,now", "-Wl,-z,relro")
+
+
+def build():
+    """The program, and the modules that its RUNPATH leads to."""
+    host.build("deep", "-DOWN", "-shared", "-fPIC", to="libown.so")
+    host.build("deep", *MODULE, *LAZY, to="liblazy.so")
+    host.build("deep", *MODULE, *NOW, to="libnow.so")
+    host.build("deep", *MODULE, *LAZY, *RUNPATH, "-DCLASH", "-Wl,--no-as-needed",
+               f"-L{namespace.ROOM}", "-lown", to="libclash.so")
+    return host.build("deep", *RUNPATH)
+
+
+@each(("plain", "lazy", "now", "clash"))
+def test_deep(scene):
+    """RTLD_DEEPBIND keeps what it is for, and every message is logged."""
+    running = host.Host(build(), scene)
+    running.udp(EACH)
+    running.end()
+    return running.check()
+
+
+SERVE = """<?php
+$socket = socket_create(AF_INET, SOCK_DGRAM, SOL_UDP);
+socket_bind($socket, "%s", 53);
+for ($i = 0; $i < %d; $i++) {
+    socket_recvfrom($socket, $message, 4096, 0, $address, $port);
+    $message[2] = chr(ord($message[2]) | 0x80);
+    socket_sendto($socket, $message, strlen($message), 0, $address, $port);
+}
+""" % (namespace.SERVER4, EACH)
+
+
+def test_php():
+    """It loads all of its modules so."""
+    pathlib.Path(f"{namespace.ROOM}/serve.php").write_text(SERVE)
+    running = host.Host("php", "serve.php")
+    running.udp(EACH)
+    running.end()
+    return running.check()
