@@ -54,6 +54,9 @@
 /* In a mark: no more events in this run. */
 #define MARK_REST_VOID (1ull << 63)
 
+/* Likewise: no message here. */
+#define MARK_VOID (1ull << 62)
+
 /* A time this little ahead of `now` is that of a younger event, even if the
  * consumer was held up for long; further ahead it is that of an event from before
  * the clock was set back. */
@@ -347,6 +350,18 @@ void queue_commit(struct queue *queue, struct queue_room room)
 		wake(queue);
 }
 
+struct queue_room queue_room_at(struct queue *queue, uint64_t position)
+{
+	return (struct queue_room){ slot_at(queue, position), position };
+}
+
+void queue_void(struct queue *queue, struct queue_room room)
+{
+	atomic_store_explicit(mark_at(queue, room.position),
+			      (room.position + 1) | MARK_VOID,
+			      memory_order_release);
+}
+
 void queue_count_drop(struct queue *queue, enum drop_cause cause, uint64_t n)
 {
 	atomic_fetch_add_explicit(&queue->dropped[cause], n,
@@ -394,9 +409,13 @@ static uint64_t read_run(struct queue *queue, uint64_t start, uint64_t now_ns)
 			run->cursor = start + RUN_SLOTS;
 			break;
 		}
+		struct event *event = slot_at(queue, run->cursor);
+		if (mark == ((run->cursor + 1) | MARK_VOID)) {
+			run->cursor += slots_for(event->size);
+			continue;
+		}
 		if (mark != run->cursor + 1)
 			break;
-		struct event *event = slot_at(queue, run->cursor);
 		if (is_young(event->stamp_ns, now_ns))
 			break;
 		append(queue, event);

@@ -44,6 +44,8 @@ void queue_free(struct queue *queue);
  * are set, everything else is the caller's to fill before the commit. */
 struct queue_room queue_reserve(struct queue *queue, size_t size);
 void queue_commit(struct queue *queue, struct queue_room room);
+void queue_void(struct queue *queue, struct queue_room room); /* no message */
+struct queue_room queue_room_at(struct queue *queue, uint64_t position);
 void queue_count_drop(struct queue *queue, enum drop_cause cause, uint64_t n);
 
 /* The consumer. queue_collect finds what has been committed and returns how

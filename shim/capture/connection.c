@@ -20,10 +20,10 @@ static bool cut(struct stream *stream, struct event *seen, struct octets octets)
 			enqueue(seen, &message);
 			break;
 		case STREAM_SHORT:
-			enqueue_count_drop(DROP_MALFORMED);
+			enqueue_count_drop(DROP_MALFORMED, 1);
 			break;
 		case STREAM_NO_MEMORY:
-			enqueue_count_drop(DROP_POOL);
+			enqueue_count_drop(DROP_POOL, 1);
 			break;
 		case STREAM_MORE:
 			return true;
@@ -37,7 +37,7 @@ static bool cut(struct stream *stream, struct event *seen, struct octets octets)
  * meaning. That it is foreign is all that will be looked at. */
 void connection_give_up(int fd, uint64_t word, const struct fd_facts *facts)
 {
-	enqueue_count_drop(DROP_STREAM);
+	enqueue_count_drop(DROP_STREAM, 1);
 	fdtable_learn(fd, word, FD_FOREIGN, facts);
 }
 

@@ -24,11 +24,11 @@ void datagram_crossed(const struct capture_call *call,
 	if (!facts->serves && !facts_port(capture_ports, remote->port))
 		return;
 	if (!call->sent && message->msg_flags & MSG_TRUNC) {
-		enqueue_count_drop(DROP_TRUNCATED);
+		enqueue_count_drop(DROP_TRUNCATED, 1);
 		return;
 	}
 	if (size < EVENT_PAYLOAD_MIN) {
-		enqueue_count_drop(DROP_MALFORMED);
+		enqueue_count_drop(DROP_MALFORMED, 1);
 		return;
 	}
 	if (!local->known) {

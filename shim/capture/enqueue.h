@@ -32,8 +32,11 @@ void enqueue_begin(const struct enqueue_setup *setup);
 /* One whole DNS message: `seen` but for its payload, which `message` has. */
 void enqueue(const struct event *seen, const struct octets *message);
 
-/* A message that was seen, but cannot be logged. */
-void enqueue_count_drop(enum drop_cause cause);
+/* `n` messages that were seen, but cannot be logged. */
+void enqueue_count_drop(enum drop_cause cause, uint64_t n);
+
+/* So many messages are sent by one call at the most: sendmmsg(2). */
+#define ENQUEUE_PARTS_MAX 1024
 
 /*
  * Messages that are about to be sent by one call. Their octets are the host's
@@ -47,9 +50,8 @@ void enqueue_count_drop(enum drop_cause cause);
  */
 struct enqueue_flight {
 	uint64_t first, last; /* of the reservations, linked by event->link */
-	uint16_t parts;       /* messages so far, wanted or not */
-	size_t wanted;
-	uint16_t full_from[64]; /* per queue: the first part without room */
+	size_t parts;         /* messages so far, wanted or not */
+	uint64_t wanted[ENQUEUE_PARTS_MAX / 64]; /* bits */
 };
 
 void enqueue_flight_begin(struct enqueue_flight *flight);
@@ -59,6 +61,7 @@ void enqueue_depart(struct enqueue_flight *flight, const struct event *seen,
 		    const struct octets *message);
 
 /* The call took the first `count` of them; the others never crossed. `local`: the
- * address that those have which had none, or NULL. */
+ * address and port that those have whose local address is not known (a send may
+ * bind a socket), or NULL. */
 void enqueue_land(struct enqueue_flight *flight, size_t count,
 		  const struct address *local);
