@@ -7,7 +7,14 @@
 
 #include <string.h>
 
-enum { TYPE_OPT = 41, OPTION_CLIENT_SUBNET = 8 };
+enum {
+	TYPE_OPT = 41,
+	TYPE_XPF = 65422, /* draft-bellis-dnsop-xpf, as it is deployed */
+	OPTION_CLIENT_SUBNET = 8,
+	OPTION_UMBRELLA = 20292,
+	OPTION_LOCAL_MIN = 65001,
+	OPTION_LOCAL_MAX = 65534,
+};
 
 /* What lies between `at` and `end` has not been read yet. */
 struct cursor {
@@ -193,10 +200,18 @@ static void mask_option(uint8_t *option, size_t size, unsigned v4_bits,
 	clear_bits(option + BEFORE_ADDRESS, size - BEFORE_ADDRESS, keep);
 }
 
+static bool tells_of_client(uint16_t option)
+{
+	return option == OPTION_UMBRELLA ||
+	       (option >= OPTION_LOCAL_MIN && option <= OPTION_LOCAL_MAX);
+}
+
+/* Returns false if an address may be left. */
 static bool mask_options(uint8_t *options, size_t size, unsigned v4_bits,
 			 unsigned v6_bits)
 {
 	struct cursor c = { options, options + size, false };
+	bool clean = true;
 
 	while (c.at < c.end && !c.failed) {
 		uint16_t code = take16(&c), length = take16(&c);
@@ -205,8 +220,9 @@ static bool mask_options(uint8_t *options, size_t size, unsigned v4_bits,
 		if (option && code == OPTION_CLIENT_SUBNET)
 			mask_option(writable(options, option), length, v4_bits,
 				    v6_bits);
+		clean &= !tells_of_client(code);
 	}
-	return !c.failed;
+	return clean && !c.failed;
 }
 
 bool dns_client_subnet_mask(uint8_t *message, size_t size, unsigned v4_bits,
@@ -216,15 +232,16 @@ bool dns_client_subnet_mask(uint8_t *message, size_t size, unsigned v4_bits,
 	struct cursor c;
 	struct record record;
 	unsigned all;
-	bool whole = true;
+	bool clean = true;
 
 	open_records(&c, message, size, &header);
 	all = header.ancount + header.nscount + header.arcount;
 	/* In every section: an OPT record that is out of place tells as much. */
 	for (unsigned i = 0; i < all && next_record(&c, &record); i++) {
 		if (record.type == TYPE_OPT)
-			whole &= mask_options(writable(message, record.data),
+			clean &= mask_options(writable(message, record.data),
 					      record.size, v4_bits, v6_bits);
+		clean &= record.type != TYPE_XPF;
 	}
-	return whole && !c.failed && c.at == c.end;
+	return clean && !c.failed && c.at == c.end;
 }

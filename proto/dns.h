@@ -70,8 +70,10 @@ bool dns_edns_parse(const uint8_t *message, size_t size, struct dns_edns *edns);
  * because it gives the number of address octets: bits beyond it are zero as
  * before, and the message keeps its size. A TSIG record verifies no longer.
  *
- * Returns false if there are octets that could not be read as records or
- * options, so that an address may still stand in them.
+ * Returns false if an address may still stand in the message: in octets that
+ * could not be read as records or options, or in what proxies tell of the client
+ * by other means, each with a form of its own: options for local use (RFC 6891
+ * 9) and Umbrella's, XPF records.
  */
 bool dns_client_subnet_mask(uint8_t *message, size_t size, unsigned v4_bits,
 			    unsigned v6_bits);

@@ -170,7 +170,7 @@ size_t encoder_pack(struct encoder *encoder, const struct event *event,
 		set_times(m, facts->query_time_ns, facts->time_ns);
 	else
 		set_times(m, facts->time_ns, 0);
-	set_payload(m, event, encoder->full, facts->response);
+	set_payload(m, event, encoder->full && !facts->bare, facts->response);
 	m->has_query_zone = facts->query_zone && facts->query_zone_size;
 	m->query_zone = bytes(facts->query_zone, facts->query_zone_size);
 	if (facts->extra && facts->extra_size)

@@ -23,6 +23,7 @@ struct encode_facts {
 	Dnstap__Message__Type type;
 	bool response;             /* its payload is a response */
 	bool asked;                /* the local side is the one that asked */
+	bool bare;                 /* leave the message out, even if `full` */
 	uint64_t time_ns;          /* CLOCK_REALTIME, since the epoch */
 	uint64_t query_time_ns;    /* of a response's query; 0: not known */
 	const uint8_t *query_zone; /* wire format, or NULL */

@@ -17,8 +17,8 @@ struct part {
 };
 
 struct extra {
-	long pid;
-	char *program; /* NULL: not known */
+	struct extra_constants constants; /* with a program of our own */
+	char *program;
 	char *text;
 	bool wants_upstream;
 	size_t n_parts;
@@ -79,16 +79,19 @@ static char *copy_utf8(const char *string)
 	return copy;
 }
 
-struct extra *extra_parse(const char *text, long pid, const char *program)
+struct extra *extra_parse(const char *text,
+			  const struct extra_constants *constants)
 {
+	const char *program = constants->program;
 	struct extra *extra = calloc(
 		1, sizeof(*extra) + parts_max(text) * sizeof(extra->parts[0]));
 
 	if (!extra)
 		return NULL;
-	extra->pid = pid;
+	extra->constants = *constants;
 	extra->text = copy_utf8(text);
 	extra->program = program ? copy_utf8(program) : NULL;
+	extra->constants.program = extra->program;
 	if (!extra->text || (program && !extra->program)) {
 		extra_free(extra);
 		return NULL;
@@ -127,7 +130,7 @@ void extra_query_read(const struct event *event, struct extra_query *query)
 size_t extra_render(const struct extra *extra, const struct extra_facts *facts,
 		    char *out, size_t size)
 {
-	struct label_source source = { facts, extra->pid, extra->program };
+	struct label_source source = { facts, &extra->constants };
 	struct text text = { out, size, 0, false };
 
 	for (size_t i = 0; i < extra->n_parts && !text.cut; i++) {

@@ -15,9 +15,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shim/base/address.h"
 #include "shim/event.h"
 
 struct extra;
+
+/* What is the same for every message: {/shim/pid}, {/shim/program} and
+ * {/shim/sample}. A forked child parses anew. */
+struct extra_constants {
+	long pid;
+	const char *program; /* NULL: not known */
+	unsigned sample;     /* one in so many is logged */
+};
 
 /* What a response's labels say about its query. */
 struct extra_query {
@@ -34,16 +43,14 @@ struct extra_facts {
 	bool asked;               /* the local side is the one that asked */
 	const char *message_type; /* "CLIENT_QUERY", for {/shim/type} */
 	const struct extra_query *query; /* of a response that was matched */
-	const char *upstream; /* that was asked for a client's response:
-			       * ADDRESS:PORT for {/forward/upstream}; NULL */
+	/* That was asked for a client's response; NULL: not known. */
+	const struct address *upstream;
 };
 
-/*
- * Returns NULL when out of memory; any text is a valid template, octets that
- * are no UTF-8 become "?". pid and program are those of {/shim/pid} and
- * {/shim/program}: a forked child parses anew.
- */
-struct extra *extra_parse(const char *text, long pid, const char *program);
+/* Returns NULL when out of memory; any text is a valid template, octets that
+ * are no UTF-8 become "?". */
+struct extra *extra_parse(const char *text,
+			  const struct extra_constants *constants);
 void extra_free(struct extra *extra);
 
 /* True if a client's response is to be matched to the upstream asked for it. */

@@ -20,6 +20,21 @@ static bool add_known(struct text *out, const char *string)
 	return string;
 }
 
+static void add_end(struct text *out, const uint8_t *address, bool inet6,
+		    uint16_t port)
+{
+	text_add_address(out, address, inet6);
+	text_add(out, ":", 1);
+	text_add_number(out, port);
+}
+
+static bool add_known_end(struct text *out, const struct address *end)
+{
+	if (end)
+		add_end(out, end->octets, end->inet6, end->port);
+	return end;
+}
+
 static void add_mnemonic(struct text *out, const char *mnemonic,
 			 const char *prefix, uint16_t number)
 {
@@ -235,23 +250,29 @@ static bool upstream(struct text *out, const struct label_source *source)
 	const struct event *event = source->facts->event;
 
 	if (!source->facts->asked)
-		return add_known(out, source->facts->upstream);
+		return add_known_end(out, source->facts->upstream);
 	if (!(event->flags & EVENT_REMOTE) || event->remote_port == 0)
 		return false;
-	remote(out, source);
-	text_add(out, ":", 1);
-	return port(out, source);
+	add_end(out, event->remote, event->flags & EVENT_INET6,
+		event->remote_port);
+	return true;
 }
 
 static bool shim_pid(struct text *out, const struct label_source *source)
 {
-	text_add_number(out, source->pid);
+	text_add_number(out, source->constants->pid);
 	return true;
 }
 
 static bool shim_program(struct text *out, const struct label_source *source)
 {
-	return add_known(out, source->program);
+	return add_known(out, source->constants->program);
+}
+
+static bool shim_sample(struct text *out, const struct label_source *source)
+{
+	text_add_number(out, source->constants->sample);
+	return true;
 }
 
 static bool shim_type(struct text *out, const struct label_source *source)
@@ -285,6 +306,7 @@ static const struct label labels[] = {
 	{ LABEL_UPSTREAM, upstream },
 	{ "{/shim/pid}", shim_pid },
 	{ "{/shim/program}", shim_program },
+	{ "{/shim/sample}", shim_sample },
 	{ "{/shim/type}", shim_type },
 };
 

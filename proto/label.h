@@ -12,8 +12,7 @@
 
 struct label_source {
 	const struct extra_facts *facts;
-	long pid;
-	const char *program;
+	const struct extra_constants *constants;
 };
 
 #define LABEL_UPSTREAM "{/forward/upstream}"

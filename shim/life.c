@@ -26,6 +26,7 @@
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
 #include "shim/base/process.h"
+#include "shim/base/secret.h"
 #include "shim/capture/capture.h"
 #include "shim/capture/enqueue.h"
 #include "shim/hook/dl.h"
@@ -301,6 +302,7 @@ static void begin(void)
 	if (!tap_prepare(config))
 		return;
 	clock_begin();
+	secret_begin();
 	exit_ns = exit_budget();
 	if (!map_live()) {
 		log_line(NULL, "not tapped: %s", strerror(errno));

@@ -11,6 +11,7 @@
 
 #include "proto/dns.h"
 #include "proto/extra.h"
+#include "shim/base/secret.h"
 #include "shim/tap/match.h"
 #include "shim/tap/source.h"
 #include "shim/tap/upstream.h"
@@ -56,8 +57,12 @@ struct describer *describer_new(const struct tap_config *config)
 	describer->source = source_new();
 	bool whole = describer->match && describer->source;
 	if (config->extra) {
-		describer->extra = extra_parse(config->extra, getpid(),
-					       program_invocation_short_name);
+		describer->extra = extra_parse(
+			config->extra, &(struct extra_constants){
+					       getpid(),
+					       program_invocation_short_name,
+					       config->sample,
+				       });
 		whole = whole && describer->extra;
 	}
 	if (describer->extra && extra_wants_upstream(describer->extra)) {
@@ -97,22 +102,20 @@ static enum side side_of(const struct tap_config *config,
 	return DNS_RD(flags) ? SIDE_CLIENT : SIDE_AUTH;
 }
 
-/* Of the other side, the asker's port and the id: the same for a query and its
- * response, in every process that sees one of them. */
+/* By the other side, the asker's port and the id, which are the same for a query
+ * and its response, and in every process that sees one of them. */
 static bool in_sample(const struct tap_config *config,
 		      const struct match_message *message)
 {
 	const struct event *event = message->event;
-	uint64_t hash = message->asked ? event->local_port : event->remote_port;
-	uint64_t octets[2];
+	uint64_t words[3];
 
 	if (config->sample <= 1)
 		return true;
-	memcpy(octets, event->remote, sizeof(octets));
-	hash = hash << 16 | message->header.id;
-	hash = (hash ^ octets[0]) * 0x9e3779b97f4a7c15;
-	hash = (hash ^ octets[1] ^ hash >> 32) * 0x9e3779b97f4a7c15;
-	return (hash >> 32) % config->sample == 0;
+	memcpy(words, event->remote, 16);
+	words[2] = message->asked ? event->local_port : event->remote_port;
+	words[2] = words[2] << 16 | message->header.id;
+	return secret_hash(words, 3) % config->sample == 0;
 }
 
 static const char *type_name(Dnstap__Message__Type type)
@@ -121,30 +124,6 @@ static const char *type_name(Dnstap__Message__Type type)
 		&dnstap__message__type__descriptor, type);
 
 	return value ? value->name : "-";
-}
-
-static void render_extra(struct describer *describer,
-			 const struct match_message *message,
-			 const struct match_message *query,
-			 struct encode_facts *facts)
-{
-	char upstream[UPSTREAM_TEXT_MAX];
-	struct extra_facts about = {
-		.event = message->event,
-		.response = facts->response,
-		.asked = facts->asked,
-		.message_type = type_name(facts->type),
-	};
-
-	if (query) {
-		about.query = &query->extra;
-		if (describer->upstream && !facts->asked)
-			about.upstream = upstream_find(describer->upstream,
-						       query, upstream);
-	}
-	facts->extra = describer->text;
-	facts->extra_size = extra_render(describer->extra, &about,
-					 describer->text, DESCRIBE_EXTRA_MAX);
 }
 
 static void remember(struct describer *describer, struct match_message *query)
@@ -172,18 +151,57 @@ static void mask(uint8_t octets[16], unsigned size, unsigned kept_bits)
 	}
 }
 
-static void anonymize(const struct tap_config *config, struct event *event)
+static bool anonymizes(const struct tap_config *config)
+{
+	return config->anonymize_v4 < 32 || config->anonymize_v6 < 128;
+}
+
+static void mask_address(const struct tap_config *config, uint8_t octets[16],
+			 bool inet6)
+{
+	mask(octets, inet6 ? 16 : 4,
+	     inet6 ? config->anonymize_v6 : config->anonymize_v4);
+}
+
+/* Returns false if an address may be left in the payload. */
+static bool anonymize(const struct tap_config *config, struct event *event)
 {
 	bool inet6 = event->flags & EVENT_INET6;
-	unsigned size = inet6 ? 16 : 4;
-	unsigned kept = inet6 ? config->anonymize_v6 : config->anonymize_v4;
 
-	if (config->anonymize_v4 >= 32 && config->anonymize_v6 >= 128)
-		return;
-	mask(event->local, size, kept);
-	mask(event->remote, size, kept);
-	dns_client_subnet_mask(event->payload, event->size,
-			       config->anonymize_v4, config->anonymize_v6);
+	if (!anonymizes(config))
+		return true;
+	mask_address(config, event->local, inet6);
+	mask_address(config, event->remote, inet6);
+	return dns_client_subnet_mask(event->payload, event->size,
+				      config->anonymize_v4,
+				      config->anonymize_v6);
+}
+
+static void render_extra(struct describer *describer,
+			 const struct match_message *message,
+			 const struct match_message *query,
+			 struct encode_facts *facts)
+{
+	struct address upstream;
+	struct extra_facts about = {
+		.event = message->event,
+		.response = facts->response,
+		.asked = facts->asked,
+		.message_type = type_name(facts->type),
+	};
+
+	if (query) {
+		about.query = &query->extra;
+		if (describer->upstream && !facts->asked &&
+		    upstream_find(describer->upstream, query, &upstream)) {
+			mask_address(describer->config, upstream.octets,
+				     upstream.inet6);
+			about.upstream = &upstream;
+		}
+	}
+	facts->extra = describer->text;
+	facts->extra_size = extra_render(describer->extra, &about,
+					 describer->text, DESCRIBE_EXTRA_MAX);
 }
 
 /* Is the server's own address the one that the kernel sends from? A response to
@@ -226,7 +244,7 @@ enum described describe(struct describer *describer, struct event *event,
 			   [facts->response];
 	if (!(config->types >> facts->type & 1) || !in_sample(config, &message))
 		return DESCRIBE_SKIP;
-	anonymize(config, event);
+	facts->bare = !anonymize(config, event);
 	if (describer->extra)
 		render_extra(describer, &message, query, facts);
 	return DESCRIBE_LOG;

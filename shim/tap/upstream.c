@@ -4,8 +4,6 @@
  */
 #include "shim/tap/upstream.h"
 
-#include <arpa/inet.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,9 +12,7 @@
 struct entry {
 	uint64_t question_hash;
 	uint64_t stamp_ns; /* 0: empty */
-	uint8_t address[16];
-	uint16_t port;
-	bool inet6;
+	struct address address;
 };
 
 struct upstream {
@@ -43,25 +39,19 @@ void upstream_asked(struct upstream *upstream,
 		return;
 	entry->question_hash = query->question_hash;
 	entry->stamp_ns = event->stamp_ns;
-	memcpy(entry->address, event->remote, 16);
-	entry->port = event->remote_port;
-	entry->inet6 = event->flags & EVENT_INET6;
+	entry->address.port = event->remote_port;
+	address_set(&entry->address, event->remote, event->flags & EVENT_INET6);
 }
 
-const char *upstream_find(const struct upstream *upstream,
-			  const struct match_message *query,
-			  char text[UPSTREAM_TEXT_MAX])
+bool upstream_find(const struct upstream *upstream,
+		   const struct match_message *query, struct address *found)
 {
 	const struct entry *entry =
 		&upstream->entry[query->question_hash % ENTRIES];
-	char address[INET6_ADDRSTRLEN];
 
 	if (!query->question || entry->question_hash != query->question_hash ||
 	    entry->stamp_ns < query->event->stamp_ns)
-		return NULL;
-	inet_ntop(entry->inet6 ? AF_INET6 : AF_INET, entry->address, address,
-		  sizeof(address));
-	snprintf(text, UPSTREAM_TEXT_MAX, entry->inet6 ? "[%s]:%u" : "%s:%u",
-		 address, entry->port);
-	return text;
+		return false;
+	*found = entry->address;
+	return true;
 }

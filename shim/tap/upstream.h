@@ -9,9 +9,6 @@
 
 #include "shim/tap/match.h"
 
-/* "[" IPv6 "]:" port and NUL. */
-#define UPSTREAM_TEXT_MAX 64
-
 struct upstream;
 
 /* Returns NULL when out of memory. */
@@ -22,8 +19,7 @@ void upstream_free(struct upstream *upstream);
 void upstream_asked(struct upstream *upstream,
 		    const struct match_message *query);
 
-/* Writes ADDRESS:PORT of the upstream that was last asked the question of
- * `query`, a client's, since that came in. Returns `text`, or NULL if none. */
-const char *upstream_find(const struct upstream *upstream,
-			  const struct match_message *query,
-			  char text[UPSTREAM_TEXT_MAX]);
+/* Assigns the upstream that was last asked the question of `query`, a client's,
+ * since that came in. Returns false if there is none. */
+bool upstream_find(const struct upstream *upstream,
+		   const struct match_message *query, struct address *found);

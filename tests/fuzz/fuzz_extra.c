@@ -73,7 +73,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	const uint8_t *control = data, *end;
 	struct extra_query query;
-	struct extra_facts facts = { .upstream = "192.0.2.1:53" };
+	static const struct address upstream = { { 192, 0, 2, 1 }, .port = 53 };
+	struct extra_facts facts = { .upstream = &upstream };
+	struct extra_constants constants = { 1, "named", 10 };
 	struct extra *extra;
 	struct event *event;
 
@@ -86,7 +88,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    data + size - end - 1 < EVENT_PAYLOAD_MIN || size > 4096)
 		return 0;
 
-	extra = extra_parse((const char *)data, control[0], "named");
+	constants.pid = control[0];
+	extra = extra_parse((const char *)data, &constants);
 	event = event_new(end + 1, data + size - end - 1, control[1]);
 	extra_query_read(event, &query);
 	query.stamp_ns -= control[2];

@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 
 #include "message.h"
+#include "shim/base/secret.h"
 #include "shim/tap/describe.h"
 
 #define SERVES     EVENT_SERVES
@@ -182,6 +183,35 @@ Test(describe, samples_whole_transactions)
 	describer_free(describer);
 }
 
+/* Which of 64 ids are logged, a bit for each. */
+static uint64_t choice(void)
+{
+	struct tap_config config = defaults();
+	config.sample = 2;
+	struct describer *describer = describer_new(&config);
+	uint64_t chosen = 0;
+
+	for (unsigned id = 0; id < 64; id++) {
+		struct message query = message(SERVES, id, 0, "a", 1);
+		struct encode_facts facts;
+		enum described what = look(describer, &query, &facts);
+
+		chosen |= (uint64_t)(what == DESCRIBE_LOG) << id;
+	}
+	describer_free(describer);
+	return chosen;
+}
+
+Test(describe, samples_as_nobody_can_predict)
+{
+	secret_begin();
+	uint64_t once = choice();
+
+	cr_assert_eq(choice(), once);
+	secret_begin();
+	cr_assert_neq(choice(), once);
+}
+
 Test(describe, masks_addresses)
 {
 	static const uint8_t local[] = { 192, 0, 0, 0 };
@@ -205,6 +235,54 @@ Test(describe, masks_addresses)
 	for (int i = 0; i < 16; i++)
 		cr_assert_eq(six.event.remote[i], i < 6 ? 0xff : 0);
 	describer_free(describer);
+}
+
+Test(describe, masks_upstreams_in_extra)
+{
+	struct tap_config config = defaults();
+	config.anonymize_v4 = 24;
+	config.extra = (char *)"{remote} {local} {/forward/upstream}";
+	struct describer *describer = describer_new(&config);
+	struct message query = message(SERVES, 1, RD, "a", 1);
+	struct message out = message(ASKS, 9, RD, "a", 1);
+	struct message answer = message(ANSWER, 1, QR | RD, "a", 1);
+	static const char *const texts[] = {
+		"198.51.100.0 192.0.2.0 -",
+		"198.51.100.0 192.0.2.0 198.51.100.0:53",
+		"198.51.100.0 192.0.2.0 198.51.100.0:53",
+	};
+	struct message *const messages[] = { &query, &out, &answer };
+	struct encode_facts facts;
+
+	for (size_t i = 0; i < 3; i++) {
+		look(describer, messages[i], &facts);
+		cr_assert_eq(facts.extra_size, strlen(texts[i]));
+		cr_assert_arr_eq(facts.extra, texts[i], facts.extra_size,
+				 "%.*s", (int)facts.extra_size, facts.extra);
+	}
+	describer_free(describer);
+}
+
+/* An address might stand in what is no record. */
+Test(describe, leaves_out_what_it_cannot_mask)
+{
+	struct tap_config config = defaults();
+	struct describer *plain = describer_new(&config);
+	struct tap_config masking = config;
+	masking.anonymize_v6 = 48;
+	struct describer *describer = describer_new(&masking);
+	struct message query = message(SERVES, 1, 0, "a", 1);
+	struct encode_facts facts;
+
+	look(describer, &query, &facts);
+	cr_assert_not(facts.bare);
+	query.event.size++;
+	look(describer, &query, &facts);
+	cr_assert(facts.bare);
+	look(plain, &query, &facts);
+	cr_assert_not(facts.bare);
+	describer_free(describer);
+	describer_free(plain);
 }
 
 Test(describe, renders_extra)

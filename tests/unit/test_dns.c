@@ -195,6 +195,21 @@ Test(dns, edns_of_a_hostile_message_is_found_quickly)
 		cr_assert_not(dns_edns_parse(m, sizeof(m), &e));
 }
 
+/* What dnsdist adds: protocol, addresses and ports. */
+Test(dns, client_subnet_mask_knows_xpf)
+{
+	size_t size;
+	uint8_t *m = hex_new("0000 0000 0000 0000 0000 0001"
+			     "00 ff8e 0001 00000000 000e"
+			     "04 11 c0000201 c0000235 1000 0035",
+			     &size);
+
+	cr_assert_not(dns_client_subnet_mask(m, size, 24, 56));
+	m[14] = 0x8f;
+	cr_assert(dns_client_subnet_mask(m, size, 24, 56));
+	free(m);
+}
+
 /* Masks, with 20 and 56 bits kept, a message of nothing but OPT's options.
  * Returns what remains of them, or NULL if not all could be read. */
 static uint8_t *masked(const char *options, size_t *size)
@@ -295,6 +310,8 @@ Test(dns, client_subnet_mask_says_what_it_could_not_read)
 
 	cr_assert_null(masked("0008 0009 0001 20 00 01020304", &n));
 	cr_assert_null(masked("0008 00", &n));
+	cr_assert_null(masked("4f44 0004 c0000201", &n), "Umbrella's");
+	cr_assert_null(masked("fde9 0006 020000000001", &n), "a MAC address");
 	response[11] = 0; /* OPT is there, and counted by nobody */
 	cr_assert_not(dns_client_subnet_mask(response, RESPONSE_SIZE, 24, 56));
 	response[11] = 1;

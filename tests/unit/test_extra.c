@@ -37,10 +37,16 @@ static struct event *event_new(int socket, const char *message)
 	return event;
 }
 
+static struct extra *parse(const char *template, const char *program)
+{
+	return extra_parse(template,
+			   &(struct extra_constants){ 4711, program, 10 });
+}
+
 static void assert_renders(const char *template, const char *expected,
 			   const struct extra_facts *facts)
 {
-	struct extra *extra = extra_parse(template, 4711, "named");
+	struct extra *extra = parse(template, "named");
 	char out[4096];
 	size_t size = extra_render(extra, facts, out, sizeof(out) - 1);
 
@@ -98,6 +104,7 @@ Test(extra, labels_of_a_query)
 		{ "{/}", "-" },
 		{ "{/shim/pid}", "4711" },
 		{ "{/shim/program}", "named" },
+		{ "{/shim/sample}", "10" },
 		{ "{/shim/type}", "CLIENT_QUERY" },
 	};
 	struct event *event = event_new(UDP4, QUERY);
@@ -110,6 +117,7 @@ Test(extra, labels_of_a_query)
 
 Test(extra, labels_of_a_response)
 {
+	static const struct address upstream = { { 192, 0, 2, 1 }, .port = 53 };
 	static const struct label_case cases[] = {
 		{ "{type}", "HINFO" },
 		{ "{name}", "example.org." },
@@ -141,7 +149,7 @@ Test(extra, labels_of_a_response)
 		.response = true,
 		.message_type = "CLIENT_RESPONSE",
 		.query = &query,
-		.upstream = "192.0.2.1:53",
+		.upstream = &upstream,
 	};
 
 	ASSERT_LABELS(cases, &facts);
@@ -439,11 +447,11 @@ Test(extra, what_is_no_utf8)
 	char out[8];
 
 	ASSERT_LABELS(cases, &facts);
-	extra = extra_parse("{/shim/program}", 1, "a\xe9");
+	extra = parse("{/shim/program}", "a\xe9");
 	cr_assert_eq(extra_render(extra, &facts, out, sizeof(out)), 2);
 	cr_assert_arr_eq(out, "a?", 2);
 	extra_free(extra);
-	extra = extra_parse("{/shim/program}", 1, NULL);
+	extra = parse("{/shim/program}", NULL);
 	cr_assert_eq(extra_render(extra, &facts, out, sizeof(out)), 1);
 	cr_assert_arr_eq(out, "-", 1);
 	extra_free(extra);
@@ -458,7 +466,7 @@ Test(extra, cut_at_a_whole_character)
 	struct event *event = event_new(UDP4, QUERY);
 	struct extra_facts facts = { .event = event };
 	struct extra *extra =
-		extra_parse("\u00e9\u2603\U0001f600{type}\u00e9{port}", 1, "");
+		parse("\u00e9\u2603\U0001f600{type}\u00e9{port}", "");
 
 	for (size_t room = 0; room <= sizeof(whole); room++) {
 		char *out = malloc(room ? room : 1);
@@ -490,7 +498,7 @@ Test(extra, wants_upstream)
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct extra *extra = extra_parse(cases[i].template, 1, "");
+		struct extra *extra = parse(cases[i].template, "");
 
 		cr_assert_eq(extra_wants_upstream(extra), cases[i].wants, "%s",
 			     cases[i].template);
