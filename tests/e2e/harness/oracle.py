@@ -37,10 +37,17 @@ def _type(asked, query, response):
     return f"{kind}_{'RESPONSE' if response else 'QUERY'}"
 
 
+def _answered(queries, response):
+    """The last of them; where an id was used twice, the last of its opcode."""
+    fitting = [query for query in queries[-16:]
+               if dns.opcode(query.key[-1]) == dns.opcode(response)]
+    return (fitting or queries or [None])[-1]
+
+
 def facts(wire, serves, asks=(), port=53):
     """What a server at the addresses `serves`, which asks those of `asks`, has
     to log. Less than a header is not a message."""
-    found, queries = [], {}
+    found, queries = [], defaultdict(list)
     for m in wire:
         source, target = (m.source, m.source_port), (m.target, m.target_port)
         sent = (m.source in serves and m.source_port == port
@@ -52,13 +59,13 @@ def facts(wire, serves, asks=(), port=53):
         response = dns.is_response(m.payload)
         asker, answerer = (target, source) if response else (source, target)
         thread = m.protocol, asker, answerer, dns.ident(m.payload)
-        query = queries.get(thread) if response else None
+        query = _answered(queries[thread], m.payload) if response else None
         fact = Fact(
             m.time, _type(sent != response, query.key[-1] if query else m.payload,
                           response), sent, query, (asker[0], answerer[0]),
             (m.protocol, asker[1], answerer[1], response, m.payload))
         if not response:
-            queries[thread] = fact
+            queries[thread].append(fact)
         found.append(fact)
     return found
 
