@@ -34,11 +34,14 @@
 #include "shim/hook/syscall.h"
 #include "shim/queue.h"
 #include "shim/tap/account.h"
+#include "shim/tap/family.h"
 #include "shim/tap/isolate.h"
 #include "shim/tap/tap.h"
 
 #define EXIT_MS_DEFAULT 900 /* the host exits at most 1 s later, all told */
 #define EXIT_MS_MAX     60000
+#define CHILD_NS        (300 * NS_PER_MS) /* the end of a child, and an exec */
+#define CHILD_SHARE     10                /* and a tenth of its time */
 #define RETRY_NS        NS_PER_S /* after memory or a thread was refused */
 
 enum state {
@@ -50,7 +53,7 @@ enum state {
 /* Zero in a process that has not begun. */
 struct live {
 	struct process process;
-	_Atomic bool began; /* with the first message */
+	_Atomic uint64_t began_ns; /* the first message */
 	_Atomic uint64_t retry_ns;
 	struct queue *_Atomic queue[CONFIG_TAPS_MAX]; /* what capture fills */
 	struct queue *_Atomic mapped[CONFIG_TAPS_MAX];
@@ -61,6 +64,7 @@ struct live {
 static struct live *live;
 static struct config *config;
 static uint64_t exit_ns;
+static pid_t eldest; /* in whom the library was loaded */
 
 __attribute__((visibility("default"))) const char dnstapshim_version[] =
 	DNSTAPSHIM_VERSION;
@@ -129,10 +133,10 @@ static void say_refused(size_t i, int error)
 static void start(void)
 {
 	int saved = errno;
-	uint64_t now = clock_steady();
+	uint64_t now = clock_steady(), never = 0;
 
 	if (!process_is_guest() && now >= atomic_load(&live->retry_ns)) {
-		atomic_store(&live->began, true);
+		atomic_compare_exchange_strong(&live->began_ns, &never, now);
 		for (size_t i = 0; i < config->n_taps; i++) {
 			int error = start_tap(i);
 
@@ -162,14 +166,20 @@ void life_reserve(void)
 	errno = saved;
 }
 
-static void finish(uint64_t deadline)
+/* Each tap sends what is there, by `deadline`: at once where that of the family's
+ * collector is known to be silent, if that is to be heeded. That it has counted
+ * what is left depends on no collector, and is waited for longer. */
+static void finish(uint64_t now, uint64_t deadline, bool heed)
 {
 	for (size_t i = 0; i < config->n_taps; i++)
 		if (atomic_load(&live->state[i]) == RUNNING)
-			queue_finish(live->mapped[i], deadline);
+			queue_finish(live->mapped[i],
+				     heed && family_is_silent(i, now)
+					     ? now
+					     : deadline);
 	for (size_t i = 0; i < config->n_taps; i++)
 		if (atomic_load(&live->state[i]) == RUNNING)
-			queue_await_finished(live->mapped[i], deadline);
+			queue_await_finished(live->mapped[i], now + exit_ns);
 }
 
 /* Taps that have lost messages, and had no thread to say so. */
@@ -194,17 +204,46 @@ static void settle_unstarted(void)
 		metrics_write(&live->metrics);
 }
 
-void life_end(void)
+static void end(uint64_t budget_ns, bool heed)
 {
 	int saved = errno, cancel;
+	uint64_t now = clock_steady();
 
-	if (!live || process_is_guest() || !atomic_load(&live->began))
-		return;
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	finish(clock_steady() + exit_ns);
+	finish(now, now + budget_ns, heed);
 	settle_unstarted();
 	pthread_setcancelstate(cancel, NULL);
 	errno = saved;
+}
+
+static uint64_t shorter(uint64_t budget_ns)
+{
+	return budget_ns < exit_ns ? budget_ns : exit_ns;
+}
+
+/* Nothing to be ended where no message has passed, nor in another's memory. */
+static bool has_begun(void)
+{
+	return live && atomic_load(&live->began_ns) && !process_is_guest();
+}
+
+void life_end(void)
+{
+	if (!has_begun())
+		return;
+	uint64_t age = clock_steady() - atomic_load(&live->began_ns);
+	if (getpid() == eldest)
+		end(exit_ns, false);
+	else
+		end(shorter(CHILD_NS + age / CHILD_SHARE), true);
+}
+
+bool life_pause(void)
+{
+	if (!has_begun())
+		return false;
+	end(shorter(CHILD_NS), true);
+	return true;
 }
 
 void life_resume(void)
@@ -308,7 +347,9 @@ static void begin(void)
 		log_line(NULL, "not tapped: %s", strerror(errno));
 		return;
 	}
+	eldest = getpid();
 	metrics_begin(config);
+	family_begin();
 	isolate_begin();
 	at_quick_exit(life_end);
 	syscall_observe();

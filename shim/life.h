@@ -5,6 +5,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 /* Begins, once. Not for callers in whose place malloc(3) is forbidden. */
 void life_begin(void);
 
@@ -12,10 +14,15 @@ void life_begin(void);
 void life_reserve(void);
 
 /* Flushes what this process has captured and ends its taps, in at most
- * DNSTAP_EXIT_MS milliseconds. Does nothing in a child of vfork(2), where the
- * memory is the parent's, and at once where nothing was ever captured.
- * Async-signal-safe. */
+ * DNSTAP_EXIT_MS milliseconds; a forked child sends for a shorter time, and not
+ * at all while its family's collector is silent. Does nothing in a child of
+ * vfork(2), where the memory is the parent's, and at once where nothing was ever
+ * captured. Async-signal-safe. */
 void life_end(void);
+
+/* The same, as briefly as in a child, where the process may live on. False if
+ * there was nothing to be ended. */
+bool life_pause(void);
 
 /* The process lives on: the next message starts the taps again. */
 void life_resume(void);

@@ -13,6 +13,7 @@
 #include "shim/tap/account.h"
 #include "shim/tap/describe.h"
 #include "shim/tap/endpoint.h"
+#include "shim/tap/family.h"
 #include "shim/tap/isolate.h"
 #include "shim/tap/rest.h"
 
@@ -21,6 +22,7 @@
 #define TURN_NS          (5 * NS_PER_MS)  /* then the clock is looked at */
 #define FINISH_MARGIN_NS (20 * NS_PER_MS) /* to say so, before the deadline */
 #define NO_MEMORY_NS     (100 * NS_PER_MS)
+#define SILENT_NS        NS_PER_S /* frames wait, and none is taken */
 
 struct tap {
 	struct queue *queue;
@@ -31,6 +33,8 @@ struct tap {
 	struct clock_pair clocks;
 	struct rest rest;
 	struct account account;
+	size_t index;
+	uint64_t sent, sent_at; /* frames that were taken, when last any was */
 };
 
 static struct prepared *prepared[CONFIG_TAPS_MAX];
@@ -103,6 +107,29 @@ static size_t drain(struct tap *tap)
 	return done;
 }
 
+static uint64_t unsent(const struct tap *tap)
+{
+	return queue_pending(tap->queue) +
+	       tap->endpoint->ops->unsent(tap->endpoint);
+}
+
+/* What the collector does is told to the other processes of the family. */
+static void tell(struct tap *tap)
+{
+	uint64_t now = tap->turn.began;
+	struct session_counts counts;
+
+	tap->endpoint->ops->count(tap->endpoint, &counts);
+	bool taken = counts.frames != tap->sent;
+	bool waits = unsent(tap) && !taken && tap->sent_at;
+	if (waits && now - tap->sent_at < SILENT_NS)
+		return;
+	if (taken || waits)
+		family_tell(tap->index, taken, now);
+	tap->sent = counts.frames;
+	tap->sent_at = now;
+}
+
 /* What can be done just now. Returns true if there is more, and no time to rest:
  * there always is while messages come in as fast as they go out. */
 static bool turn(struct tap *tap)
@@ -128,6 +155,7 @@ static bool turn(struct tap *tap)
 		if (moved)
 			advance(tap);
 	} while (moved && clock_steady() - turn->began < TURN_NS);
+	tell(tap);
 	account_settle(&tap->account, turn->began);
 	return moved;
 }
@@ -152,7 +180,8 @@ static bool is_over(struct tap *tap, uint64_t deadline)
 	return tap->endpoint->ops->over(tap->endpoint);
 }
 
-static void finish(struct tap *tap)
+/* `sent`: of the end's beginning. */
+static void finish(struct tap *tap, uint64_t sent)
 {
 	uint64_t pending = queue_pending(tap->queue);
 	uint64_t left = pending + tap->endpoint->ops->close(tap->endpoint);
@@ -160,6 +189,8 @@ static void finish(struct tap *tap)
 	queue_release(tap->queue, pending);
 	if (left)
 		queue_count_drop(tap->queue, DROP_ENDPOINT, left);
+	if (left && tap->sent == sent)
+		family_tell(tap->index, false, clock_steady());
 	account_close(&tap->account);
 	metrics_leave(tap->account.metrics);
 }
@@ -194,6 +225,7 @@ static struct tap *tap_new(const struct seat *seat)
 
 	if (!tap)
 		return NULL;
+	tap->index = seat->index;
 	tap->queue = seat->queue;
 	tap->endpoint = endpoint_new(config, prepared[seat->index]);
 	tap->encoder =
@@ -233,14 +265,16 @@ static void tap_open(struct tap *tap, const struct seat *seat)
 /* Until the end. */
 static void work(struct tap *tap)
 {
-	uint64_t deadline;
+	uint64_t deadline, sent = 0;
 
 	for (;;) {
 		/* Before the queue is looked at: what came before the end was
 		 * asked for is sent. */
 		deadline = queue_finish_deadline(tap->queue);
-		if (deadline && !tap->turn.ending)
+		if (deadline && !tap->turn.ending) {
+			sent = tap->sent;
 			account_end(&tap->account);
+		}
 		tap->turn.ending = deadline;
 		bool more = turn(tap);
 		if (deadline && is_over(tap, deadline))
@@ -248,7 +282,7 @@ static void work(struct tap *tap)
 		if (!more)
 			rest(tap, deadline);
 	}
-	finish(tap);
+	finish(tap, sent);
 }
 
 static void run(void *argument)

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the processes of one server tell each other of their collectors: a server
+ * that forks a child for each connection would otherwise find out for each that
+ * one is silent, and wait for it.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Once, for all who descend from this process. */
+void family_begin(void);
+
+/* By a tap's thread: its collector has taken a frame; or has taken none of those
+ * that were waiting, for long or until the end of a process. */
+void family_tell(size_t tap, bool takes, uint64_t now_ns);
+
+/* Whether there is no use in waiting for the collector. From time to time one
+ * who asks is told to wait after all, and so to find out. Async-signal-safe. */
+bool family_is_silent(size_t tap, uint64_t now_ns);
