@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <unistd.h>
@@ -86,25 +87,53 @@ static bool is_stale(const char *path, const struct sockaddr_un *name,
 	return refused && is_socket(path);
 }
 
-/* Between bind and listen a socket of ours looks like a stale one to the next
- * process of the same server: the directory's lock keeps it out meanwhile.
- * Returns an fd, -EBUSY, or another -errno if the directory cannot be locked. */
-static int lock_directory(const char *path)
+/* A file that is nobody's but ours: what others may have put there, or may lock,
+ * is none. */
+static bool is_ours(int fd)
 {
-	char directory[PATH_MAX] = "./";
-	const char *slash = strrchr(path, '/');
-	size_t size = slash ? (size_t)(slash - path) + 1 : 0;
+	struct stat about;
 
-	if (size >= sizeof(directory))
-		return -ENAMETOOLONG;
-	memcpy(directory, path, size);
-	int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return !fstat(fd, &about) && S_ISREG(about.st_mode) &&
+	       about.st_uid == geteuid() && !(about.st_mode & 077);
+}
+
+/* Whether the name still stands for it: who held it before has removed it. */
+static bool is_named(int fd, const char *path)
+{
+	struct stat about, named;
+
+	return !fstat(fd, &about) && !lstat(path, &named) &&
+	       about.st_ino == named.st_ino && about.st_dev == named.st_dev;
+}
+
+/*
+ * Between bind and listen a socket of ours looks like a stale one to the next
+ * process of the same server: a lock file beside it keeps that out meanwhile.
+ * Returns an fd; -EBUSY: held; -ENOLCK: something else has that name; or another
+ * -errno.
+ */
+static int lock(const char *path)
+{
+	int fd = open(path,
+		      O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC,
+		      0600);
+
 	if (fd < 0)
-		return -errno;
-	if (!flock(fd, LOCK_EX | LOCK_NB) || errno != EWOULDBLOCK)
+		return errno == ELOOP ? -ENOLCK : -errno;
+	int error = !is_ours(fd) ? -ENOLCK
+		    : flock(fd, LOCK_EX | LOCK_NB) || !is_named(fd, path)
+			    ? -EBUSY
+			    : 0;
+	if (!error)
 		return fd;
 	close(fd);
-	return -EBUSY;
+	return error;
+}
+
+static void unlock(int fd, const char *path)
+{
+	unlink(path);
+	close(fd);
 }
 
 static int open_unix(const char *path)
@@ -126,13 +155,25 @@ static int open_unix(const char *path)
 	return fd;
 }
 
-static int open_locked(struct door *door, const char *path)
+static int open_locked(const char *path)
 {
-	int lock = *path == '@' ? -1 : lock_directory(path);
-	int fd = lock == -EBUSY ? lock : open_unix(path);
+	char beside[PATH_MAX];
+	int size = snprintf(beside, sizeof(beside), "%s.lock", path);
 
-	if (lock >= 0)
-		close(lock);
+	if (size < 0 || (size_t)size >= sizeof(beside))
+		return -ENAMETOOLONG;
+	int held = lock(beside);
+	if (held < 0)
+		return held;
+	int fd = open_unix(path);
+	unlock(held, beside);
+	return fd;
+}
+
+static int open_name(struct door *door, const char *path)
+{
+	int fd = *path == '@' ? open_unix(path) : open_locked(path);
+
 	if (fd < 0)
 		return fd;
 	door->fd[door->count++] = fd;
@@ -145,7 +186,7 @@ int door_open(struct door *door, const struct tap_config *config,
 	      const struct resolver_answer *to)
 {
 	int error = config->kind == ENDPOINT_UNIX
-			    ? open_locked(door, config->address)
+			    ? open_name(door, config->address)
 			    : open_all(door, to);
 
 	if (error)

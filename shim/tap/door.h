@@ -13,8 +13,9 @@
 
 #define DOOR_SOCKETS_MAX 8
 
-/* So many connections may wait to be accepted. */
-#define DOOR_BACKLOG 16
+/* So many connections may wait to be accepted, if net.core.somaxconn lets them:
+ * a collector is to get its turn behind many others. */
+#define DOOR_BACKLOG 4096
 
 struct door {
 	size_t count; /* 0: closed */
@@ -25,7 +26,8 @@ struct door {
 /*
  * Opens it. A unix socket that nobody listens on any more is replaced; one that
  * somebody does, or anything else of that name, is not. `to` is for TCP.
- * Returns 0 or -errno: -EADDRINUSE where another program listens.
+ * Returns 0 or -errno: -EADDRINUSE where another program listens, -ENOLCK where
+ * somebody has put something in the place of the lock file beside it.
  */
 int door_open(struct door *door, const struct tap_config *config,
 	      const struct resolver_answer *to);

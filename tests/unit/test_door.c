@@ -8,14 +8,16 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/file.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "shim/tap/door.h"
 #include "shim/tap/unix.h"
 
 static char directory[] = "/tmp/door.XXXXXX";
-static char path[64];
+static char path[64], lock[80];
 static struct tap_config config;
 static const struct resolver_answer none;
 
@@ -23,12 +25,14 @@ static void begin(void)
 {
 	cr_assert_not_null(mkdtemp(directory));
 	snprintf(path, sizeof(path), "%s/socket", directory);
+	snprintf(lock, sizeof(lock), "%s.lock", path);
 	config = (struct tap_config){ .kind = ENDPOINT_UNIX, .address = path };
 }
 
 static void end(void)
 {
 	unlink(path);
+	unlink(lock);
 	rmdir(directory);
 }
 
@@ -102,6 +106,63 @@ Test(door, leaves_a_file_alone)
 	close(fd);
 	cr_assert_eq(door_open(&door, &config, &none), -EEXIST);
 	cr_assert_eq(access(path, F_OK), 0);
+}
+
+/* Which everybody can do who may read it. */
+Test(door, does_not_mind_a_locked_directory)
+{
+	int fd = open(directory, O_RDONLY | O_DIRECTORY);
+
+	cr_assert_eq(flock(fd, LOCK_EX), 0);
+	check_opens();
+	close(fd);
+}
+
+Test(door, waits_for_another_that_is_opening)
+{
+	struct door door = { 0 };
+	int fd = open(lock, O_CREAT | O_RDWR, 0600);
+
+	cr_assert_eq(flock(fd, LOCK_EX), 0);
+	cr_assert_eq(door_open(&door, &config, &none), -EBUSY);
+	close(fd);
+	check_opens(); /* also where that one died of it */
+	cr_assert_neq(access(lock, F_OK), 0);
+}
+
+static void check_refuses(void)
+{
+	struct door door = { 0 };
+	struct stat about;
+
+	cr_assert_eq(door_open(&door, &config, &none), -ENOLCK);
+	cr_assert_eq(lstat(lock, &about), 0, "it is not ours to remove");
+	cr_assert_neq(access(path, F_OK), 0);
+	cr_assert_eq(unlink(lock), 0);
+}
+
+Test(door, takes_nothing_of_others_for_its_lock)
+{
+	cr_assert_eq(symlink(path, lock), 0);
+	check_refuses();
+	cr_assert_eq(mkfifo(lock, 0600), 0);
+	check_refuses();
+	close(open(lock, O_CREAT | O_RDWR, 0644));
+	check_refuses();
+	if (geteuid())
+		return;
+	close(open(lock, O_CREAT | O_RDWR, 0600));
+	cr_assert_eq(chown(lock, 1, 1), 0);
+	check_refuses();
+}
+
+Test(door, follows_no_link)
+{
+	struct door door = { 0 };
+
+	cr_assert_eq(symlink("/tmp/no-such-socket", path), 0);
+	cr_assert_eq(door_open(&door, &config, &none), -EEXIST);
+	cr_assert_neq(access("/tmp/no-such-socket", F_OK), 0);
 }
 
 Test(door, removes_only_its_own)

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "shim/tap/fileset.h"
@@ -84,6 +85,20 @@ Test(fileset, is_not_misled_by_other_names)
 	touch("1");
 	touch(".12345678901234567890");
 	close(create(""));
+}
+
+/* In a directory that others may write to. */
+Test(fileset, goes_round_what_others_have_put_there)
+{
+	char target[PATH_MAX + 32], fifo[PATH_MAX + 32];
+
+	snprintf(target, sizeof(target), "%s/victim", directory);
+	snprintf(fifo, sizeof(fifo), "%s.1", path);
+	cr_assert_eq(symlink(target, path), 0);
+	cr_assert_eq(mkfifo(fifo, 0666), 0);
+	close(create(".2"));
+	fileset_prune(path, 1);
+	cr_assert_neq(access(target, F_OK), 0);
 }
 
 Test(fileset, says_why_it_cannot)
