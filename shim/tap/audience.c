@@ -11,10 +11,15 @@
 #include <string.h>
 
 #include "shim/base/clock.h"
-#include "shim/base/log.h"
 #include "shim/base/own.h"
 
-#define PATIENCE_NS (100 * NS_PER_MS)
+#define PATIENCE_NS (100 * NS_PER_MS) /* with one that does not keep up */
+#define STRANGER_NS (250 * NS_PER_MS) /* that a stranger has for itself */
+
+#define TEXT(number)  TEXT_(number)
+#define TEXT_(number) #number
+#define CROWDED \
+	"one more collector is turned away: there are " TEXT(AUDIENCE_MAX)
 
 /* Its address, or its process. */
 static void name_peer(int fd, char *name)
@@ -37,54 +42,50 @@ static void name_peer(int fd, char *name)
 	snprintf(name, AUDIENCE_NAME_SIZE, "process %ld", (long)who.pid);
 }
 
-static struct collector *free_place(struct audience *audience)
-{
-	for (size_t i = 0; i < AUDIENCE_MAX; i++)
-		if (!audience->collector[i].session)
-			return &audience->collector[i];
-	return NULL;
-}
-
-static void turn_away(struct audience *audience, int fd)
-{
-	own_close(fd);
-	if (!audience->crowded)
-		log_line(audience->config->socket,
-			 "one more collector is turned away: there are %d",
-			 AUDIENCE_MAX);
-	audience->crowded = true;
-}
-
-void audience_welcome(struct audience *audience, int fd, void *context,
-		      uint64_t now_ns)
-{
-	const struct tap_config *config = audience->config;
-	struct collector *collector = free_place(audience);
-
-	if (!collector) {
-		turn_away(audience, fd);
-		return;
-	}
-	struct transport *transport = transport_accepted(config, fd, context);
-	struct session *session =
-		transport ? session_new(transport, config->unidirectional)
-			  : NULL;
-	if (!session) {
-		if (transport)
-			transport_free(transport);
-		else
-			own_close(fd);
-		return;
-	}
-	*collector = (struct collector){ .session = session };
-	name_peer(fd, collector->name);
-	session_open(session, now_ns);
-}
-
 static bool streams(const struct collector *collector)
 {
 	return collector->session &&
 	       session_state(collector->session) == SESSION_STREAMING;
+}
+
+static bool is_stranger(const struct collector *collector)
+{
+	return collector->session && !collector->greeted;
+}
+
+static size_t count_known(const struct audience *audience)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < AUDIENCE_PLACES; i++)
+		count += audience->collector[i].session &&
+			 audience->collector[i].greeted;
+	return count;
+}
+
+/* A free place, or else that of the stranger who has been there longest. There is
+ * one of either, as there are more places than may be streamed to. */
+static struct collector *next_place(const struct audience *audience)
+{
+	const struct collector *oldest = NULL;
+
+	for (size_t i = 0; i < AUDIENCE_PLACES; i++) {
+		const struct collector *collector = &audience->collector[i];
+
+		if (!collector->session)
+			return (struct collector *)collector;
+		if (is_stranger(collector) &&
+		    (!oldest || collector->since < oldest->since))
+			oldest = collector;
+	}
+	return (struct collector *)oldest;
+}
+
+uint64_t audience_vacant_at(const struct audience *audience)
+{
+	const struct collector *place = next_place(audience);
+
+	return place->session ? place->since + STRANGER_NS : 0;
 }
 
 static void add(struct session_counts *sum, const struct session_counts *counts)
@@ -96,52 +97,104 @@ static void add(struct session_counts *sum, const struct session_counts *counts)
 	sum->finished += counts->finished;
 }
 
-static void log_parting(const struct audience *audience,
-			const struct collector *collector, int error)
+static const char *cause_of(const struct collector *collector, int error)
 {
 	const char *detail = session_error(collector->session);
-	const char *cause = !error    ? "done"
-			    : *detail ? detail
-				      : strerror(-error);
+
+	return !error ? "done" : *detail ? detail : strerror(-error);
+}
+
+static void log_parting(struct audience *audience,
+			const struct collector *collector, bool failed,
+			const char *cause)
+{
+	const char *tap = audience->config->socket;
 
 	if (!collector->greeted)
-		log_line(audience->config->socket, "%s: %s", collector->name,
-			 cause);
-	else if (error || collector->lost)
-		log_line(audience->config->socket,
-			 "%s: %s; it got %" PRIu64
-			 " messages and lost %" PRIu64,
-			 collector->name, cause,
-			 session_counts(collector->session)->frames,
-			 collector->lost);
+		limit_say(&audience->strangers, tap, audience->now, "%s: %s",
+			  collector->name, cause);
+	else if (failed || collector->lost)
+		limit_say(&audience->known, tap, audience->now,
+			  "%s: %s; it got %" PRIu64
+			  " messages and lost %" PRIu64,
+			  collector->name, cause,
+			  session_counts(collector->session)->frames,
+			  collector->lost);
 }
 
 /* What it has not got yet is lost to it. */
 static void part(struct audience *audience, struct collector *collector,
-		 int error)
+		 bool failed, const char *cause)
 {
 	session_close(collector->session);
 	collector->lost += session_unsent(collector->session);
-	log_parting(audience, collector, error);
+	log_parting(audience, collector, failed, cause);
 	add(&audience->past, session_counts(collector->session));
 	audience->past.missed += collector->lost;
 	session_free(collector->session);
 	collector->session = NULL;
-	audience->crowded = false;
 }
 
-static void attend(struct audience *audience, struct collector *collector,
-		   uint64_t now_ns)
+/* It takes messages from now on. */
+static void greet(struct audience *audience, struct collector *collector)
 {
-	int error = session_advance(collector->session, now_ns);
-
-	if (!error && streams(collector) && !collector->greeted) {
-		collector->greeted = true;
-		log_line(audience->config->socket, "%s: %s", collector->name,
-			 session_about(collector->session));
+	if (count_known(audience) >= AUDIENCE_MAX) {
+		part(audience, collector, true, CROWDED);
+		return;
 	}
-	if (error || session_state(collector->session) == SESSION_CLOSED)
-		part(audience, collector, error);
+	collector->greeted = true;
+	limit_say(&audience->known, audience->config->socket, audience->now,
+		  "%s: %s", collector->name, session_about(collector->session));
+}
+
+static void attend(struct audience *audience, struct collector *collector)
+{
+	int error = session_advance(collector->session, audience->now);
+
+	if (!error && streams(collector) && !collector->greeted)
+		greet(audience, collector);
+	else if (error || session_state(collector->session) == SESSION_CLOSED)
+		part(audience, collector, error, cause_of(collector, error));
+}
+
+static struct session *new_session(const struct tap_config *config, int fd,
+				   void *context)
+{
+	struct transport *transport = transport_accepted(config, fd, context);
+	struct session *session =
+		transport ? session_new(transport, config->unidirectional)
+			  : NULL;
+
+	if (!session && transport)
+		transport_free(transport);
+	else if (!session)
+		own_close(fd);
+	return session;
+}
+
+void audience_welcome(struct audience *audience, int fd, void *context,
+		      uint64_t now_ns)
+{
+	const struct tap_config *config = audience->config;
+	struct collector *place = next_place(audience);
+
+	audience->now = now_ns;
+	if (count_known(audience) >= AUDIENCE_MAX) {
+		own_close(fd);
+		limit_say(&audience->strangers, config->socket, now_ns, "%s",
+			  CROWDED);
+		return;
+	}
+	if (place->session)
+		part(audience, place, true,
+		     "gives way to others, as it does not accept");
+	struct session *session = new_session(config, fd, context);
+	if (!session)
+		return;
+	*place = (struct collector){ .session = session, .since = now_ns };
+	name_peer(fd, place->name);
+	session_open(session, now_ns);
+	attend(audience, place);
 }
 
 /* Of the messages that were given to anybody, whoever is furthest has got all
@@ -151,7 +204,7 @@ static void count_sent(struct audience *audience)
 {
 	bool held = false;
 
-	for (size_t i = 0; i < AUDIENCE_MAX; i++) {
+	for (size_t i = 0; i < AUDIENCE_PLACES; i++) {
 		const struct collector *collector = &audience->collector[i];
 		if (!collector->session)
 			continue;
@@ -166,22 +219,51 @@ static void count_sent(struct audience *audience)
 	audience->given = audience->sent;
 }
 
+/* Of many strangers few have anything to say: they are asked with one call. */
+static void attend_strangers(struct audience *audience)
+{
+	struct collector *place[AUDIENCE_PLACES];
+	struct pollfd fds[AUDIENCE_PLACES];
+	uint64_t deadline[AUDIENCE_PLACES];
+	size_t count = 0;
+
+	for (size_t i = 0; i < AUDIENCE_PLACES; i++) {
+		if (!is_stranger(&audience->collector[i]))
+			continue;
+		place[count] = &audience->collector[i];
+		fds[count].fd =
+			session_poll(place[count]->session, &fds[count].events,
+				     &deadline[count]);
+		count++;
+	}
+	if (count)
+		poll(fds, count, 0);
+	for (size_t i = 0; i < count; i++)
+		if (fds[i].revents || audience->now >= deadline[i])
+			attend(audience, place[i]);
+}
+
 void audience_advance(struct audience *audience, uint64_t now_ns)
 {
 	audience->now = now_ns;
-	for (size_t i = 0; i < AUDIENCE_MAX; i++)
-		if (audience->collector[i].session)
-			attend(audience, &audience->collector[i], now_ns);
+	for (size_t i = 0; i < AUDIENCE_PLACES; i++)
+		if (audience->collector[i].session &&
+		    audience->collector[i].greeted)
+			attend(audience, &audience->collector[i]);
+	attend_strangers(audience);
 	count_sent(audience);
+	limit_settle(&audience->strangers, audience->config->socket, now_ns);
+	limit_settle(&audience->known, audience->config->socket, now_ns);
 }
 
 static void lag(struct audience *audience, struct collector *collector)
 {
 	collector->lags = true;
 	if (!collector->lost)
-		log_line(audience->config->socket,
-			 "%s: does not keep up and loses messages",
-			 collector->name);
+		limit_say(&audience->known, audience->config->socket,
+			  audience->now,
+			  "%s: does not keep up and loses messages",
+			  collector->name);
 }
 
 /* Whether it can have the next message, must do without, or is waited for. */
@@ -211,7 +293,7 @@ static bool forgive(struct audience *audience, size_t size)
 {
 	bool room = false;
 
-	for (size_t i = 0; i < AUDIENCE_MAX; i++) {
+	for (size_t i = 0; i < AUDIENCE_PLACES; i++) {
 		struct collector *collector = &audience->collector[i];
 		if (!streams(collector) ||
 		    !session_reserve(collector->session, size))
@@ -227,7 +309,7 @@ uint8_t *audience_reserve(struct audience *audience, size_t size)
 {
 	size_t count[3] = { 0 };
 
-	for (size_t i = 0; i < AUDIENCE_MAX; i++)
+	for (size_t i = 0; i < AUDIENCE_PLACES; i++)
 		if (streams(&audience->collector[i]))
 			count[taking(audience, &audience->collector[i],
 				     size)]++;
@@ -259,11 +341,16 @@ void audience_commit(struct audience *audience, size_t size)
 {
 	bool given = false;
 
-	for (size_t i = 0; i < AUDIENCE_MAX; i++)
+	for (size_t i = 0; i < AUDIENCE_PLACES; i++)
 		if (streams(&audience->collector[i]))
 			given |= give(audience, &audience->collector[i], size);
 	audience->given += given;
 	audience->lost += !given;
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
 }
 
 size_t audience_poll(const struct audience *audience, struct pollfd *fds,
@@ -271,8 +358,9 @@ size_t audience_poll(const struct audience *audience, struct pollfd *fds,
 {
 	size_t count = 0;
 
-	*deadline_ns = UINT64_MAX;
-	for (size_t i = 0; i < AUDIENCE_MAX; i++) {
+	*deadline_ns = earlier(limit_due(&audience->strangers),
+			       limit_due(&audience->known));
+	for (size_t i = 0; i < AUDIENCE_PLACES; i++) {
 		const struct collector *collector = &audience->collector[i];
 		uint64_t deadline;
 		if (!collector->session)
@@ -280,25 +368,24 @@ size_t audience_poll(const struct audience *audience, struct pollfd *fds,
 		fds[count].fd = session_poll(collector->session,
 					     &fds[count].events, &deadline);
 		count++;
-		if (collector->full_since && !collector->lags &&
-		    collector->full_since + PATIENCE_NS < deadline)
-			deadline = collector->full_since + PATIENCE_NS;
-		if (deadline < *deadline_ns)
-			*deadline_ns = deadline;
+		if (collector->full_since && !collector->lags)
+			deadline = earlier(deadline,
+					   collector->full_since + PATIENCE_NS);
+		*deadline_ns = earlier(deadline, *deadline_ns);
 	}
 	return count;
 }
 
 void audience_stop(struct audience *audience)
 {
-	for (size_t i = 0; i < AUDIENCE_MAX; i++)
+	for (size_t i = 0; i < AUDIENCE_PLACES; i++)
 		if (streams(&audience->collector[i]))
 			session_stop(audience->collector[i].session);
 }
 
 bool audience_left(const struct audience *audience)
 {
-	for (size_t i = 0; i < AUDIENCE_MAX; i++)
+	for (size_t i = 0; i < AUDIENCE_PLACES; i++)
 		if (audience->collector[i].session &&
 		    audience->collector[i].greeted)
 			return false;
@@ -322,7 +409,7 @@ void audience_count(const struct audience *audience,
 		    struct session_counts *counts)
 {
 	*counts = audience->past;
-	for (size_t i = 0; i < AUDIENCE_MAX; i++) {
+	for (size_t i = 0; i < AUDIENCE_PLACES; i++) {
 		const struct collector *collector = &audience->collector[i];
 		if (!collector->session)
 			continue;
@@ -335,8 +422,11 @@ void audience_count(const struct audience *audience,
 
 void audience_close(struct audience *audience)
 {
-	for (size_t i = 0; i < AUDIENCE_MAX; i++)
+	for (size_t i = 0; i < AUDIENCE_PLACES; i++)
 		if (audience->collector[i].session)
-			part(audience, &audience->collector[i], 0);
+			part(audience, &audience->collector[i], false, "done");
 	count_sent(audience);
+	limit_settle(&audience->strangers, audience->config->socket,
+		     UINT64_MAX);
+	limit_settle(&audience->known, audience->config->socket, UINT64_MAX);
 }

@@ -3,6 +3,10 @@
  * The collectors that have connected to us. Each gets the messages that come
  * while it is connected. One that does not keep up loses some, and holds up the
  * others for 100 ms at the most; as long as all lag, messages wait in the queue.
+ *
+ * Anybody may connect. Who has not yet said ACCEPT is a stranger: there is room
+ * for many of them, where the oldest gives way to the next once it has had time
+ * to say it.
  */
 #pragma once
 
@@ -11,14 +15,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shim/tap/limit.h"
 #include "shim/tap/session.h"
 
-#define AUDIENCE_MAX       16
+#define AUDIENCE_MAX       16  /* that are streamed to */
+#define AUDIENCE_PLACES    128 /* with the strangers */
 #define AUDIENCE_NAME_SIZE 64
 
 struct collector {
 	struct session *session; /* NULL: this place is free */
 	char name[AUDIENCE_NAME_SIZE];
+	uint64_t since;
 	bool greeted;        /* has been streaming */
 	bool lags;           /* gets nothing until it has taken what it has */
 	uint64_t full_since; /* 0: there is room */
@@ -30,8 +37,8 @@ struct collector {
 struct audience {
 	const struct tap_config *config;
 	uint64_t now;
-	bool crowded; /* logged already */
-	struct collector collector[AUDIENCE_MAX];
+	struct limit strangers, known; /* what is logged of them */
+	struct collector collector[AUDIENCE_PLACES];
 	struct session_counts past; /* of those that have left */
 	/* Messages: given to at least one; handed to the kernel for one of
 	 * those; given to nobody, or only to such as left without them. */
@@ -43,7 +50,11 @@ struct audience {
 void audience_welcome(struct audience *audience, int fd, void *context,
 		      uint64_t now_ns);
 
-/* What struct endpoint_ops says; audience_poll fills up to AUDIENCE_MAX. */
+/* When one more may be welcomed without harm to a stranger who has not had time
+ * to say ACCEPT; a time that has passed: now. */
+uint64_t audience_vacant_at(const struct audience *audience);
+
+/* What struct endpoint_ops says; audience_poll fills up to AUDIENCE_PLACES. */
 void audience_advance(struct audience *audience, uint64_t now_ns);
 uint8_t *audience_reserve(struct audience *audience, size_t size);
 void audience_commit(struct audience *audience, size_t size);

@@ -15,7 +15,7 @@
 #include "shim/tap/transport.h"
 
 /* fds that one endpoint may ask poll(2) to watch. */
-#define ENDPOINT_FDS_MAX 32
+#define ENDPOINT_FDS_MAX 136
 
 struct endpoint;
 

@@ -10,12 +10,16 @@
 #include <netdb.h>
 #include <string.h>
 
+#include "shim/base/clock.h"
 #include "shim/base/log.h"
 #include "shim/tap/audience.h"
 #include "shim/tap/certificates.h"
 #include "shim/tap/door.h"
 #include "shim/tap/retry.h"
 #include "shim/tap/tcp.h"
+
+#define REFUSED_NS  (100 * NS_PER_MS)
+#define ACCEPTS_MAX 32 /* before messages get their turn */
 
 struct listen {
 	struct endpoint endpoint;
@@ -27,6 +31,7 @@ struct listen {
 	SSL_CTX *context;
 	uint64_t now;
 	bool stopping;
+	uint64_t refused_until; /* no connection was to be had */
 	struct audience audience;
 };
 
@@ -88,6 +93,18 @@ static bool has_context(struct listen *listen)
 	return listen->context;
 }
 
+static const char *cause_of(int error)
+{
+	switch (error) {
+	case -EADDRINUSE:
+		return "another program listens there";
+	case -ENOLCK:
+		return "what is called SOCKET.lock is no lock file of ours";
+	default:
+		return strerror(-error);
+	}
+}
+
 static void open_door(struct listen *listen)
 {
 	const struct tap_config *config = listen->endpoint.config;
@@ -103,9 +120,7 @@ static void open_door(struct listen *listen)
 			      : door_open(&listen->door, config, to);
 	if (error) {
 		say_failed(listen, to->error ? gai_strerror(to->error)
-				   : error == -EADDRINUSE
-					   ? "another program listens there"
-					   : strerror(-error));
+					     : cause_of(error));
 		return;
 	}
 	retry_succeeded(&listen->retry, listen->now);
@@ -113,14 +128,33 @@ static void open_door(struct listen *listen)
 				 "no collector is connected");
 }
 
+static bool is_open(const struct listen *listen)
+{
+	return listen->door.count && !listen->stopping;
+}
+
+/* When the door is to be looked at: at once, or when there is a place for one
+ * more; they wait in the kernel until then. */
+static uint64_t accept_at(const struct listen *listen)
+{
+	uint64_t vacant = audience_vacant_at(&listen->audience);
+
+	return vacant > listen->refused_until ? vacant : listen->refused_until;
+}
+
 static void accept_all(struct listen *listen)
 {
-	for (int i = 0; i < AUDIENCE_MAX; i++) {
+	for (int i = 0; i < ACCEPTS_MAX && is_open(listen) &&
+			accept_at(listen) <= listen->now;
+	     i++) {
 		int fd = door_accept(&listen->door);
-		if (fd < 0)
+		if (fd == -EAGAIN)
 			return;
-		audience_welcome(&listen->audience, fd, listen->context,
-				 listen->now);
+		if (fd < 0) /* out of fds or memory: no event tells more */
+			listen->refused_until = listen->now + REFUSED_NS;
+		else
+			audience_welcome(&listen->audience, fd, listen->context,
+					 listen->now);
 	}
 }
 
@@ -131,9 +165,8 @@ static void listen_advance(struct endpoint *endpoint, uint64_t now_ns)
 	listen->now = now_ns;
 	if (!listen->door.count && !listen->stopping)
 		open_door(listen);
-	if (!listen->stopping)
-		accept_all(listen);
 	audience_advance(&listen->audience, now_ns);
+	accept_all(listen);
 }
 
 static bool listen_ready(const struct endpoint *endpoint)
@@ -161,7 +194,14 @@ static size_t listen_poll(const struct endpoint *endpoint, struct pollfd *fds,
 	if (!listen->door.count && !listen->asked &&
 	    listen->retry.at < *deadline_ns)
 		*deadline_ns = listen->retry.at;
-	for (size_t i = 0; i < listen->door.count && !listen->stopping; i++)
+	if (!is_open(listen))
+		return count;
+	if (accept_at(listen) > listen->now) {
+		if (accept_at(listen) < *deadline_ns)
+			*deadline_ns = accept_at(listen);
+		return count;
+	}
+	for (size_t i = 0; i < listen->door.count; i++)
 		fds[count++] = (struct pollfd){ .fd = listen->door.fd[i],
 						.events = POLLIN };
 	return count;

@@ -13,8 +13,11 @@
 
 #define SIZE (4 * SESSION_FRAME_MAX)
 
-bool outbox_begin(struct outbox *outbox)
+/* Of those who connect to us most may never want a frame. */
+static bool map(struct outbox *outbox)
 {
+	if (outbox->data)
+		return true;
 	/* Shared for the same reason as the queue's memory. */
 	void *data = mmap(NULL, SIZE, PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -22,13 +25,15 @@ bool outbox_begin(struct outbox *outbox)
 	if (data == MAP_FAILED)
 		return false;
 	madvise(data, SIZE, MADV_DONTFORK);
-	*outbox = (struct outbox){ .data = data };
+	madvise(data, SIZE, MADV_DONTDUMP); /* it is full of other people's */
+	outbox->data = data;
 	return true;
 }
 
 void outbox_end(struct outbox *outbox)
 {
-	munmap(outbox->data, SIZE);
+	if (outbox->data)
+		munmap(outbox->data, SIZE);
 }
 
 static void move_together(struct outbox *outbox)
@@ -43,6 +48,8 @@ static void move_together(struct outbox *outbox)
 uint8_t *outbox_reserve(struct outbox *outbox, size_t size)
 {
 	size += FRAME_LENGTH_SIZE;
+	if (!map(outbox))
+		return NULL;
 	if (SIZE - outbox->end < size && outbox->whole)
 		move_together(outbox);
 	if (SIZE - outbox->end < size)

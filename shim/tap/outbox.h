@@ -16,10 +16,11 @@ struct outbox {
 	uint64_t frames; /* not wholly written */
 };
 
-bool outbox_begin(struct outbox *outbox); /* false: out of memory */
+/* All zero in the beginning: memory is mapped for the first frame. */
 void outbox_end(struct outbox *outbox);
 
-/* Room for a frame of up to `size` octets, or NULL. */
+/* Room for a frame of up to `size` octets, or NULL: none until frames have been
+ * written, or no memory. */
 uint8_t *outbox_reserve(struct outbox *outbox, size_t size);
 void outbox_commit(struct outbox *outbox, size_t size);
 

@@ -42,10 +42,8 @@ struct session *session_new(struct transport *transport, bool unidirectional)
 {
 	struct session *session = calloc(1, sizeof(*session));
 
-	if (!session || !outbox_begin(&session->outbox)) {
-		free(session);
+	if (!session)
 		return NULL;
-	}
 	session->transport = transport;
 	session->unidirectional = unidirectional || !transport->ops->read;
 	session->deadline_ns = NEVER;

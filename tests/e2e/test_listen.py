@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """dnstap listen: collectors connect to the tap."""
 
+import fcntl
 import os
 import re
 import socket
 import ssl
+import threading
 
 from harness import cli, dnstap, framestream, load, namespace
 from harness.certificates import Authority
@@ -117,7 +119,10 @@ def test_later_and_again():
 
 
 def test_stale_socket():
-    """A socket that its program left behind is replaced."""
+    """A socket that its program left behind is replaced, whoever has locked the
+    directory."""
+    directory = os.open(namespace.ROOM, os.O_RDONLY)
+    fcntl.flock(directory, fcntl.LOCK_EX)
     with socket.socket(socket.AF_UNIX) as left:
         left.bind(PATH)
     scene = listening(f"unix://{PATH}")
@@ -155,6 +160,18 @@ def test_not_a_socket():
     return lines(scene)[0]
 
 
+def test_planted_lock():
+    """What somebody else has put there is left alone, and the log says so."""
+    os.mkfifo(f"{PATH}.lock")
+    scene = listening(f"unix://{PATH}")
+    ask(scene)
+    scene.stop()
+    said = "SOCKET.lock is no lock file of ours; retrying"
+    assert said in lines(scene)[0], lines(scene)
+    assert os.listdir(namespace.ROOM).count("listen.sock.lock") == 1
+    return lines(scene)[0]
+
+
 def test_crowd():
     """The seventeenth is turned away, sixteen are served."""
     scene = listening(f"unix://{PATH}")
@@ -184,6 +201,40 @@ def test_mute():
                           for line in lines(scene)), "a line in the log")
     scene.stop()
     return scene.check_from(before, collector.taps())
+
+
+def dial(where):
+    stranger = socket.socket(socket.AF_UNIX if isinstance(where, str)
+                             else socket.AF_INET)
+    stranger.connect(where)
+    return stranger
+
+
+def come_and_go(where):
+    for _ in range(2000):
+        dial(where).close()
+
+
+@each(["unix", "inet"])
+def test_strangers(kind):
+    """A thousand who say nothing stand before the door, others come and go: a
+    collector that comes behind them gets everything, and the log stays short."""
+    place, where = PLACES[kind]
+    scene = listening(place)
+    Caller(where).kill()  # the door is open
+    before = scene.settle()
+    crowd = [dial(where) for _ in range(1000)]
+    collector = Caller(where).greeted()
+    passer = threading.Thread(target=come_and_go, args=(where,))
+    passer.start()
+    load.udp(scene.server.addresses, QUERIES, load.Mix("strangers"))
+    passer.join()
+    scene.stop()
+    said = lines(scene)
+    assert len(said) < 40, said
+    assert any("such lines more" in line for line in said), said
+    del crowd
+    return {**scene.check_from(before, collector.taps()), "lines": len(said)}
 
 
 TLS = {
