@@ -125,7 +125,7 @@ def test_process_metrics(kind):
         tap = "/mnt/tap.conf"
     scene = Scene("knotd", tap, **settings)
     pid = scene.server.process.child.pid
-    until(lambda: os.path.exists(f"/mnt/metrics.{pid}"), "the metrics file", 20)
+    until(lambda: os.path.exists(f"/mnt/metrics.{pid}"), "the metrics file")
     shown = cli.good("inspect", pid)
     assert f"\n  metrics         /mnt/metrics.{pid}\n" in shown, shown
     assert "\n  tap /mnt/none.sock: down, captured " in shown, shown

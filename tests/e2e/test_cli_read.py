@@ -14,7 +14,7 @@ import threading
 from harness import cli, framestream, sample
 from harness.collector import build_golang, listening
 from harness.each import each
-from harness.process import Process, until
+from harness.process import PATIENCE, Process, until
 
 BUILD = pathlib.Path(os.environ.get("DNSTAPSHIM_BUILD", "build"))
 FILE, SOCKET, PORT = "/mnt/sample.fstrm", "/mnt/read.sock", 6000
@@ -98,7 +98,7 @@ def send_orderly(data, tcp, piece):
 def send_at_once(data, tcp):
     """Without a handshake. Returns what came back."""
     peer = connect(tcp)
-    peer.settimeout(20)
+    peer.settimeout(PATIENCE)
     back = b""
     try:
         peer.sendall(data)

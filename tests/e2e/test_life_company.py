@@ -5,10 +5,10 @@ allocators, a false clock, a sanitizer, an early constructor."""
 import glob
 import re
 import subprocess
-import time
 
 from harness import host, namespace
 from harness.each import each
+from harness.process import until
 
 EACH = 40
 # What the clients ask in each scene of host/odd.c.
@@ -27,32 +27,16 @@ def test_interrupted(scene):
     return running.check()
 
 
-def switches(pid):
-    """How often the library's threads have gone to sleep."""
-    count = 0
-    for status in glob.glob(f"/proc/{pid}/task/*/status"):
-        with open(status) as text:
-            about = text.read()
-        if about.startswith("Name:\tdnstapshim\n"):
-            count += int(re.search(r"^voluntary.*\t(\d+)", about, re.M)[1])
-    return count
-
-
 def test_sleep():
     """A tap that has nothing to do does nothing, until it is woken."""
     running = host.Host(host.build("odd"), "sigurg")
     running.udp(EACH)
     running.collector.wait(2 * EACH)
-    time.sleep(0.1)
-    before = switches(running.process.child.pid)
-    time.sleep(1)
-    idle = switches(running.process.child.pid) - before
-    assert before and idle <= 5, f"{idle} times a second"
-    began = time.monotonic()
+    until(lambda: running.sleeps(1) <= 5, "a second in which it sleeps")
+    assert running.switches()
     running.udp(3 * EACH)
     running.collector.wait(8 * EACH)
     running.end()
-    return f"{idle} times a second, then {time.monotonic() - began:.3f} s"
 
 
 @each(("cancel_async", "jump_anywhere"))

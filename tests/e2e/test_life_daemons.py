@@ -11,7 +11,7 @@ from dataclasses import replace
 from harness import load, servers
 from harness.collector import Collector
 from harness.each import each
-from harness.process import Process, until
+from harness.process import PATIENCE, Process, until
 from harness.scene import Scene
 
 QUERIES = 500  # to each address, over UDP; a tenth of that over TCP
@@ -46,7 +46,7 @@ class Daemon(Process):
     def __init__(self, arguments, name=None, environment=None):
         super().__init__(arguments, name, environment)
         if name == self.expected:
-            assert self.child.wait(20) == 0, self.output()
+            assert self.child.wait(PATIENCE) == 0, self.output()
             self.child = Adopted(until(lambda: self._orphan(arguments[0]), name))
 
     @staticmethod

@@ -5,7 +5,6 @@ under the cause for which it is not."""
 import re
 import signal
 import subprocess
-import time
 
 from harness import dnstap, namespace, servers
 from harness.collector import FstrmCapture
@@ -17,7 +16,6 @@ from harness.zone import NAMES
 
 QUERIES = 120_000
 TYPES = ("A", "AAAA", "MX", "TXT")
-STALL = 1.0  # seconds: far more than the queue is for
 
 
 def dnsperf(address):
@@ -30,11 +28,12 @@ def dnsperf(address):
          "-c", "10", "-q", "100"], stdout=subprocess.PIPE, text=True)
 
 
-def stall(collector):
-    """The collector stops in the middle of it all."""
-    time.sleep(STALL / 2)
+def stall(server, collector):
+    """The collector stops in the middle of it all, until the queue has
+    overflown."""
+    until(lambda: "connected" in server.process.output(), "a connection")
     collector.send(signal.SIGSTOP)
-    time.sleep(STALL)
+    until(lambda: "queue_full=" in server.process.output(), "a full queue")
     collector.send(signal.SIGCONT)
 
 
@@ -51,7 +50,7 @@ def test_accounted(scene):
         f"dnstap {collector.endpoint} full", **SETTING))
     asking = dnsperf(server.addresses[0])
     if meanwhile:
-        meanwhile(collector)
+        meanwhile(server, collector)
     said, _ = asking.communicate()
     asked, answered = map(int, re.search(
         r"Queries sent: +(\d+)\s+Queries completed: +(\d+)", said).groups())

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 
 from harness import namespace
+from harness.process import PATIENCE
 from harness.servers import LIBRARY
 
 SOURCE = pathlib.Path(__file__).parents[2]
@@ -198,7 +199,7 @@ def boot():
     out = pathlib.Path(f"{namespace.ROOM}/out")
     subprocess.run(["unshare", "--mount", "--pid", "--cgroup", "--uts", "--ipc",
                     "--fork", "--kill-child", "bash", "-c", BOOT, "boot", out],
-                   cwd=MACHINE, timeout=90, env={"PATH": "/usr/sbin:/usr/bin"})
+                   cwd=MACHINE, timeout=6 * PATIENCE, env={"PATH": "/usr/sbin:/usr/bin"})
     return out
 
 

@@ -8,7 +8,7 @@ import subprocess
 from harness import host, servers
 from harness.collector import Collector
 from harness.each import each
-from harness.process import PATH
+from harness.process import PATH, PATIENCE
 
 # It does what compilers warn of.
 FLAGS = ("-Wno-stringop-overread", "-Wno-stringop-overflow", "-Wno-nonnull")
@@ -16,7 +16,7 @@ FLAGS = ("-Wno-stringop-overread", "-Wno-stringop-overflow", "-Wno-nonnull")
 
 def transcript(program, environment):
     done = subprocess.run([program], env={"PATH": PATH, **environment}, text=True,
-                          capture_output=True, timeout=60)
+                          capture_output=True, timeout=PATIENCE)
     assert done.returncode == 0, (done.returncode, done.stdout[-500:], done.stderr)
     return done.stdout.splitlines()
 

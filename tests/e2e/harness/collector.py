@@ -10,7 +10,7 @@ import threading
 
 from . import dnstap, framestream, namespace
 from .framestream import READY, START, STOP
-from .process import Process, program, until
+from .process import PATIENCE, Process, program, until
 
 GOLANG = ("GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=%s/go "
           "go build -o %s github.com/dnstap/golang-dnstap/dnstap")
@@ -111,7 +111,7 @@ class Collector:
         """The log so far, once no sender is connected any more. An orderly
         sender's last word was STOP."""
         for connection, thread in self.connections:
-            thread.join(10)
+            thread.join(PATIENCE)
             assert not thread.is_alive(), "a sender did not close its connection"
             assert self.killed or not orderly or connection.state == STOP
         assert not self.errors, f"Frame Streams: {self.errors[:5]}"

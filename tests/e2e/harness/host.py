@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The small servers of tests/e2e/host, each of which plays a scene."""
 
+import glob
 import os
 import pathlib
+import re
 import subprocess
+import time
 
 from . import load, namespace, oracle, servers
 from .collector import Collector, listening
@@ -67,3 +70,19 @@ class Host:
 
     def log(self):
         return self.process.output()
+
+    def switches(self):
+        """How often the library's threads have gone to sleep."""
+        count = 0
+        for status in glob.glob(f"/proc/{self.process.child.pid}/task/*/status"):
+            with open(status) as text:
+                about = text.read()
+            if about.startswith("Name:\tdnstapshim\n"):
+                count += int(re.search(r"^voluntary.*\t(\d+)", about, re.M)[1])
+        return count
+
+    def sleeps(self, seconds):
+        """How often they do so in so long a time."""
+        before = self.switches()
+        time.sleep(seconds)
+        return self.switches() - before

@@ -10,10 +10,10 @@ import time
 from dataclasses import dataclass
 
 from . import dns, namespace
+from .process import PATIENCE
 from .zone import NAMES
 
 WINDOW = 32  # queries under way at once; a server's socket buffer holds more
-PATIENCE = 5  # seconds for an answer that must come
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ import time
 from . import namespace
 
 PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
-PATIENCE = 20  # seconds that anything may take before it counts as hung
+PATIENCE = 150  # seconds that anything may take before it counts as hung: on a
+# machine with ten times as much to do as it can, everything takes ten times as long
 
 
 def until(condition, what, patience=PATIENCE):

@@ -232,8 +232,8 @@ static void play_sigurg(void)
 	struct timespec none = { 0, 0 };
 	MUST(sigtimedwait(&urgent, NULL, &none) < 0 && errno == EAGAIN);
 	MUST(!kill(getpid(), SIGURG));
-	usleep(20 * MILLIS); /* whoever is to take it has taken it */
-	MUST(sigtimedwait(&urgent, NULL, &none) == SIGURG);
+	usleep(20 * MILLIS); /* so that whoever is to take it takes it */
+	MUST(sigwaitinfo(&urgent, NULL) == SIGURG);
 }
 
 static const struct scene scenes[] = {

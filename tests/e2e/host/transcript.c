@@ -338,6 +338,8 @@ static unsigned char query[ROOM] = { 1, 2, 0, 0, 0, 1 };
 static void receive(const char *what, int fd, void (*fill)(void), size_t size,
 		    int flags)
 {
+	static const struct itimerval never;
+
 	situation = what;
 	for (const struct named *by = receiving; by->name; by++) {
 		if (fill)
@@ -347,6 +349,7 @@ static void receive(const char *what, int fd, void (*fill)(void), size_t size,
 		got.size = sizeof(got.name);
 		errno = 0;
 		say(by->name, by->go(fd, space, size, flags));
+		setitimer(ITIMER_REAL, &never, NULL);
 		printf("  %u %u %d %d %zu %u\n", sum(space, sizeof(space)),
 		       sum(&got.name, sizeof(got.name)), got.size, got.flags,
 		       got.control, got.length);
@@ -407,10 +410,11 @@ static void interrupt(int number)
 	(void)number;
 }
 
-/* The next call that waits is interrupted. */
+/* The next call that waits is interrupted: again and again, as the first time may
+ * come before it waits. */
 static void alarm_soon(void)
 {
-	struct itimerval soon = { .it_value.tv_usec = 5000 };
+	struct itimerval soon = { { .tv_usec = 5000 }, { .tv_usec = 5000 } };
 
 	setitimer(ITIMER_REAL, &soon, NULL);
 }
