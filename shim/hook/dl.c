@@ -31,6 +31,9 @@
 #endif
 #define NAMES_MAX 96
 
+/* A sanitizer looks names up before it is ready for what it has instrumented. */
+#define EARLY __attribute__((no_sanitize("address", "thread", "undefined")))
+
 _Static_assert(RTLD_DEEPBIND == 1 << DL_DEEPBIND_BIT, "the entry tests a bit");
 
 /* This thread has loaded something with RTLD_DEEPBIND. entry.S reads it. */
@@ -319,7 +322,7 @@ static void bind_all(void)
 }
 
 /* Another preloaded library may define them behind this one. */
-static void find_real(void)
+EARLY static void find_real(void)
 {
 	real.dlopen =
 		(typeof(dlopen) *)dlvsym(RTLD_NEXT, "dlopen", DLSYM_VERSION);
@@ -331,7 +334,7 @@ void dl_begin(void)
 	atomic_store(&active, true);
 }
 
-void dl_attend(int flags)
+EARLY void dl_attend(int flags)
 {
 	int saved = errno;
 
