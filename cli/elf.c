@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define PAGE 4096 /* the smallest */
+
 /* The octets at `offset`, or NULL if they do not all lie in the file, or not
  * where such a structure may lie. */
 static const void *at(const struct elf *elf, uint64_t offset, uint64_t size)
@@ -245,4 +247,59 @@ void elf_imports(const struct elf *elf,
 		if (name && *name)
 			each(context, name);
 	}
+}
+
+static bool is_binding(uint32_t type)
+{
+	static const uint32_t types[] = { ELF_BINDING_TYPES };
+
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+		if (type == types[i])
+			return true;
+	return false;
+}
+
+/* Those of one table, of which the dynamic section has address and size. */
+static void bindings_of(const struct elf *elf, int64_t table, int64_t size,
+			void (*each)(void *context, const char *name,
+				     uint64_t address),
+			void *context)
+{
+	size_t n = dyn_value(elf, size) / sizeof(ElfW(Rela));
+	const ElfW(Rela) *all = at(elf, offset_of(elf, dyn_value(elf, table)),
+				   n * sizeof(ElfW(Rela)));
+
+	for (size_t i = 0; all && i < n; i++) {
+		size_t number = ELF64_R_SYM(all[i].r_info);
+		const char *name;
+
+		if (!is_binding(ELF64_R_TYPE(all[i].r_info)) ||
+		    number >= elf->n_symbols ||
+		    elf->symbols[number].st_shndx != SHN_UNDEF)
+			continue;
+		name = string(elf, elf->symbols[number].st_name);
+		if (name)
+			each(context, name, all[i].r_offset);
+	}
+}
+
+void elf_bindings(const struct elf *elf,
+		  void (*each)(void *context, const char *name,
+			       uint64_t address),
+		  void *context)
+{
+	bindings_of(elf, DT_JMPREL, DT_PLTRELSZ, each, context);
+	bindings_of(elf, DT_RELA, DT_RELASZ, each, context);
+}
+
+uint64_t elf_base(const struct elf *elf)
+{
+	uint64_t base = UINT64_MAX;
+	size_t n;
+	const ElfW(Phdr) *all = segments(elf, &n);
+
+	for (size_t i = 0; all && i < n; i++)
+		if (all[i].p_type == PT_LOAD && all[i].p_vaddr < base)
+			base = all[i].p_vaddr;
+	return base == UINT64_MAX ? 0 : base & ~(uint64_t)(PAGE - 1);
 }

@@ -18,10 +18,11 @@
 
 #if defined(__x86_64__)
 #define ELF_NATIVE_MACHINE EM_X86_64
+#define ELF_BINDING_TYPES  R_X86_64_JUMP_SLOT, R_X86_64_GLOB_DAT, R_X86_64_64
 #elif defined(__aarch64__)
 #define ELF_NATIVE_MACHINE EM_AARCH64
-#elif defined(__riscv)
-#define ELF_NATIVE_MACHINE EM_RISCV
+#define ELF_BINDING_TYPES \
+	R_AARCH64_JUMP_SLOT, R_AARCH64_GLOB_DAT, R_AARCH64_ABS64
 #else
 #error "name this machine's EM_ constant here"
 #endif
@@ -58,3 +59,13 @@ const char *elf_needed(const struct elf *elf, size_t n);
 /* Calls each with the name of every function or object it imports. */
 void elf_imports(const struct elf *elf,
 		 void (*each)(void *context, const char *name), void *context);
+
+/* Calls each with the name of every imported function or object whose address is
+ * kept somewhere, and that place, in the file's own addresses. */
+void elf_bindings(const struct elf *elf,
+		  void (*each)(void *context, const char *name,
+			       uint64_t address),
+		  void *context);
+
+/* The lowest of its addresses that is loaded, in whole pages. */
+uint64_t elf_base(const struct elf *elf);

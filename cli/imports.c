@@ -53,6 +53,14 @@ const char *imports_call(size_t n, struct call *call)
 	return calls[n].name;
 }
 
+int imports_number(const char *name)
+{
+	for (size_t n = 0; n < N_CALLS; n++)
+		if (!strcmp(name, calls[n].name))
+			return (int)n;
+	return -1;
+}
+
 static bool begins(const char *text, const char *with)
 {
 	return !strncmp(text, with, strlen(with));
@@ -61,10 +69,10 @@ static bool begins(const char *text, const char *with)
 static void on_import(void *context, const char *name)
 {
 	struct module *module = context;
+	int n = imports_number(name);
 
-	for (size_t i = 0; i < N_CALLS; i++)
-		if (!strcmp(name, calls[i].name))
-			module->calls |= UINT64_C(1) << i;
+	if (n >= 0)
+		module->calls |= UINT64_C(1) << n;
 	if (begins(name, "io_uring_"))
 		module->uring = true;
 	if (begins(name, "xsk_"))

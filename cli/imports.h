@@ -19,9 +19,10 @@ struct module {
 	char *name;     /* its base name, or the name it is needed by */
 	bool found;     /* otherwise a library that the linker will not find */
 	uint64_t calls; /* bit n: it imports imports_call(n) */
-	bool uring;     /* asks the kernel by io_uring */
-	bool xdp;       /* can exchange packets past the kernel's sockets */
-	bool dlopens;   /* may load more at run time */
+	uint64_t past; /* bit n: in the process it calls libc's, not the hook */
+	bool uring;    /* asks the kernel by io_uring */
+	bool xdp;      /* can exchange packets past the kernel's sockets */
+	bool dlopens;  /* may load more at run time */
 };
 
 /* All zero: empty. */
@@ -41,6 +42,9 @@ const char *imports_call(size_t n, struct call *call);
 /* A program's file and, transitively, the libraries that it needs. Returns 0 or
  * -errno of the program's file. */
 int imports_of_file(struct imports *imports, const char *path);
+
+/* The n of imports_call() for a name, or -1. */
+int imports_number(const char *name);
 
 /* One module as it is mapped in a process. */
 int imports_of_module(struct imports *imports, const char *path,

@@ -63,7 +63,9 @@ static void print_importers(const struct imports *imports, size_t n)
 			more++;
 			continue;
 		}
-		printf("%s%s", shown++ ? ", " : "", imports->modules[i].name);
+		printf("%s%s%s", shown++ ? ", " : "", imports->modules[i].name,
+		       imports->modules[i].past >> n & 1 ? " (NOT hooked)"
+							 : "");
 	}
 	if (more)
 		printf(" and %u more", more);

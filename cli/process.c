@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/bindings.h"
 #include "config/config.h"
 
 #define LIBRARY  "libdnstapshim.so"
@@ -135,14 +136,6 @@ char *process_metrics(pid_t pid)
 	return path;
 }
 
-static bool is_library(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-	const char *name = slash ? slash + 1 : path;
-
-	return !strncmp(name, LIBRARY, strlen(LIBRARY));
-}
-
 /* One mapping with code in it. Paths are the process's own, which may have
  * another root. */
 static void on_mapping(struct process *process, char *path)
@@ -153,7 +146,7 @@ static void on_mapping(struct process *process, char *path)
 
 	if (deleted)
 		*deleted = '\0';
-	if (is_library(path)) {
+	if (bindings_is_library(path)) {
 		if (!process->library)
 			process->library = strdup(path);
 		if (deleted)
@@ -280,6 +273,38 @@ static void judge_library(struct process *process)
 			 process->taps);
 }
 
+/* The first of the calls, and whether there are more. */
+static void judge_module(struct findings *findings, const struct module *module)
+{
+	bool several = module->past & (module->past - 1);
+	struct call call;
+
+	if (module->past)
+		findings_add(findings, VERDICT_PARTLY,
+			     "%s calls %s%s past the library: it was loaded "
+			     "with RTLD_DEEPBIND, or into a namespace of its "
+			     "own",
+			     module->name,
+			     imports_call(__builtin_ctzll(module->past), &call),
+			     several ? " and others" : "");
+}
+
+static void judge_bindings(struct process *process)
+{
+	int error;
+
+	if (!process->library)
+		return;
+	error = bindings_examine(&process->imports, process->pid);
+	if (error)
+		findings_add(&process->findings, VERDICT_PARTLY,
+			     "what its modules call cannot be read from its "
+			     "memory: %s",
+			     strerror(-error));
+	for (size_t i = 0; i < process->imports.n; i++)
+		judge_module(&process->findings, &process->imports.modules[i]);
+}
+
 static char *read_link(pid_t pid, const char *name)
 {
 	char path[PROC_MAX], target[PATH_MAX];
@@ -307,6 +332,7 @@ int process_examine(struct process *process, pid_t pid)
 	process->metrics = process_metrics(pid);
 	count_taps(process);
 	judge_library(process);
+	judge_bindings(process);
 	judge_confinement(process);
 	return 0;
 }

@@ -2,8 +2,9 @@
 """What a host loads while it runs: modules whose names lead elsewhere."""
 
 import pathlib
+import re
 
-from harness import host, namespace
+from harness import cli, host, namespace
 from harness.each import each
 
 EACH = 40
@@ -19,6 +20,7 @@ def build():
     host.build("deep", *MODULE, *NOW, to="libnow.so")
     host.build("deep", *MODULE, *LAZY, *RUNPATH, "-DCLASH", "-Wl,--no-as-needed",
                f"-L{namespace.ROOM}", "-lown", to="libclash.so")
+    host.build("deep", *MODULE, *NOW, "-DEARLY", to="libearly.so")
     return host.build("deep", *RUNPATH)
 
 
@@ -26,9 +28,27 @@ def build():
 def test_deep(scene):
     """RTLD_DEEPBIND keeps what it is for, and every message is logged."""
     running = host.Host(build(), scene)
+    running.bound()
+    shown = cli.good("inspect", running.process.child.pid)
+    assert shown.startswith("yes: ") and "(NOT hooked)" not in shown, shown
     running.udp(EACH)
     running.end()
     return running.check()
+
+
+@each(("space", "constructor"))
+def test_past(scene):
+    """What passes the library by does so in peace, and inspect tells."""
+    running = host.Host(build(), scene)
+    running.bound()
+    shown = cli.good("inspect", running.process.child.pid)
+    module = {"space": "libnow.so", "constructor": "libearly.so"}[scene]
+    assert re.match(rf"partly: .*: {module} calls \w+ and others past the library",
+                    shown), shown
+    assert re.search(rf"^  recvfrom .*\b{module} \(NOT hooked\)", shown, re.M), shown
+    running.udp(EACH)
+    running.end()
+    assert not running.collector.taps(orderly=False)
 
 
 SERVE = """<?php

@@ -26,6 +26,13 @@ static void on_import(void *context, const char *name)
 	touch(name);
 }
 
+static void on_binding(void *context, const char *name, uint64_t address)
+{
+	(void)context;
+	touch(name);
+	sum += address;
+}
+
 static void fuzz_elf(const void *data, size_t size)
 {
 	struct elf elf;
@@ -40,6 +47,8 @@ static void fuzz_elf(const void *data, size_t size)
 	for (size_t n = 0; n < 64 && (name = elf_needed(&elf, n)); n++)
 		touch(name);
 	elf_imports(&elf, on_import, NULL);
+	elf_bindings(&elf, on_binding, NULL);
+	sum += elf_base(&elf);
 }
 
 static void fuzz_cache(const void *data, size_t size)

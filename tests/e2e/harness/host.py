@@ -42,10 +42,14 @@ class Host:
         self.process = Process([*through, "env", *inner, program, scene],
                                name=f"{os.path.basename(program)}.{scene}")
 
-    def udp(self, count):
-        """Asks that many queries, all of which must be answered."""
+    def bound(self):
+        """Waits for its socket."""
         self._until(lambda: any(row[0] in (namespace.SERVER4, "::")
                                 for row in servers.udp_sockets()))
+
+    def udp(self, count):
+        """Asks that many queries, all of which must be answered."""
+        self.bound()
         load.udp([namespace.SERVER4], count, load.Mix("host", odd=0))
 
     def tcp(self, count, batch=10):

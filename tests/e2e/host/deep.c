@@ -52,6 +52,13 @@ int deep_serve(int queries)
 #endif
 	return 0;
 }
+
+#ifdef EARLY
+__attribute__((constructor)) static void serve_early(void)
+{
+	deep_serve(EACH);
+}
+#endif
 #else
 /* How much of a module is read-only data. */
 static int locked(const char *module)
@@ -101,11 +108,27 @@ static void play_clash(void)
 	play("libclash.so", RTLD_LAZY | RTLD_DEEPBIND);
 }
 
+/* It has a libc of its own, which nothing stands before. */
+static void play_space(void)
+{
+	void *handle = dlmopen(LM_ID_NEWLM, "libnow.so", RTLD_NOW);
+	int (*serve)(int);
+
+	MUST(handle);
+	serve = (int (*)(int))dlsym(handle, "deep_serve");
+	MUST(serve && serve(EACH) == 0);
+}
+
+/* Its constructor serves, before anybody knows of it. */
+static void play_constructor(void)
+{
+	MUST(dlopen("libearly.so", RTLD_NOW | RTLD_DEEPBIND));
+}
+
 static const struct scene scenes[] = {
-	{ "plain", play_plain },
-	{ "lazy", play_lazy },
-	{ "now", play_now },
-	{ "clash", play_clash },
+	{ "plain", play_plain }, { "lazy", play_lazy },
+	{ "now", play_now },     { "clash", play_clash },
+	{ "space", play_space }, { "constructor", play_constructor },
 };
 
 HOST_MAIN(scenes)
