@@ -39,14 +39,29 @@ static enum fd_kind protocol_of(int fd, enum fd_kind known)
 	}
 }
 
-static bool name_of(int fd, struct address *address,
-		    typeof(getsockname) *question)
+static bool local_name(int fd, struct address *address, sa_family_t *family)
 {
 	struct sockaddr_storage storage;
 	socklen_t size = sizeof(storage);
 
 	memset(address, 0, sizeof(*address));
-	if (question(fd, (struct sockaddr *)&storage, &size))
+	if (getsockname(fd, (struct sockaddr *)&storage, &size))
+		return false;
+	*family = storage.ss_family;
+	return address_from_sockaddr(address, (struct sockaddr *)&storage,
+				     size);
+}
+
+/* Not by getpeername(2), which fails as soon as the peer has reset the connection,
+ * though what it has sent before may still be read. */
+static bool peer_name(int fd, struct address *address, sa_family_t family)
+{
+	struct sockaddr_storage storage;
+	socklen_t size = family == AF_INET6 ? sizeof(struct sockaddr_in6)
+					    : sizeof(struct sockaddr_in);
+
+	memset(address, 0, sizeof(*address));
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &storage, &size))
 		return false;
 	return address_from_sockaddr(address, (struct sockaddr *)&storage,
 				     size);
@@ -55,13 +70,15 @@ static bool name_of(int fd, struct address *address,
 static enum fd_kind ask(int fd, enum fd_kind known, const uint64_t *ports,
 			struct fd_facts *facts)
 {
-	if (!name_of(fd, &facts->local, getsockname))
+	sa_family_t family;
+
+	if (!local_name(fd, &facts->local, &family))
 		return FD_FOREIGN;
 	enum fd_kind kind = protocol_of(fd, known);
 	if (kind == FD_FOREIGN)
 		return FD_FOREIGN;
 	bool connected =
-		facts->remote.known || name_of(fd, &facts->remote, getpeername);
+		facts->remote.known || peer_name(fd, &facts->remote, family);
 	facts->serves = facts_port(ports, facts->local.port);
 	if (facts->serves || facts_port(ports, facts->remote.port))
 		return kind;
