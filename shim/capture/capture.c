@@ -4,6 +4,7 @@
  */
 #include "shim/capture/capture.h"
 
+#include <linux/close_range.h>
 #include <netinet/in.h>
 #include <string.h>
 
@@ -80,7 +81,7 @@ bool capture_discards(int fd)
 	if (!capture_enter(&call, fd, false) ||
 	    learn(&call, &none, &word, &facts) != FD_STREAM)
 		return false;
-	connection_give_up(fd, word, &facts);
+	connection_give_up(&call, word);
 	return true;
 }
 
@@ -117,7 +118,7 @@ void capture_connect(int fd, const struct sockaddr *name, socklen_t size)
 	if (address_from_sockaddr(&remote, name, size))
 		fdtable_connected(fd, &remote);
 	else
-		fdtable_unlearn(fd);
+		fdtable_forget(fd); /* AF_UNSPEC: it may be connected anew */
 }
 
 void capture_unlearn(int fd)
@@ -132,15 +133,27 @@ void capture_forget(int fd)
 		fdtable_forget(fd);
 }
 
+uint64_t capture_replaces(int fd)
+{
+	return recording() ? fdtable_word(fd) : 0;
+}
+
+void capture_replaced(int fd, uint64_t before)
+{
+	if (recording())
+		fdtable_replaced(fd, before);
+}
+
 void capture_disown(int fd)
 {
 	if (recording())
 		fdtable_fresh(fd, FD_FOREIGN);
 }
 
-void capture_forget_range(unsigned first, unsigned last)
+/* One that closes nothing, or that the kernel will refuse, changes nothing. */
+void capture_close_range(unsigned first, unsigned last, int flags)
 {
-	if (recording())
+	if (recording() && !(flags & ~CLOSE_RANGE_UNSHARE) && first <= last)
 		fdtable_forget_range(first, last);
 }
 

@@ -31,6 +31,8 @@ struct capture_call {
 	uint64_t word;         /* the fd table's */
 	uint64_t stamp_ns;     /* clock_steady(): of the message */
 	struct fd_facts facts; /* where the word says what it is */
+	uint32_t turn;         /* fdtable_turn(), where it may be a stream */
+	pool_block copy;       /* connection_depart()'s */
 };
 
 /* False: nothing that happens on `fd` is of interest. */
@@ -51,6 +53,8 @@ static inline __attribute__((always_inline)) bool capture_enter(
 	call->fd = fd;
 	call->sent = sent;
 	call->word = fdtable_known(fd, &call->facts);
+	if (fd_kind(call->word) != FD_DATAGRAM)
+		call->turn = fdtable_turn(fd, sent);
 	if (sent)
 		call->stamp_ns = clock_steady();
 	return true;
@@ -76,7 +80,12 @@ void capture_connect(int fd, const struct sockaddr *name, socklen_t size);
 void capture_unlearn(int fd);
 void capture_forget(int fd);
 void capture_disown(int fd); /* foreign until the number is a new socket's */
-void capture_forget_range(unsigned first, unsigned last);
+void capture_close_range(unsigned first, unsigned last, int flags);
+
+/* Around a call that puts something else in the place of `fd` if it succeeds:
+ * before it, and after it if it has. */
+uint64_t capture_replaces(int fd);
+void capture_replaced(int fd, uint64_t before);
 
 /* Whether this is the address of one who answers at a DNS port. */
 bool capture_serves(const struct sockaddr *name, socklen_t size);

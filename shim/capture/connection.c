@@ -4,84 +4,340 @@
  */
 #include "shim/capture/connection.h"
 
+#include <signal.h>
+
 #include "shim/capture/enqueue.h"
 #include "shim/capture/observed.h"
 
-/* Cuts what crossed into messages. Returns false if this is no DNS. */
-static bool cut(struct stream *stream, struct event *seen, struct octets octets)
+_Static_assert(PROXY_WRITTEN_MAX < FD_INTRODUCTION_MAX, "a header fits");
+
+/* What the messages of a call have in common. */
+struct crossing {
+	const struct capture_call *call;
+	uint64_t word;
+	const struct fd_facts *facts;
+	struct event seen;
+	uint8_t header[FD_INTRODUCTION_MAX]; /* the proxy's */
+	size_t header_size;
+	bool nameless; /* a proxy has told between whom, but it is forgotten */
+	uint64_t malformed;
+};
+
+/* Received, a header comes from a proxy before this server; sent, it is this one
+ * that is the proxy, and what it says stands in what it has received. */
+static bool may_be_introduced(const struct crossing *crossing)
 {
-	struct octets message;
-	struct iovec whole;
+	return crossing->call->sent != crossing->facts->serves;
+}
+
+static void set_header(struct crossing *crossing, size_t size)
+{
+	crossing->header_size = size;
+	crossing->seen.flags |= EVENT_PROXY;
+}
+
+static void cross(struct crossing *crossing, const struct capture_call *call,
+		  uint64_t word, const struct fd_facts *facts)
+{
+	*crossing =
+		(struct crossing){ .call = call, .word = word, .facts = facts };
+	observed(&crossing->seen, call, facts->serves, &facts->local,
+		 &facts->remote);
+	crossing->seen.flags |= EVENT_TCP;
+	if (!facts->introduced)
+		return;
+	size_t size = fdtable_introduction(fdtable_entry(call->fd), word,
+					   crossing->header);
+	crossing->nameless = !size;
+	if (size)
+		set_header(crossing, size);
+}
+
+/* The next messages are of those whom the proxy names. Returns false if that
+ * cannot be kept. */
+static bool introduce(struct crossing *crossing, const struct proxy *proxy)
+{
+	const struct capture_call *call = crossing->call;
+
+	if (call->sent || !proxy->known)
+		return true;
+	size_t size = proxy_write(proxy, crossing->header);
+	crossing->word =
+		fdtable_introduce(call->fd, crossing->word, crossing->facts,
+				  crossing->header, size);
+	set_header(crossing, size);
+	return crossing->word;
+}
+
+static void put(struct crossing *crossing, struct octets *message)
+{
+	if (crossing->nameless) {
+		enqueue_count_drop(DROP_STREAM, 1);
+		return;
+	}
+	message->front =
+		(struct iovec){ crossing->header, crossing->header_size };
+	crossing->seen.size = message->left + crossing->header_size;
+	enqueue(&crossing->seen, message);
+}
+
+/* Cuts what crossed into messages. Returns false if they cannot be followed. */
+static bool cut(struct crossing *crossing, struct stream *stream,
+		struct octets *octets)
+{
+	struct stream_found found;
 
 	for (;;) {
-		switch (stream_next(stream, &octets, &message, &whole)) {
+		switch (stream_next(stream, octets, &found)) {
 		case STREAM_MESSAGE:
-			seen->size = message.left;
-			enqueue(seen, &message);
+			put(crossing, &found.message);
 			break;
 		case STREAM_SHORT:
-			enqueue_count_drop(DROP_MALFORMED, 1);
+			crossing->malformed++;
 			break;
 		case STREAM_NO_MEMORY:
 			enqueue_count_drop(DROP_POOL, 1);
 			break;
+		case STREAM_INTRODUCTION:
+			if (!introduce(crossing, &found.proxy))
+				return false;
+			break;
 		case STREAM_MORE:
 			return true;
-		case STREAM_NONSENSE:
+		case STREAM_GIVEN_UP:
 			return false;
 		}
 	}
 }
 
-/* The connection is not followed any further: its octets have lost their
- * meaning. That it is foreign is all that will be looked at. */
-void connection_give_up(int fd, uint64_t word, const struct fd_facts *facts)
+static void cut_and_count(struct crossing *crossing, struct stream *stream,
+			  struct octets *octets)
 {
-	enqueue_count_drop(DROP_STREAM, 1);
-	fdtable_learn(fd, word, FD_FOREIGN, facts);
+	if (!cut(crossing, stream, octets)) {
+		stream_abandon(stream);
+		stream->state = STREAM_LOST;
+		enqueue_count_drop(DROP_STREAM, 1);
+	}
+	if (crossing->malformed)
+		enqueue_count_drop(DROP_MALFORMED, crossing->malformed);
 }
 
-/* Takes one direction of the connection that `word` is of. Returns false where
- * it cannot be followed: in which order two threads read one connection is not
- * to be known, and one that is still at the number's earlier socket must not
- * find its memory with somebody else. */
-static bool hold(struct fd_stream *side, uint64_t word)
+static struct fd_stream *side_of(const struct capture_call *call)
 {
-	uint32_t socket = word >> 32;
+	struct fd_entry *entry = fdtable_entry(call->fd);
 
-	if (atomic_exchange(&side->held, true))
-		return false;
-	/* The number is another socket's by now, and its stream not ours. */
-	if ((int32_t)(side->socket - socket) > 0) {
-		atomic_store(&side->held, false);
-		return false;
+	return entry ? &entry->stream[call->sent] : NULL;
+}
+
+static uint64_t side_word(uint64_t word, uint32_t rest)
+{
+	return (word & 0xffffffff00000000) | rest;
+}
+
+/* How many sockets later the stream's is. */
+static int32_t newer(uint64_t side, uint64_t word)
+{
+	return (int32_t)((side >> 32) - (word >> 32));
+}
+
+/* Takes this direction of the connection that `word` is of, and what was kept of
+ * an earlier one. Returns false if somebody holds it, or if the number has become
+ * another socket's. */
+static bool hold(struct fd_stream *side, uint64_t word, struct stream *stream)
+{
+	uint64_t found = atomic_load(&side->word);
+
+	do
+		if (newer(found, word) > 0 ||
+		    (fd_same_socket(found, word) && found & FD_STREAM_HELD))
+			return false;
+	while (!atomic_compare_exchange_weak(&side->word, &found,
+					     side_word(word, FD_STREAM_HELD)));
+	if (fd_same_socket(found, word)) {
+		*stream = stream_unpack(found);
+		return true;
 	}
-	if (side->socket != socket) {
-		stream_reset(&side->stream);
-		side->socket = socket;
+	/* What an earlier holder holds he gives back himself. */
+	if (!(found & FD_STREAM_HELD)) {
+		*stream = stream_unpack(found);
+		chain_give(stream->half);
 	}
+	*stream = (struct stream){ .state = STREAM_BEGINS };
 	return true;
+}
+
+static void put_back(struct fd_stream *side, uint64_t word,
+		     const struct stream *stream)
+{
+	uint64_t held = side_word(word, FD_STREAM_HELD);
+
+	if (!atomic_compare_exchange_strong(
+		    &side->word, &held, side_word(word, stream_pack(stream))))
+		chain_give(stream->half);
+}
+
+void connection_give_up(const struct capture_call *call, uint64_t word)
+{
+	static const struct stream lost = { .state = STREAM_LOST };
+	struct fd_stream *side = side_of(call);
+	uint64_t found = side ? atomic_load(&side->word) : 0;
+
+	enqueue_count_drop(DROP_STREAM, 1);
+	do
+		if (!side || newer(found, word) > 0)
+			return;
+	while (!atomic_compare_exchange_weak(
+		&side->word, &found, side_word(word, stream_pack(&lost))));
+	if (!(found & FD_STREAM_HELD))
+		chain_give(stream_unpack(found).half);
+}
+
+/* In no known order with other calls: it stands for itself. */
+static void cross_alone(struct crossing *crossing, struct octets *octets)
+{
+	struct stream stream = { .state = STREAM_BETWEEN };
+
+	if (stream_is_whole(*octets))
+		cut_and_count(crossing, &stream, octets);
+	else
+		connection_give_up(crossing->call, crossing->word);
+}
+
+static void cross_in_turn(struct crossing *crossing, struct fd_stream *side,
+			  struct octets *octets)
+{
+	struct stream stream;
+	uint64_t word = crossing->word;
+
+	if (!hold(side, word, &stream)) {
+		cross_alone(crossing, octets);
+		return;
+	}
+	bool others = atomic_fetch_add(&side->turn, 1) != crossing->call->turn;
+	if (stream.state == STREAM_BEGINS && !may_be_introduced(crossing))
+		stream.state = STREAM_BETWEEN;
+	if (others && stream.state != STREAM_LOST) {
+		put_back(side, word, &stream);
+		cross_alone(crossing, octets);
+		return;
+	}
+	cut_and_count(crossing, &stream, octets);
+	put_back(side, word, &stream);
+}
+
+static void crossed(const struct capture_call *call, uint64_t word,
+		    const struct fd_facts *facts, struct octets octets)
+{
+	struct fd_stream *side = side_of(call);
+	struct crossing crossing;
+
+	if (!side) {
+		enqueue_count_drop(DROP_STREAM, 1);
+		return;
+	}
+	cross(&crossing, call, word, facts);
+	cross_in_turn(&crossing, side, &octets);
 }
 
 void connection_crossed(const struct capture_call *call, uint64_t word,
 			const struct fd_facts *facts,
 			const struct msghdr *message, size_t size)
 {
-	struct fd_entry *entry = fdtable_entry(call->fd);
-	struct fd_stream *side = entry ? &entry->stream[call->sent] : NULL;
-	struct event seen;
+	crossed(call, word, facts,
+		(struct octets){ .iov = message->msg_iov, .left = size });
+}
 
-	if (!side || !hold(side, word)) {
-		connection_give_up(call->fd, word, facts);
-		return;
+/* The copies of this thread's calls that have not returned, the last one made
+ * first. More than one where a signal handler sends, or has jumped. */
+static _Thread_local pool_block departed;
+
+/* A handler may have a stack of its own, which tells nothing of the others'. */
+static bool on_alternate_stack(void)
+{
+	stack_t stack;
+
+	return sigaltstack(NULL, &stack) || stack.ss_flags & SS_ONSTACK;
+}
+
+/* Gives back what calls have left behind that never returned: their frames were
+ * where this one is, or deeper. */
+static void sweep(uintptr_t frame)
+{
+	while (departed && chain_note(departed)->frame <= frame &&
+	       !on_alternate_stack()) {
+		pool_block left = departed;
+		departed = chain_note(left)->previous;
+		chain_give(left);
 	}
-	observed(&seen, call, facts->serves, &facts->local, &facts->remote);
-	seen.flags |= EVENT_TCP;
-	bool good = cut(&side->stream, &seen,
-			(struct octets){ message->msg_iov, 0, size });
-	if (!good)
-		stream_reset(&side->stream);
-	atomic_store(&side->held, false);
-	if (!good)
-		connection_give_up(call->fd, word, facts);
+}
+
+/* Unless it has been given up. */
+static bool follows(const struct capture_call *call)
+{
+	struct fd_stream *side = side_of(call);
+	uint64_t found = side ? atomic_load(&side->word) : 0;
+
+	return side && !(fd_same_socket(found, call->word) &&
+			 !(found & FD_STREAM_HELD) &&
+			 stream_unpack(found).state == STREAM_LOST);
+}
+
+void connection_depart(struct capture_call *call, const struct msghdr *message,
+		       size_t total)
+{
+	struct octets octets = { .iov = message->msg_iov, .left = total };
+
+	sweep((uintptr_t)call);
+	call->copy = total && follows(call) ? chain_new() : 0;
+	if (!call->copy)
+		return;
+	struct chain_note *note = chain_note(call->copy);
+	note->frame = (uintptr_t)call;
+	note->previous = departed;
+	departed = call->copy;
+	chain_append(call->copy, &octets,
+		     total < CHAIN_MAX ? total : CHAIN_MAX);
+}
+
+/* False: a sweep on some other stack has taken it for one left behind. */
+static bool still_there(pool_block copy)
+{
+	pool_block one = departed;
+
+	while (one && one != copy)
+		one = chain_note(one)->previous;
+	return one;
+}
+
+/* Ends the copy, and those that handlers have left which jumped back into the
+ * call. */
+static void give_back(pool_block copy)
+{
+	pool_block one;
+
+	do {
+		one = departed;
+		departed = chain_note(one)->previous;
+		chain_give(one);
+	} while (one != copy);
+}
+
+void connection_land(struct capture_call *call, uint64_t word,
+		     const struct fd_facts *facts, size_t size)
+{
+	struct iovec iov[CHAIN_BLOCKS];
+	struct octets octets = { .left = 0 };
+	bool kept = call->copy && still_there(call->copy);
+
+	if (kept)
+		octets = chain_octets(call->copy, iov);
+	if (size && size <= octets.left) {
+		octets.left = size;
+		crossed(call, word, facts, octets);
+	} else if (size) {
+		connection_give_up(call, word);
+	}
+	if (kept)
+		give_back(call->copy);
+	call->copy = 0;
 }

@@ -38,5 +38,6 @@ void datagram_crossed(const struct capture_call *call,
 	}
 	observed(&seen, call, facts->serves, local, remote);
 	seen.size = size;
-	enqueue(&seen, &(struct octets){ message->msg_iov, 0, size });
+	enqueue(&seen,
+		&(struct octets){ .iov = message->msg_iov, .left = size });
 }

@@ -45,34 +45,78 @@ static uint64_t reborn(uint64_t word, enum fd_kind kind)
 	return ((word >> 32) + 1) << 32 | kind;
 }
 
+/* `to` and `from` are of `size` octets, a multiple of 8. */
+static void store(_Atomic uint64_t *to, const uint8_t *from, size_t size)
+{
+	for (size_t i = 0; i < size; i += sizeof(*to)) {
+		uint64_t part;
+		memcpy(&part, from + i, sizeof(part));
+		atomic_store_explicit(to++, part, memory_order_relaxed);
+	}
+}
+
 /*
  * Only who has made the kind FD_LEARNING writes the facts, and only he ends that:
  * others who forget or unlearn meanwhile change the counts alone, so that what
  * he has written comes to nothing. Two who write at a time would mix theirs.
  */
-bool fdtable_learn(int fd, uint64_t word, enum fd_kind kind,
-		   const struct fd_facts *facts)
+static uint64_t learn(int fd, uint64_t word, enum fd_kind kind,
+		      const struct fd_facts *facts, const uint8_t *introduction)
 {
 	struct fd_entry *entry = entry_make(fd);
 	uint64_t learning = changed(word, FD_LEARNING);
-	uint64_t copy[6] = { 0 };
 
 	if (!entry || fd_kind(word) == FD_LEARNING ||
 	    !atomic_compare_exchange_strong(&entry->word, &word, learning))
-		return false;
+		return 0;
 	/* Whoever reads one of the facts below finds the word changed. */
 	atomic_thread_fence(memory_order_release);
-	memcpy(copy, facts, sizeof(*facts));
-	for (size_t i = 0; i < 6; i++)
-		atomic_store_explicit(&entry->fact[i], copy[i],
-				      memory_order_relaxed);
-	if (atomic_compare_exchange_strong(&entry->word, &learning,
-					   changed(learning, kind)))
-		return true;
+	store(entry->fact, (const uint8_t *)facts, sizeof(*facts));
+	if (introduction)
+		store(entry->introduction, introduction, FD_INTRODUCTION_MAX);
+	word = changed(learning, kind);
+	if (atomic_compare_exchange_strong(&entry->word, &learning, word))
+		return word;
 	while (!atomic_compare_exchange_weak(&entry->word, &learning,
 					     changed(learning, FD_UNKNOWN)))
 		;
-	return false;
+	return 0;
+}
+
+uint64_t fdtable_learn(int fd, uint64_t word, enum fd_kind kind,
+		       const struct fd_facts *facts)
+{
+	return learn(fd, word, kind, facts, NULL);
+}
+
+uint64_t fdtable_introduce(int fd, uint64_t word, const struct fd_facts *facts,
+			   const uint8_t *octets, size_t size)
+{
+	struct fd_facts introduced = *facts;
+	uint8_t introduction[FD_INTRODUCTION_MAX] = { size };
+
+	introduced.introduced = true;
+	memcpy(introduction + 1, octets, size);
+	return learn(fd, word, FD_STREAM, &introduced, introduction);
+}
+
+size_t fdtable_introduction(struct fd_entry *entry, uint64_t word,
+			    uint8_t octets[FD_INTRODUCTION_MAX])
+{
+	uint8_t introduction[FD_INTRODUCTION_MAX];
+
+	for (size_t i = 0; i < FD_INTRODUCTION_MAX; i += 8) {
+		uint64_t part = atomic_load_explicit(
+			&entry->introduction[i / 8], memory_order_relaxed);
+		memcpy(introduction + i, &part, sizeof(part));
+	}
+	/* As in fdtable_read. */
+	atomic_thread_fence(memory_order_acquire);
+	if (atomic_load_explicit(&entry->word, memory_order_relaxed) != word ||
+	    introduction[0] >= FD_INTRODUCTION_MAX)
+		return 0;
+	memcpy(octets, introduction + 1, introduction[0]);
+	return introduction[0];
 }
 
 static enum fd_kind unknown_or_learning(uint64_t word)
@@ -144,15 +188,28 @@ void fdtable_unlearn(int fd)
 }
 
 /* Gives back what a stream holds. What it knows of the message it is in stays,
- * for a call that is about to return. Where another thread is at it, it is reset
- * when the number's next socket has a stream. */
-static void drop_stream(struct fd_stream *stream)
+ * for a call that is about to return. Where another thread is at it, the number's
+ * next connection sees to that. */
+static void drop_stream(struct fd_stream *side)
 {
-	if (!atomic_load_explicit(&stream->held, memory_order_relaxed) &&
-	    !atomic_exchange(&stream->held, true)) {
-		stream_abandon(&stream->stream);
-		atomic_store(&stream->held, false);
-	}
+	uint64_t word = atomic_load_explicit(&side->word, memory_order_relaxed);
+	struct stream stream = stream_unpack((uint32_t)word & ~FD_STREAM_HELD);
+
+	if (word & FD_STREAM_HELD || !stream.half ||
+	    !atomic_compare_exchange_strong(&side->word, &word,
+					    word | FD_STREAM_HELD))
+		return;
+	uint64_t held = word | FD_STREAM_HELD;
+	stream_abandon(&stream);
+	atomic_compare_exchange_strong(&side->word, &held,
+				       (word & 0xffffffff00000000) |
+					       stream_pack(&stream));
+}
+
+static void drop_streams(struct fd_entry *entry)
+{
+	drop_stream(&entry->stream[0]);
+	drop_stream(&entry->stream[1]);
 }
 
 void fdtable_forget(int fd)
@@ -161,12 +218,23 @@ void fdtable_forget(int fd)
 
 	if (!entry)
 		return;
-	bool streams = fd_kind(fdtable_word(fd)) == FD_STREAM;
 	set_reborn(entry);
-	if (streams) {
-		drop_stream(&entry->stream[0]);
-		drop_stream(&entry->stream[1]);
-	}
+	drop_streams(entry);
+}
+
+void fdtable_replaced(int fd, uint64_t before)
+{
+	struct fd_entry *entry = fdtable_entry(fd);
+	uint64_t word = fdtable_word(fd);
+
+	if (!entry)
+		return;
+	do
+		if (!fd_same_socket(word, before))
+			return;
+	while (!atomic_compare_exchange_weak(
+		&entry->word, &word, reborn(word, unknown_or_learning(word))));
+	drop_streams(entry);
 }
 
 void fdtable_forget_range(unsigned first, unsigned last)

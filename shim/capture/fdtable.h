@@ -39,14 +39,26 @@ struct fd_facts {
 	_Alignas(16) struct address local;
 	struct address remote; /* of a connected socket */
 	bool serves;           /* the local port is a DNS port */
+	bool introduced;       /* by a proxy: fdtable_introduction() */
 };
 
-/* One direction of a TCP connection; only who holds it touches the rest. */
+/*
+ * One direction of a TCP connection. A thread that is at it holds it: it works on
+ * a copy, and what it puts back comes to nothing if the number has become another
+ * socket's meanwhile. So a hold that was left behind (by a jump out of a signal
+ * handler, or in the parent of a fork) ends with its socket.
+ */
 struct fd_stream {
-	_Atomic bool held;
-	uint32_t socket; /* the word's upper half: whose stream this is */
-	struct stream stream;
+	/* From the lowest bit: 31 of stream_pack(), FD_STREAM_HELD, and the
+	 * upper half of the entry's word: whose stream this is. */
+	_Atomic uint64_t word;
+	_Atomic uint32_t turn; /* counts the calls that were at it */
 };
+
+#define FD_STREAM_HELD (1u << STREAM_BITS)
+
+/* As octets in which a proxy introduced the connection. */
+#define FD_INTRODUCTION_MAX 56
 
 struct fd_entry {
 	/* From the lowest bit: 8 bits of fd_kind, 24 that count the changes of
@@ -54,6 +66,8 @@ struct fd_entry {
 	_Alignas(64) _Atomic uint64_t word;
 	_Atomic uint64_t fact[6];
 	struct fd_stream stream[2]; /* received, sent */
+	/* Its length in the first octet; follows the same rules as the facts. */
+	_Atomic uint64_t introduction[FD_INTRODUCTION_MAX / 8];
 };
 
 _Static_assert(sizeof(struct fd_facts) == 6 * 8, "the facts fit an entry");
@@ -121,10 +135,30 @@ static inline uint64_t fdtable_known(int fd, struct fd_facts *facts)
 	return word;
 }
 
-/* Records what was learned about `fd` while its word was `word`. Returns false,
- * and records nothing, if that has changed or somebody else is learning. */
-bool fdtable_learn(int fd, uint64_t word, enum fd_kind kind,
-		   const struct fd_facts *facts);
+/* Which call is the next on this direction of a connection. */
+static inline uint32_t fdtable_turn(int fd, bool sent)
+{
+	struct fd_entry *entry = fdtable_entry(fd);
+
+	return entry ? atomic_load_explicit(&entry->stream[sent].turn,
+					    memory_order_acquire)
+		     : 0;
+}
+
+/* Records what was learned about `fd` while its word was `word`. Returns the word
+ * that it is known under, or 0, having recorded nothing, if `word` has changed or
+ * somebody else is learning. */
+uint64_t fdtable_learn(int fd, uint64_t word, enum fd_kind kind,
+		       const struct fd_facts *facts);
+
+/* The same of a connection that a proxy has introduced in these octets. */
+uint64_t fdtable_introduce(int fd, uint64_t word, const struct fd_facts *facts,
+			   const uint8_t *octets, size_t size);
+
+/* Copies those octets. Returns how many, or 0 if the entry's word is not `word`
+ * any more. */
+size_t fdtable_introduction(struct fd_entry *entry, uint64_t word,
+			    uint8_t octets[FD_INTRODUCTION_MAX]);
 
 /* A new socket, of which only socket(2)'s arguments are known. */
 void fdtable_fresh(int fd, enum fd_kind kind);
@@ -138,3 +172,7 @@ void fdtable_unlearn(int fd);
 /* The number stands, or will stand, for something else. */
 void fdtable_forget(int fd);
 void fdtable_forget_range(unsigned first, unsigned last);
+
+/* Something else was put in the place of what it stood for when its word was
+ * `before`. If it has been forgotten since, it is another's by now. */
+void fdtable_replaced(int fd, uint64_t before);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Three classes of blocks, each in slabs that are mapped when first needed. A
+ * Two classes of blocks, each in slabs that are mapped when first needed. A
  * class's free blocks form a stack; its head carries a tag that changes with
  * every exchange, so that a block which went and came back is noticed.
  */
@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 
 #define SLAB_SIZE   (256 * 1024)
-#define SLABS_MAX   16 /* a class */
+#define SLABS_MAX   32 /* a class */
 #define BLOCKS_MAX  8192
 #define CLASS_SHIFT 16 /* a block's name: class, then number + 1 */
 #define NUMBER_MASK 0xffff
@@ -24,14 +24,27 @@ static struct class
 		free; /* tag in the upper half, number + 1 in the lower */
 	_Atomic uint32_t used; /* blocks that have ever been taken */
 	uint8_t *_Atomic slab[SLABS_MAX];
-	_Atomic uint32_t next[BLOCKS_MAX]; /* number + 1 */
+	_Atomic uint32_t next[BLOCKS_MAX]; /* number + 1, of a free block */
+	uint32_t link[BLOCKS_MAX];         /* of a taken one */
 } classes[] = {
-	{ .size = 512, .limit = 8192 },
-	{ .size = 4096, .limit = 1024 },
-	{ .size = 65536, .limit = 64 },
+	[POOL_SMALL] = { .size = POOL_SMALL_SIZE, .limit = 8192 },
+	[POOL_LARGE] = { .size = POOL_LARGE_SIZE, .limit = 2048 },
 };
 
 #define CLASSES (sizeof(classes) / sizeof(*classes))
+
+_Static_assert(CLASSES << CLASS_SHIFT <= 1 << POOL_NAME_BITS, "names fit");
+
+static uint8_t *map_slab(void)
+{
+	void *slab = mmap(NULL, SLAB_SIZE, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (slab == MAP_FAILED)
+		return NULL;
+	madvise(slab, SLAB_SIZE, MADV_DONTDUMP);
+	return slab;
+}
 
 /* Maps the slab if need be. Returns NULL if the kernel refuses. */
 static uint8_t *address(struct class *class, uint32_t number)
@@ -41,9 +54,8 @@ static uint8_t *address(struct class *class, uint32_t number)
 	uint8_t *slab = atomic_load_explicit(slot, memory_order_acquire);
 
 	if (!slab) {
-		uint8_t *made = mmap(NULL, SLAB_SIZE, PROT_READ | PROT_WRITE,
-				     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-		if (made == MAP_FAILED)
+		uint8_t *made = map_slab();
+		if (!made)
 			return NULL;
 		if (atomic_compare_exchange_strong(slot, &slab, made))
 			slab = made;
@@ -96,33 +108,44 @@ static uint32_t take_unused(struct class *class)
 	return used + 1;
 }
 
-pool_block pool_take(size_t size)
+pool_block pool_take(enum pool_class of)
 {
-	for (uint32_t i = 0; i < CLASSES; i++) {
-		struct class *class = &classes[i];
+	struct class *class = &classes[of];
+	uint32_t name = pop(class);
 
-		if (class->size < size)
-			continue;
-		uint32_t name = pop(class);
-		if (!name)
-			name = take_unused(class);
-		if (!name)
-			continue;
-		if (address(class, name - 1))
-			return i << CLASS_SHIFT | name;
+	if (!name)
+		name = take_unused(class);
+	if (!name)
+		return 0;
+	if (!address(class, name - 1)) {
 		push(class, name);
+		return 0;
 	}
-	return 0;
+	return of << CLASS_SHIFT | name;
+}
+
+static struct class *class_of(pool_block block)
+{
+	return &classes[block >> CLASS_SHIFT];
 }
 
 void pool_give(pool_block block)
 {
 	if (block)
-		push(&classes[block >> CLASS_SHIFT], block & NUMBER_MASK);
+		push(class_of(block), block & NUMBER_MASK);
 }
 
 uint8_t *pool_memory(pool_block block)
 {
-	return address(&classes[block >> CLASS_SHIFT],
-		       (block & NUMBER_MASK) - 1);
+	return address(class_of(block), (block & NUMBER_MASK) - 1);
+}
+
+size_t pool_size(pool_block block)
+{
+	return class_of(block)->size;
+}
+
+uint32_t *pool_link(pool_block block)
+{
+	return &class_of(block)->link[(block & NUMBER_MASK) - 1];
 }

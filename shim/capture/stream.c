@@ -1,158 +1,332 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The stream cutter.
+ * The stream cutter: a step for each state.
  */
 #include "shim/capture/stream.h"
 
-#include <string.h>
-
 #include "shim/event.h"
 
-/* The least that a question (root name, type, class) and a record (with TTL and
- * length besides) take: RFC 1035 4.1.2 and 4.1.3. */
-#define QUESTION_MIN 5
-#define RECORD_MIN   11
+/* A packed stream, from the lowest bit: state, shorts, and what the state needs
+ * beside them. */
+#define SHORTS_SHIFT 3
+#define REST_SHIFT   14
+#define SHORTS_MASK  ((1 << (REST_SHIFT - SHORTS_SHIFT)) - 1)
+#define POOR         (1 << 16)
 
-/* What TLS, HTTP and SSH begin with reads as a length above this. */
-#define NONSENSE_MIN 4096
+_Static_assert(STREAM_LOST < 1 << SHORTS_SHIFT, "states fit");
+_Static_assert(STREAM_SHORT_MAX < SHORTS_MASK, "shorts fit");
+_Static_assert(REST_SHIFT + POOL_NAME_BITS <= STREAM_BITS, "names fit");
 
-void octets_pass(struct octets *octets, size_t size)
+static uint32_t pack_rest(const struct stream *stream)
 {
-	octets->left -= size;
-	if (!octets->left)
-		return; /* what lies behind the last octet is not looked at */
-	while (size >= octets->iov->iov_len - octets->skip) {
-		size -= octets->iov->iov_len - octets->skip;
-		octets->skip = 0;
-		octets->iov++;
+	switch (stream->state) {
+	case STREAM_BEGINS:
+	case STREAM_HALF:
+		return stream->half;
+	case STREAM_LENGTH:
+		return stream->length;
+	case STREAM_PASSING:
+	case STREAM_PROXY:
+		return stream->left | (stream->poor ? POOR : 0);
+	default:
+		return 0;
 	}
-	octets->skip += size;
 }
 
-void octets_copy(const struct octets *octets, uint8_t *to, size_t size)
+uint32_t stream_pack(const struct stream *stream)
 {
-	const struct iovec *iov = octets->iov;
-	size_t skip = octets->skip;
-
-	if (!size)
-		return; /* there may be no piece left to look at */
-	while (size > iov->iov_len - skip) {
-		size_t part = iov->iov_len - skip;
-		memcpy(to, (uint8_t *)iov->iov_base + skip, part);
-		to += part;
-		size -= part;
-		skip = 0;
-		iov++;
-	}
-	memcpy(to, (uint8_t *)iov->iov_base + skip, size);
+	return stream->state | (uint32_t)stream->shorts << SHORTS_SHIFT |
+	       pack_rest(stream) << REST_SHIFT;
 }
 
-void octets_take(struct octets *octets, uint8_t *to, size_t size)
+struct stream stream_unpack(uint32_t packed)
 {
-	octets_copy(octets, to, size);
-	octets_pass(octets, size);
+	uint32_t rest = packed >> REST_SHIFT;
+	struct stream stream = {
+		.state = packed & ((1 << SHORTS_SHIFT) - 1),
+		.shorts = packed >> SHORTS_SHIFT & SHORTS_MASK,
+	};
+
+	switch (stream.state) {
+	case STREAM_BEGINS:
+	case STREAM_HALF:
+		stream.half = rest;
+		break;
+	case STREAM_LENGTH:
+		stream.length = rest;
+		break;
+	case STREAM_PASSING:
+	case STREAM_PROXY:
+		stream.left = rest & 0xffff;
+		stream.poor = rest & POOR;
+		break;
+	default:
+		break;
+	}
+	return stream;
 }
 
 void stream_abandon(struct stream *stream)
 {
-	stream->lost |= stream->half != 0;
-	pool_give(stream->half);
+	if (stream->state == STREAM_HALF) {
+		stream->state = STREAM_PASSING;
+		stream->poor = true;
+		stream->left = chain_note(stream->half)->whole -
+			       chain_size(stream->half);
+	} else if (stream->half) {
+		stream->state = STREAM_LOST;
+	}
+	chain_give(stream->half);
 	stream->half = 0;
 }
 
-void stream_reset(struct stream *stream)
+static pool_block chain_new_of(uint16_t size)
 {
-	pool_give(stream->half);
-	memset(stream, 0, sizeof(*stream));
+	pool_block chain = chain_new();
+
+	if (chain)
+		chain_note(chain)->whole = size;
+	return chain;
 }
 
-/* On to the next message. */
-static void ended(struct stream *stream)
+/* The message that was in `half` has been copied, or cannot be had: its last
+ * `left` octets go by. */
+static void drop_half(struct stream *stream)
 {
-	stream_reset(stream);
-	stream->begun = true;
+	stream_abandon(stream);
+	if (!stream->left)
+		stream->state = STREAM_BETWEEN;
 }
 
-/* Returns true once the message's length is known. */
-static bool take_length(struct stream *stream, struct octets *octets)
+static enum stream_cut give_up(struct stream *stream)
 {
-	while (stream->length_have < 2 && octets->left) {
-		octets_take(octets, &stream->length[stream->length_have], 1);
-		stream->length_have++;
+	chain_give(stream->half);
+	stream->half = 0;
+	stream->state = STREAM_LOST;
+	return STREAM_GIVEN_UP;
+}
+
+/* What a step returns that has found nothing: the next state's is to be taken. */
+#define STREAM_ON (STREAM_GIVEN_UP + 1)
+
+typedef int step(struct stream *stream, struct octets *octets,
+		 struct stream_found *found);
+
+static int begin_message(struct stream *stream, struct octets *octets,
+			 uint16_t size, struct stream_found *found)
+{
+	if (size < EVENT_PAYLOAD_MIN) {
+		stream->state = STREAM_PASSING;
+		stream->poor = false;
+		stream->left = size;
+		return STREAM_ON;
 	}
-	if (stream->length_have < 2)
-		return false;
-	stream->size = stream->length[0] << 8 | stream->length[1];
-	return true;
+	if (octets->left >= size) {
+		stream->state = STREAM_BETWEEN;
+		found->message = *octets;
+		found->message.left = size;
+		octets_pass(octets, size);
+		return STREAM_MESSAGE;
+	}
+	stream->half = chain_new_of(size);
+	stream->state = stream->half ? STREAM_HALF : STREAM_PASSING;
+	stream->poor = true;
+	stream->left = size;
+	return STREAM_ON;
 }
 
-/* No message of any length holds as many questions and records as this header
- * claims. In a short one that is a malformed message like any other. */
-static bool is_nonsense(const uint8_t header[EVENT_PAYLOAD_MIN], size_t size)
+static int between(struct stream *stream, struct octets *octets,
+		   struct stream_found *found)
 {
-	uint32_t least = EVENT_PAYLOAD_MIN;
+	uint8_t length[2];
 
-	if (size < NONSENSE_MIN)
-		return false;
-	for (int i = 4; i < EVENT_PAYLOAD_MIN; i += 2)
-		least += (header[i] << 8 | header[i + 1]) *
-			 (i == 4 ? QUESTION_MIN : RECORD_MIN);
-	return least > EVENT_PAYLOAD_MAX;
+	if (!octets->left)
+		return STREAM_MORE;
+	if (octets->left == 1) {
+		octets_take(octets, &stream->length, 1);
+		stream->state = STREAM_LENGTH;
+		return STREAM_MORE;
+	}
+	octets_take(octets, length, 2);
+	return begin_message(stream, octets, length[0] << 8 | length[1], found);
 }
 
-/* Keeps what there is of a message that goes on in another call. Returns false
- * if the very first message of the stream cannot be one. */
-static bool keep(struct stream *stream, struct octets *octets)
+static int length(struct stream *stream, struct octets *octets,
+		  struct stream_found *found)
 {
-	size_t part = stream->size - stream->have;
+	uint8_t low;
 
+	if (!octets->left)
+		return STREAM_MORE;
+	octets_take(octets, &low, 1);
+	return begin_message(stream, octets, stream->length << 8 | low, found);
+}
+
+static int half(struct stream *stream, struct octets *octets,
+		struct stream_found *found)
+{
+	size_t size = chain_note(stream->half)->whole;
+	size_t part = size - chain_size(stream->half);
+
+	if (!part) { /* it was handed on by the last call */
+		drop_half(stream);
+		return STREAM_ON;
+	}
+	if (!octets->left)
+		return STREAM_MORE;
 	if (part > octets->left)
 		part = octets->left;
-	if (!stream->half && !stream->lost) {
-		stream->half = pool_take(stream->size);
-		stream->lost = !stream->half;
+	if (!chain_append(stream->half, octets, part)) {
+		drop_half(stream);
+		return STREAM_ON;
 	}
-	if (stream->lost) {
-		octets_pass(octets, part);
-		stream->have += part;
-		return true;
+	if (chain_size(stream->half) < size)
+		return STREAM_MORE;
+	found->message = chain_octets(stream->half, found->whole);
+	return STREAM_MESSAGE;
+}
+
+static void pass(struct stream *stream, struct octets *octets)
+{
+	size_t part = stream->left < octets->left ? stream->left : octets->left;
+
+	octets_pass(octets, part);
+	stream->left -= part;
+}
+
+static int passing(struct stream *stream, struct octets *octets,
+		   struct stream_found *found)
+{
+	(void)found;
+	pass(stream, octets);
+	if (stream->left)
+		return STREAM_MORE;
+	stream->state = STREAM_BETWEEN;
+	if (stream->poor)
+		return STREAM_NO_MEMORY;
+	if (++stream->shorts > STREAM_SHORT_MAX)
+		return give_up(stream);
+	return STREAM_SHORT;
+}
+
+static int proxy(struct stream *stream, struct octets *octets,
+		 struct stream_found *found)
+{
+	(void)found;
+	pass(stream, octets);
+	if (stream->left)
+		return STREAM_MORE;
+	stream->state = STREAM_BETWEEN;
+	return STREAM_ON;
+}
+
+/* Of what has come of the connection, as much as a header is told by. */
+static size_t seen(const struct stream *stream, const struct octets *octets,
+		   uint8_t to[PROXY_SEEN_MAX])
+{
+	struct iovec iov[CHAIN_BLOCKS];
+	size_t have = stream->half ? chain_size(stream->half) : 0;
+	size_t more = octets->left < PROXY_SEEN_MAX - have
+			      ? octets->left
+			      : PROXY_SEEN_MAX - have;
+
+	if (have) {
+		struct octets kept = chain_octets(stream->half, iov);
+		octets_copy(&kept, to, have);
 	}
-	uint8_t *half = pool_memory(stream->half);
-	bool had_header = stream->have >= EVENT_PAYLOAD_MIN;
-	octets_take(octets, half + stream->have, part);
-	stream->have += part;
-	return stream->begun || had_header ||
-	       stream->have < EVENT_PAYLOAD_MIN ||
-	       !is_nonsense(half, stream->size);
+	octets_copy(octets, to + have, more);
+	return have + more;
+}
+
+/* A header it will not be. All that was kept belongs to the first message: what
+ * headers begin with reads as a length of thousands. */
+static int not_introduced(struct stream *stream, const uint8_t *kept)
+{
+	size_t size = stream->half ? chain_size(stream->half) : 0;
+
+	chain_give(stream->half);
+	stream->half = 0;
+	stream->state = size ? STREAM_LENGTH : STREAM_BETWEEN;
+	stream->length = kept[0];
+	if (size < 2)
+		return STREAM_ON;
+	struct iovec iov = { (void *)(kept + 2), size - 2 };
+	struct octets octets = { .iov = &iov, .left = size - 2 };
+	stream->half = chain_new_of(kept[0] << 8 | kept[1]);
+	if (!stream->half || !chain_append(stream->half, &octets, size - 2))
+		return give_up(stream);
+	stream->state = STREAM_HALF;
+	return STREAM_ON;
+}
+
+static int begins(struct stream *stream, struct octets *octets,
+		  struct stream_found *found)
+{
+	uint8_t octet[PROXY_SEEN_MAX];
+	size_t have = stream->half ? chain_size(stream->half) : 0;
+
+	if (!octets->left)
+		return STREAM_MORE;
+	size_t size = seen(stream, octets, octet);
+	long header = proxy_read(octet, size, &found->proxy);
+	if (header == PROXY_NONE)
+		return not_introduced(stream, octet);
+	if (header == PROXY_MORE) {
+		if (!stream->half)
+			stream->half = chain_new();
+		if (!stream->half ||
+		    !chain_append(stream->half, octets, octets->left))
+			return give_up(stream);
+		return STREAM_MORE;
+	}
+	chain_give(stream->half);
+	stream->half = 0;
+	stream->state = STREAM_PROXY;
+	size_t rest = header - have;
+	size_t part = rest < octets->left ? rest : octets->left;
+	octets_pass(octets, part);
+	stream->left = rest - part;
+	return STREAM_INTRODUCTION;
+}
+
+static int lost(struct stream *stream, struct octets *octets,
+		struct stream_found *found)
+{
+	(void)octets;
+	(void)found;
+	return give_up(stream);
 }
 
 enum stream_cut stream_next(struct stream *stream, struct octets *octets,
-			    struct octets *message, struct iovec *whole)
+			    struct stream_found *found)
 {
-	/* The block of the message that the last call handed on. */
-	if (stream->length_have == 2 && stream->have == stream->size)
-		ended(stream);
-	if (!take_length(stream, octets))
-		return STREAM_MORE;
-	if (stream->size < EVENT_PAYLOAD_MIN)
-		stream->lost = true;
-	if (!stream->have && !stream->lost && octets->left >= stream->size) {
-		*message = *octets;
-		message->left = stream->size;
-		octets_pass(octets, stream->size);
-		ended(stream);
-		return STREAM_MESSAGE;
+	static step *const steps[] = {
+		[STREAM_BEGINS] = begins,   [STREAM_BETWEEN] = between,
+		[STREAM_LENGTH] = length,   [STREAM_HALF] = half,
+		[STREAM_PASSING] = passing, [STREAM_PROXY] = proxy,
+		[STREAM_LOST] = lost,
+	};
+	int cut;
+
+	do
+		cut = steps[stream->state](stream, octets, found);
+	while (cut == STREAM_ON);
+	return cut;
+}
+
+bool stream_is_whole(struct octets octets)
+{
+	uint8_t length[2];
+	size_t size = 0;
+
+	if (!octets.left)
+		return false;
+	while (octets.left >= 2) {
+		octets_take(&octets, length, 2);
+		size = length[0] << 8 | length[1];
+		if (octets.left < size)
+			return false;
+		octets_pass(&octets, size);
 	}
-	if (!keep(stream, octets))
-		return STREAM_NONSENSE;
-	if (stream->have < stream->size)
-		return STREAM_MORE;
-	if (stream->lost) {
-		bool is_short = stream->size < EVENT_PAYLOAD_MIN;
-		ended(stream);
-		return is_short ? STREAM_SHORT : STREAM_NO_MEMORY;
-	}
-	*whole = (struct iovec){ pool_memory(stream->half), stream->size };
-	*message = (struct octets){ whole, 0, stream->size };
-	return STREAM_MESSAGE;
+	return !octets.left;
 }

@@ -1,59 +1,77 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Cutting one direction of a TCP connection into DNS messages: RFC 1035 4.2.2,
- * each behind a length of two octets, whatever pieces the calls carry.
+ * each behind a length of two octets, whatever pieces the calls carry. Lengths
+ * are all that is believed: what a message says of itself does not matter, so that
+ * nobody can put the cutter out of step with the server.
  *
  * A message that lies in one call's octets is handed on where it stands; only
- * one that is spread over several is put together in a block of the pool.
+ * one that is spread over several is put together in the pool.
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/uio.h>
 
-#include "shim/capture/pool.h"
+#include "proto/proxy.h"
+#include "shim/capture/chain.h"
+#include "shim/capture/octets.h"
 
-/* A position in an iovec, and how many octets there are from it. */
-struct octets {
-	const struct iovec *iov;
-	size_t skip; /* octets of *iov that are before it */
-	size_t left;
+/* More messages too short for a header than that in one direction of a connection
+ * are no DNS: to look at each costs more than to read it costs the server, and
+ * nobody who means well sends even one. */
+#define STREAM_SHORT_MAX 1000
+
+enum stream_state {
+	STREAM_BEGINS,  /* a proxy's header may come; `half` is what has */
+	STREAM_BETWEEN, /* messages */
+	STREAM_LENGTH,  /* one octet of a length has come */
+	STREAM_HALF,    /* a message is being put together in `half` */
+	STREAM_PASSING, /* `left` octets go by of a message not to be had */
+	STREAM_PROXY,   /* `left` octets go by of a proxy's header */
+	STREAM_LOST,    /* given up */
 };
 
-/* Copies, copies and passes, or passes `size` (<= left) octets. */
-void octets_copy(const struct octets *octets, uint8_t *to, size_t size);
-void octets_take(struct octets *octets, uint8_t *to, size_t size);
-void octets_pass(struct octets *octets, size_t size);
-
-/* All zero: at the beginning of a stream. */
+/* All zero: a connection that begins. */
 struct stream {
-	pool_block half; /* holds `have` octets of the message */
-	uint16_t size;   /* of the message, once its length is known */
-	uint16_t have;   /* of its octets that have gone by */
-	uint8_t length[2];
-	uint8_t length_have;
-	bool lost;  /* the message goes by without being kept */
-	bool begun; /* a message has gone by */
+	enum stream_state state;
+	uint16_t shorts; /* messages that were too short, so far */
+	uint16_t left;
+	uint8_t length; /* its first octet */
+	bool poor;      /* passing for want of memory, else too short */
+	pool_block half;
 };
+
+/* The same in STREAM_BITS bits; all zero is all zero. Whoever has the bits has
+ * the stream: there must be only one. */
+#define STREAM_BITS 31
+uint32_t stream_pack(const struct stream *stream);
+struct stream stream_unpack(uint32_t packed);
 
 enum stream_cut {
-	STREAM_MORE,      /* no octets left; the message is not whole yet */
-	STREAM_MESSAGE,   /* *message stands there */
-	STREAM_SHORT,     /* a message too short for a header went by */
-	STREAM_NO_MEMORY, /* a message went by that the pool had no block for */
-	STREAM_NONSENSE,  /* this is no DNS; do not call again */
+	STREAM_MORE,         /* no octets left; the message is not whole yet */
+	STREAM_MESSAGE,      /* found->message stands there */
+	STREAM_SHORT,        /* a message too short for a header went by */
+	STREAM_NO_MEMORY,    /* a message went by that could not be kept */
+	STREAM_INTRODUCTION, /* found->proxy was read */
+	STREAM_GIVEN_UP,     /* this is no DNS */
 };
 
-/* Goes on to the end of the next message. On STREAM_MESSAGE, *message is its
- * octets, to be copied before the next call. */
+struct stream_found {
+	struct octets message;
+	struct proxy proxy;
+	struct iovec whole[CHAIN_BLOCKS]; /* where the message may lie */
+};
+
+/* Goes on to the end of the next message, which is to be copied before the next
+ * call. To be called until it returns STREAM_MORE or STREAM_GIVEN_UP. */
 enum stream_cut stream_next(struct stream *stream, struct octets *octets,
-			    struct octets *message, struct iovec *whole);
+			    struct stream_found *found);
+
+/* True if these octets are whole messages, one or more. */
+bool stream_is_whole(struct octets octets);
 
 /* Gives back what the stream holds: the message that it is in is lost, the next
  * is not. */
 void stream_abandon(struct stream *stream);
-
-/* Likewise, and it is all zero again. */
-void stream_reset(struct stream *stream);

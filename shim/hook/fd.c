@@ -3,18 +3,30 @@
  * The calls that begin, change or end what an fd stands for.
  *
  * What ends an fd is told before the real call: behind it the number may
- * already be another thread's new socket.
+ * already be another thread's new socket. What replaces one is told after it:
+ * the number stays taken, and the call may fail.
  */
 #include "shim/hook/real.h"
 
 #include <errno.h>
-#include <linux/close_range.h>
+#include <pthread.h>
 #include <stdarg.h>
 
 #include "shim/base/fds.h"
 #include "shim/base/own.h"
 #include "shim/capture/capture.h"
 #include "shim/life.h"
+
+/* None of the calls in this file but connect(2), accept(2) and close(2) is a
+ * cancellation point: what we do beside them must not be one either. */
+static void uncancelled(void (*step)(void))
+{
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	step();
+	pthread_setcancelstate(state, NULL);
+}
 
 /* A number that the kernel has just given out. */
 static int fresh(int fd)
@@ -27,7 +39,7 @@ static int fresh(int fd)
 int socket(int domain, int type, int protocol)
 {
 	if (domain == AF_INET || domain == AF_INET6)
-		life_begin();
+		uncancelled(life_begin);
 	int fd = real.socket(domain, type, protocol);
 
 	if (fd >= 0)
@@ -50,10 +62,12 @@ int bind(int fd, const struct sockaddr *name, socklen_t size)
 {
 	int result = real.bind(fd, name, size);
 
+	if (result)
+		return result;
 	capture_unlearn(fd);
-	if (!result && capture_serves(name, size))
-		life_reserve();
-	return result;
+	if (capture_serves(name, size))
+		uncancelled(life_reserve);
+	return 0;
 }
 
 int connect(int fd, const struct sockaddr *name, socklen_t size)
@@ -61,7 +75,7 @@ int connect(int fd, const struct sockaddr *name, socklen_t size)
 	int result = real.connect(fd, name, size);
 	int saved = errno;
 
-	if (!result || errno == EINPROGRESS)
+	if (!result || errno == EINPROGRESS || errno == EINTR)
 		capture_connect(fd, name, size);
 	errno = saved;
 	return result;
@@ -101,8 +115,7 @@ static int close_others(unsigned first, unsigned last, int flags)
 
 int close_range(unsigned first, unsigned last, int flags)
 {
-	if (!(flags & CLOSE_RANGE_CLOEXEC))
-		capture_forget_range(first, last);
+	capture_close_range(first, last, flags);
 	return own_shares() ? close_others(first, last, flags)
 			    : real.close_range(first, last, flags);
 }
@@ -112,7 +125,7 @@ void closefrom(int first)
 {
 	unsigned fd = first < 0 ? 0 : first;
 
-	capture_forget_range(fd, ~0U);
+	capture_close_range(fd, ~0U, 0);
 	if (!own_shares()) {
 		real.closefrom(first);
 		return;
@@ -130,25 +143,28 @@ int dup(int fd)
 }
 
 /* The number is the host's now, whoever had it. */
-static int taken(int from, int result)
+static int taken(int from, int result, uint64_t before)
 {
-	if (result >= 0 && from != result && own_has(result))
+	if (result < 0 || from == result)
+		return result;
+	capture_replaced(result, before);
+	if (own_has(result))
 		own_lose(result);
 	return result;
 }
 
 int dup2(int from, int to)
 {
-	if (from != to)
-		capture_forget(to);
-	return taken(from, real.dup2(from, to));
+	uint64_t before = capture_replaces(to);
+
+	return taken(from, real.dup2(from, to), before);
 }
 
 int dup3(int from, int to, int flags)
 {
-	if (from != to)
-		capture_forget(to);
-	return taken(from, real.dup3(from, to, flags));
+	uint64_t before = capture_replaces(to);
+
+	return taken(from, real.dup3(from, to, flags), before);
 }
 
 static int duplicated(int command, int result)

@@ -8,7 +8,6 @@
 #include "shim/hook/syscall.h"
 
 #include <errno.h>
-#include <linux/close_range.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
 
@@ -26,6 +25,7 @@ _Static_assert(offsetof(struct real_table, clone) == REAL_CLONE, "entry.S");
 struct call {
 	long argument[6];
 	struct capture_call watched; /* if it carries messages */
+	uint64_t before;             /* of what it replaces */
 	long result;                 /* where it need not be made any more */
 };
 
@@ -119,7 +119,7 @@ static void after_bind(struct call *call, long result)
 
 static void after_connect(struct call *call, long result)
 {
-	if (!result || errno == EINPROGRESS)
+	if (!result || errno == EINPROGRESS || errno == EINTR)
 		capture_connect(FD(call), POINTER(1), call->argument[2]);
 }
 
@@ -150,21 +150,22 @@ static bool before_close_range(struct call *call)
 			close_range(argument[0], argument[1], argument[2]);
 		return false;
 	}
-	if (!(argument[2] & CLOSE_RANGE_CLOEXEC))
-		capture_forget_range(argument[0], argument[1]);
+	capture_close_range(argument[0], argument[1], argument[2]);
 	return true;
 }
 
 static bool before_dup(struct call *call)
 {
-	if (call->argument[0] != call->argument[1])
-		capture_forget(call->argument[1]);
+	call->before = capture_replaces(call->argument[1]);
 	return true;
 }
 
 static void after_dup(struct call *call, long result)
 {
-	if (result >= 0 && call->argument[0] != result && own_has(result))
+	if (result < 0 || call->argument[0] == result)
+		return;
+	capture_replaced(result, call->before);
+	if (own_has(result))
 		own_lose(result);
 }
 
