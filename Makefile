@@ -29,7 +29,7 @@ LINKED  := $(if $(SHARED_DEPS),$(DEPS),-Wl,-Bstatic $(DEPS) -Wl,-Bdynamic)
 GEN     := $(B)/proto/dnstap.pb-c
 LIFE    := shim/life.c shim/about.c
 CORE    := $(filter-out $(LIFE),$(wildcard shim/*.c shim/base/*.c \
-             shim/capture/*.c shim/tap/*.c proto/*.c config/*.c))
+             shim/queue/*.c shim/capture/*.c shim/tap/*.c proto/*.c config/*.c))
 HOOK    := $(LIFE) $(wildcard shim/hook/*.c shim/hook/*.S)
 CLI     := $(filter-out cli/main.c,$(wildcard cli/*.c))
 obj      = $(addprefix $(B)/,$(addsuffix .o,$(basename $(1))))

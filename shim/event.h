@@ -10,6 +10,9 @@
 /* The longest DNS message: RFC 1035 4.2.2, a 16-bit length. */
 #define EVENT_PAYLOAD_MAX 65535
 
+/* A proxy's header may stand before the message. */
+#define EVENT_SIZE_MAX (EVENT_PAYLOAD_MAX + 256)
+
 /* RFC 1035 4.1.1: what is shorter than a header is no DNS message. */
 #define EVENT_PAYLOAD_MIN 12
 
@@ -35,9 +38,9 @@ struct event {
 	uint16_t flags;       /* enum event_flag */
 
 	/* Not the observer's to write. */
-	uint16_t part;   /* the how manieth message of its call */
-	uint32_t thread; /* that writes it */
-	uint64_t link;   /* the next message of the same call */
+	uint16_t part;  /* the how manieth message of its call, or thread */
+	uint32_t slots; /* that it takes in its queue */
+	uint64_t link;  /* to the next message of its call */
 
 	uint8_t payload[]; /* the message, without TCP's length prefix */
 };

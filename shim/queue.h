@@ -3,14 +3,12 @@
  * The queue between the server's threads and one tap's thread: bounded,
  * preallocated, many producers, one consumer, no lock.
  *
- * Slots lie in a ring. So that two threads on two cores do not fight for one
- * counter, a producer claims a run of slots from the ring with one atomic
- * operation and fills it by way of a lane of its own; threads share a lane only
- * when there are more of them than lanes. The consumer walks all the runs in
- * use and puts their events in the order of their times.
- *
  * Producers: any thread, any signal handler. They never wait: a full queue
- * drops the newest message and counts it.
+ * drops the newest message and counts it. A reservation is in flight until it is
+ * committed or void; its thread may be frozen, jump out of it or end in it, and
+ * withholds no more of the queue than the run of slots that it lies in.
+ *
+ * How it works: queue/ring.h.
  */
 #pragma once
 
@@ -35,29 +33,67 @@ struct queue_room {
 };
 
 /* Maps a queue for at least `messages` messages of up to QUEUE_SLOT_PAYLOAD
- * octets. The memory is touched as it is used and is not inherited by a forked
- * child. Returns NULL if the kernel refuses. */
+ * octets. The memory is touched as it is used. A forked child has none of it: what
+ * it was interrupted in it may finish, to no effect. Returns NULL if the kernel
+ * refuses. */
 struct queue *queue_new(size_t messages);
 void queue_free(struct queue *queue);
 
-/* Producers. The room is for `size` octets of payload; event->size and ->lane
- * are set, everything else is the caller's to fill before the commit. */
+/* Producers. The room is for `size` octets of payload; event->size and what is not
+ * the observer's to write are set, the rest is the caller's to fill. */
+
+/* For a message that has crossed its socket: it counts as captured, and where
+ * there is no room as dropped. */
 struct queue_room queue_reserve(struct queue *queue, size_t size);
 void queue_commit(struct queue *queue, struct queue_room room);
-void queue_void(struct queue *queue, struct queue_room room); /* no message */
-struct queue_room queue_room_at(struct queue *queue, uint64_t position);
-void queue_count_drop(struct queue *queue, enum drop_cause cause, uint64_t n);
 
-/* The consumer. queue_collect finds what has been committed and returns how
+/* For one that is about to be sent: it counts when it lands. */
+struct queue_room queue_depart(struct queue *queue, size_t size);
+void queue_departed(struct queue *queue, struct queue_room room); /* filled */
+
+/* Such a reservation as one number, which is never 0. */
+uint64_t queue_link(const struct queue *queue, struct queue_room room);
+bool queue_has(const struct queue *queue, uint64_t link);
+struct event *queue_linked(const struct queue *queue, uint64_t link);
+
+/* The call is over: `n` of its messages crossed. Then each reservation lands, in
+ * their order; false: it was not this call's any more. At last: so many of the
+ * `n` had none. */
+void queue_landing(struct queue *queue, uint64_t n);
+bool queue_land(struct queue *queue, uint64_t link, bool crossed);
+void queue_landed(struct queue *queue, enum drop_cause cause, uint64_t missing);
+
+/* This thread has jumped out of the reservation, the newest of its calls' or any
+ * other, and will not come back to it. */
+void queue_abandon(struct queue *queue, uint64_t link);
+
+/* `n` messages that crossed, and never got in. */
+void queue_count_lost(struct queue *queue, enum drop_cause cause, uint64_t n);
+
+/* Messages that crossed, as the producers counted them. Any thread. */
+uint64_t queue_captured(const struct queue *queue);
+
+/*
+ * The consumer. queue_collect finds what has been committed and returns how
  * many events are pending. Event 0 is the oldest. An event stamped before
  * `now_ns`, the time at which the call was made, comes only together with every
  * event that was committed before it was stamped: a query never comes after
- * its response. */
+ * its response, and no thread overtakes itself. Younger ones come next time.
+ */
 size_t queue_collect(struct queue *queue, uint64_t now_ns);
 struct event *queue_event(const struct queue *queue, size_t index);
 
 /* The first `count` pending events are done with; their slots are free. */
 void queue_release(struct queue *queue, size_t count);
+
+/* Captured, but not collected when that was last tried. */
+uint64_t queue_in_ring(const struct queue *queue);
+
+/* At that time: is a query still being sent that was stamped before this? */
+bool queue_awaits(const struct queue *queue, uint64_t stamp_ns);
+
+/* `n` messages that were collected and then lost. */
+void queue_count_drop(struct queue *queue, enum drop_cause cause, uint64_t n);
 
 size_t queue_pending(const struct queue *queue);
 size_t queue_capacity(const struct queue *queue);

@@ -5,6 +5,11 @@
  */
 #include "shim/base/thread.h"
 
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
 #include "shim/base/process.h"
 
 _Thread_local struct thread_state thread_state;
@@ -21,4 +26,85 @@ void thread_divide(void)
 	process_divide();
 	if (!thread_state.muted)
 		thread_state.muted = THREAD_GUEST;
+}
+
+void thread_learn(uint64_t epoch)
+{
+	thread_state.id = syscall(SYS_gettid);
+	thread_state.epoch = epoch;
+}
+
+/* A handler's frames lie at least so much deeper than what it interrupts: the
+ * kernel saves all registers in between. */
+#define HANDLER_DEPTH 1024
+
+static bool lies_in(const stack_t *stack, const void *frame)
+{
+	return (uintptr_t)frame - (uintptr_t)stack->ss_sp < stack->ss_size;
+}
+
+/*
+ * Has the thread jumped out of the call whose frame is `open`, now that it is at
+ * `frame`? A handler that interrupts a call lies deeper than it in the same stack,
+ * or in a stack of the handlers' own. A jump that has led still deeper is not told
+ * apart, until the thread comes back to a shallower place.
+ */
+static bool has_left(const char *open, const char *frame)
+{
+	stack_t stack;
+
+	if (!sigaltstack(NULL, &stack) && !(stack.ss_flags & SS_DISABLE) &&
+	    lies_in(&stack, open) != lies_in(&stack, frame))
+		return lies_in(&stack, open);
+	return frame + HANDLER_DEPTH > open;
+}
+
+static void close_above(unsigned depth, void (*left)(struct thread_call *call))
+{
+	while (thread_state.depth > depth) {
+		left(&thread_state.call[thread_state.depth]);
+		thread_state.depth--;
+	}
+}
+
+static void close_left(const void *frame,
+		       void (*left)(struct thread_call *call))
+{
+	unsigned depth = thread_state.depth;
+
+	while (depth && has_left(thread_state.call[depth].frame, frame))
+		depth--;
+	close_above(depth, left);
+}
+
+struct thread_call *thread_open(const void *frame,
+				void (*left)(struct thread_call *call))
+{
+	if (__builtin_expect(thread_state.depth, 0))
+		close_left(frame, left);
+	if (thread_state.depth == THREAD_CALLS_MAX)
+		return NULL;
+	struct thread_call *call = &thread_state.call[thread_state.depth + 1];
+	*call = (struct thread_call){ .frame = frame };
+	/* A handler that comes in between uses, and leaves, the same place. */
+	atomic_signal_fence(memory_order_seq_cst);
+	thread_state.depth++;
+	atomic_signal_fence(memory_order_seq_cst);
+	*call = (struct thread_call){ .frame = frame };
+	atomic_signal_fence(memory_order_seq_cst);
+	return call;
+}
+
+void thread_settle(struct thread_call *call,
+		   void (*left)(struct thread_call *call))
+{
+	close_above(call - thread_state.call, left);
+}
+
+void thread_close(struct thread_call *call,
+		  void (*left)(struct thread_call *call))
+{
+	thread_settle(call, left);
+	atomic_signal_fence(memory_order_seq_cst);
+	thread_state.depth = call - thread_state.call - 1;
 }

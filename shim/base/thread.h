@@ -11,13 +11,29 @@
 #define THREAD_GUEST \
 	2 /* lent to a child that may share its memory, not its fds */
 
+/* So many calls may be open at once: one, and those of the signal handlers that
+ * have interrupted it. */
+#define THREAD_CALLS_MAX 3
+
 #ifndef __ASSEMBLER__
 #include <stdbool.h>
 #include <stdint.h>
 
+/* A call that has reservations in queues, as links of queue.h. */
+struct thread_call {
+	const void *frame;
+	uint64_t first;  /* of those that it keeps across the real call */
+	uint64_t newest; /* the one that is being made, or was the last */
+};
+
 struct thread_state {
 	uint8_t muted;
 	uint8_t lane; /* where it writes into queues, from 1; 0: not yet chosen */
+	uint8_t depth;  /* of the calls that are open */
+	uint16_t part;  /* of its messages */
+	uint32_t id;    /* gettid(), */
+	uint64_t epoch; /* in the process to which a queue gave this number */
+	struct thread_call call[1 + THREAD_CALLS_MAX]; /* [depth]: the newest */
 };
 
 extern _Thread_local struct thread_state thread_state;
@@ -33,4 +49,29 @@ static inline bool thread_is_muted(void)
 {
 	return __builtin_expect(thread_state.muted, 0) && thread_stays_muted();
 }
+
+/* Not for callers. */
+void thread_learn(uint64_t epoch);
+
+/* This thread's id, in the process that `epoch` stands for. */
+static inline uint32_t thread_id(uint64_t epoch)
+{
+	if (__builtin_expect(thread_state.epoch != epoch, 0))
+		thread_learn(epoch);
+	return thread_state.id;
+}
+
+/* Opens a call, whose stack frame is `frame`. Returns NULL where too many are
+ * open. Those that the thread has jumped out of have been closed before, the
+ * newest first, each of them handed to `left` while it is thread_state.depth. */
+struct thread_call *thread_open(const void *frame,
+				void (*left)(struct thread_call *call));
+
+/* Likewise closes what handlers have left open above it, by jumps of their own. */
+void thread_settle(struct thread_call *call,
+		   void (*left)(struct thread_call *call));
+
+/* Settles and closes it. */
+void thread_close(struct thread_call *call,
+		  void (*left)(struct thread_call *call));
 #endif

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "shim/base/thread.h"
 #include "shim/queue.h"
 
 static struct enqueue_setup setup;
@@ -32,7 +33,7 @@ static void count_lost(size_t index, enum drop_cause cause, uint64_t n)
 	struct queue *queue = queue_of(index);
 
 	if (queue)
-		queue_count_drop(queue, cause, n);
+		queue_count_lost(queue, cause, n);
 	else
 		atomic_fetch_add_explicit(&setup.lost[index], n,
 					  memory_order_relaxed);
@@ -44,6 +45,36 @@ void enqueue_count_drop(enum drop_cause cause, uint64_t n)
 		count_lost(i, cause, n);
 }
 
+/* Which queue a reservation lies in. Returns false for what a forked child has
+ * inherited of its parent's, and for a queue that has been given up. */
+static bool find_queue(uint64_t link, size_t *index, struct queue **queue)
+{
+	for (size_t i = 0; link && i < setup.queues; i++) {
+		*queue = atomic_load_explicit(&setup.queue[i],
+					      memory_order_acquire);
+		*index = i;
+		if (*queue && queue_has(*queue, link))
+			return true;
+	}
+	return false;
+}
+
+/* What a call has reserved that the thread has jumped out of. */
+static void abandon(struct thread_call *call)
+{
+	struct queue *queue;
+	uint64_t next;
+	size_t index;
+
+	for (uint64_t link = call->first; find_queue(link, &index, &queue);
+	     link = next) {
+		next = queue_linked(queue, link)->link;
+		queue_abandon(queue, link);
+	}
+	if (find_queue(call->newest, &index, &queue))
+		queue_abandon(queue, call->newest);
+}
+
 static void write_event(struct event *event, const struct event *seen,
 			const struct octets *message)
 {
@@ -51,59 +82,8 @@ static void write_event(struct event *event, const struct event *seen,
 	octets_copy(message, event->payload, seen->size);
 }
 
-void enqueue(const struct event *seen, const struct octets *message)
-{
-	for (size_t i = 0; i < setup.queues; i++) {
-		struct queue *queue = queue_of(i);
-
-		if (!queue) {
-			count_lost(i, DROP_UNSTARTED, 1);
-			continue;
-		}
-		struct queue_room room = queue_reserve(queue, seen->size);
-		if (!room.event)
-			continue;
-		write_event(room.event, seen, message);
-		queue_commit(queue, room);
-	}
-}
-
-/* Sends. For the time being: what finds no room is counted at once. */
-
-#define LINK_INDEX_SHIFT 58
-
-static struct queue *queue_of_link(uint64_t link)
-{
-	return setup.queue[link >> LINK_INDEX_SHIFT];
-}
-
-static struct queue_room room_of(uint64_t link)
-{
-	return queue_room_at(queue_of_link(link),
-			     (link & ((1ull << LINK_INDEX_SHIFT) - 1)) - 1);
-}
-
-void enqueue_flight_begin(struct enqueue_flight *flight)
-{
-	flight->first = flight->last = 0;
-	flight->parts = 0;
-}
-
-static void append(struct enqueue_flight *flight, uint64_t link)
-{
-	struct event *event = room_of(link).event;
-
-	if (flight->last)
-		room_of(flight->last).event->link = link;
-	else
-		flight->first = link;
-	flight->last = link;
-	event->link = 0;
-	event->thread = flight->parts;
-}
-
-static void depart_into(struct enqueue_flight *flight, size_t index,
-			const struct event *seen, const struct octets *message)
+static void enqueue_into(size_t index, const struct event *seen,
+			 const struct octets *message)
 {
 	struct queue *queue = queue_of(index);
 
@@ -115,16 +95,86 @@ static void depart_into(struct enqueue_flight *flight, size_t index,
 	if (!room.event)
 		return;
 	write_event(room.event, seen, message);
-	append(flight,
-	       ((uint64_t)index << LINK_INDEX_SHIFT) + room.position + 1);
+	queue_commit(queue, room);
+}
+
+void enqueue(const struct event *seen, const struct octets *message)
+{
+	struct thread_call *call =
+		thread_open(__builtin_frame_address(0), abandon);
+
+	if (!call) {
+		enqueue_count_drop(DROP_ABANDONED, 1);
+		return;
+	}
+	for (size_t i = 0; i < setup.queues; i++)
+		enqueue_into(i, seen, message);
+	thread_close(call, abandon);
+}
+
+/* Sends */
+
+void enqueue_flight_begin(struct enqueue_flight *flight)
+{
+	flight->call = thread_open(__builtin_frame_address(0), abandon);
+	flight->last = NULL;
+	flight->parts = 0;
+}
+
+static void append(struct enqueue_flight *flight, struct event *event,
+		   uint64_t link)
+{
+	if (flight->last)
+		flight->last->link = link;
+	else
+		flight->call->first = link;
+	flight->last = event;
+}
+
+static void depart_into(struct enqueue_flight *flight, size_t index,
+			const struct event *seen, const struct octets *message)
+{
+	struct queue *queue = queue_of(index);
+
+	if (!queue)
+		return;
+	struct queue_room room = queue_depart(queue, seen->size);
+	if (!room.event)
+		return;
+	room.event->part = flight->parts;
+	append(flight, room.event, queue_link(queue, room));
+	write_event(room.event, seen, message);
+	queue_departed(queue, room);
 }
 
 void enqueue_depart(struct enqueue_flight *flight, const struct event *seen,
 		    const struct octets *message)
 {
-	for (size_t i = 0; seen && i < setup.queues; i++)
+	size_t word = flight->parts / 64, bit = flight->parts % 64;
+
+	if (flight->parts == ENQUEUE_PARTS_MAX)
+		return;
+	if (!bit)
+		flight->wanted[word] = 0;
+	flight->wanted[word] |= (uint64_t) !!seen << bit;
+	for (size_t i = 0; seen && flight->call && i < setup.queues; i++)
 		depart_into(flight, i, seen, message);
 	flight->parts++;
+}
+
+/* Of the first `count` messages those that are wanted. */
+static uint64_t wanted(const struct enqueue_flight *flight, size_t count)
+{
+	uint64_t sum = 0;
+
+	for (size_t at = 0; at < count; at += 64) {
+		uint64_t word = flight->wanted[at / 64];
+
+		if (count - at < 64)
+			word &= (1ull << (count - at)) - 1;
+		sum += __builtin_popcountll(word);
+	}
+	return sum;
 }
 
 /* A send may have bound the socket: to a port, and where it is connected to an
@@ -142,19 +192,61 @@ static void complete(struct event *event, const struct address *local)
 	event->flags |= EVENT_LOCAL;
 }
 
+/* Lands one after the other, and counts for each queue those that had crossed.
+ * Returns false if they were not to be found. */
+static bool land_all(struct enqueue_flight *flight, size_t count,
+		     const struct address *local, uint16_t landed[])
+{
+	uint64_t link = flight->call->first, next;
+	struct queue *queue;
+	size_t index;
+
+	for (; find_queue(link, &index, &queue); link = next) {
+		struct event *event = queue_linked(queue, link);
+		bool crossed = event->part < count;
+
+		next = event->link;
+		if (crossed && local)
+			complete(event, local);
+		landed[index] += queue_land(queue, link, crossed) && crossed;
+	}
+	return !link;
+}
+
+static void count_landing(size_t index, uint64_t crossed)
+{
+	struct queue *queue = queue_of(index);
+
+	if (queue)
+		queue_landing(queue, crossed);
+}
+
+static void count_landed(size_t index, enum drop_cause cause, uint64_t missing)
+{
+	struct queue *queue = queue_of(index);
+
+	if (queue)
+		queue_landed(queue, cause, missing);
+	else
+		count_lost(index, DROP_UNSTARTED, missing);
+}
+
 void enqueue_land(struct enqueue_flight *flight, size_t count,
 		  const struct address *local)
 {
-	for (uint64_t link = flight->first, next; link; link = next) {
-		struct queue_room room = room_of(link);
+	uint16_t landed[ENQUEUE_QUEUES_MAX] = { 0 };
+	uint64_t crossed;
+	bool found = false;
 
-		next = room.event->link;
-		if (room.event->thread < count) {
-			if (local)
-				complete(room.event, local);
-			queue_commit(queue_of_link(link), room);
-		} else {
-			queue_void(queue_of_link(link), room);
-		}
+	crossed = wanted(flight, count < flight->parts ? count : flight->parts);
+	for (size_t i = 0; crossed && i < setup.queues; i++)
+		count_landing(i, crossed);
+	if (flight->call) {
+		thread_settle(flight->call, abandon);
+		found = land_all(flight, count, local, landed);
+		thread_close(flight->call, abandon);
 	}
+	for (size_t i = 0; crossed && i < setup.queues; i++)
+		count_landed(i, found ? DROP_QUEUE_FULL : DROP_ABANDONED,
+			     crossed - landed[i]);
 }

@@ -14,9 +14,12 @@
 #include "shim/event.h"
 
 struct queue;
+struct thread_call;
+
+#define ENQUEUE_QUEUES_MAX 64
 
 struct enqueue_setup {
-	size_t queues;
+	size_t queues; /* at most ENQUEUE_QUEUES_MAX */
 	/* One per tap; NULL where this process has none yet. Both lie in memory
 	 * that a forked child finds zeroed. */
 	struct queue *_Atomic *queue;
@@ -49,8 +52,9 @@ void enqueue_count_drop(enum drop_cause cause, uint64_t n);
  *	enqueue_land          always, unless the call never returns
  */
 struct enqueue_flight {
-	uint64_t first, last; /* of the reservations, linked by event->link */
-	size_t parts;         /* messages so far, wanted or not */
+	struct thread_call *call; /* NULL: too many of this thread's are open */
+	struct event *last;       /* of the reservations */
+	size_t parts;             /* messages so far, wanted or not */
 	uint64_t wanted[ENQUEUE_PARTS_MAX / 64]; /* bits */
 };
 

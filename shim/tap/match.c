@@ -49,6 +49,7 @@ struct match *match_new(void)
 	if (match == MAP_FAILED)
 		return NULL;
 	madvise(match, sizeof(*match), MADV_DONTFORK);
+	madvise(match, sizeof(*match), MADV_DONTDUMP);
 	return match;
 }
 

@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The consumer's side: what has been claimed, what of it is committed, in which
+ * order it comes, and what becomes of what nobody commits.
+ */
+#include "shim/queue/ring.h"
+
+#include <string.h>
+
+#include "shim/base/clock.h"
+
+/* So long it may take until others see what a thread has written. */
+#define SETTLE_NS 2000
+
+/* So often is asked whether the threads still exist whose reservations were in
+ * flight the last time, and is a run closed that nobody has gone on with. */
+#define ASK_NS (NS_PER_S / 2)
+
+static uint64_t bits(size_t slot, size_t count)
+{
+	return (count < RUN_SLOTS ? (1ull << count) - 1 : ~0ull) << slot;
+}
+
+static struct ring *home_of(const struct queue *queue, uint32_t number,
+			    int *which)
+{
+	*which = number >= WARM_RUNS;
+	return &queue->shared->ring[*which];
+}
+
+/* Puts a run in at its ring's end. */
+static void offer(const struct queue *queue, uint32_t number)
+{
+	int which;
+	struct ring *ring = home_of(queue, number, &which);
+	uint64_t end = atomic_load_explicit(&ring->end, memory_order_relaxed);
+
+	atomic_store_explicit(
+		&queue->entry[which][end & queue->entry_mask[which]], number,
+		memory_order_relaxed);
+	/* Release: what the slots held has been read (claim_from). */
+	atomic_store_explicit(&ring->end, end + 1, memory_order_release);
+}
+
+/* These slots of the run are done with. */
+static void finish(const struct queue *queue, uint32_t number, uint64_t slots)
+{
+	struct run *run = &queue->run[number];
+
+	run->done |= slots;
+	if (run->done == ~0ull)
+		offer(queue, number);
+}
+
+/* Takes over what has been claimed from a ring since it was last looked at. */
+static void take_over(const struct queue *queue, int which)
+{
+	struct shared *shared = queue->shared;
+	struct ring *ring = &shared->ring[which];
+	/* Acquire, after the time was taken: every event that was committed
+	 * before then lies in a run that is read. */
+	uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+
+	for (; ring->taken != head; ring->taken++) {
+		uint32_t number = atomic_load_explicit(
+			&queue->entry[which]
+				     [ring->taken & queue->entry_mask[which]],
+			memory_order_relaxed);
+
+		queue->run[number] = (struct run){
+			.turn = (ring->taken + 1) << INDEX_BITS,
+			.used = UINT32_MAX,
+		};
+		queue->open[shared->opens++] = number;
+	}
+}
+
+static void append(const struct queue *queue, struct event *event)
+{
+	struct shared *shared = queue->shared;
+
+	queue->pending[shared->first + shared->count++] =
+		(struct pending){ event->stamp_ns, event };
+}
+
+/* The event's call is not over: messages of it that come before this one may
+ * still be on their way. */
+static bool is_call_open(const struct shared *shared, uint64_t mark,
+			 uint64_t stamp_ns)
+{
+	for (size_t i = 0; i < shared->calls && i < CALLS_MAX; i++)
+		if (shared->call[i].thread == thread_of(mark) &&
+		    shared->call[i].stamp_ns == stamp_ns)
+			return true;
+	return shared->calls > CALLS_MAX;
+}
+
+static void note_sent(struct shared *shared, uint64_t mark,
+		      const struct event *event)
+{
+	bool query = !(event->payload[2] & 0x80);
+
+	if (query && event->stamp_ns < shared->oldest_query)
+		shared->oldest_query = event->stamp_ns;
+	if (!is_call_open(shared, mark, event->stamp_ns) &&
+	    shared->calls++ < CALLS_MAX)
+		shared->call[shared->calls - 1] =
+			(struct call){ thread_of(mark), event->stamp_ns };
+}
+
+static void count_left(const struct queue *queue, enum mark_state state)
+{
+	atomic_fetch_add_explicit(&queue->shared->dropped[DROP_ABANDONED], 1,
+				  memory_order_relaxed);
+	if (state == MARK_LEFT_SENT)
+		atomic_fetch_add_explicit(&queue->shared->left, 1,
+					  memory_order_relaxed);
+}
+
+/* Returns the slots that need not be looked at again. */
+static uint64_t read_slot(const struct queue *queue, uint32_t number,
+			  size_t slot, uint64_t mark, uint64_t now_ns)
+{
+	struct shared *shared = queue->shared;
+	struct event *event = slot_at(queue, number * RUN_SLOTS + slot);
+
+	switch (state_of(mark)) {
+	case MARK_DONE:
+		if (event->stamp_ns > now_ns ||
+		    is_call_open(shared, mark, event->stamp_ns))
+			break;
+		append(queue, event);
+		return bits(slot, event->slots);
+	case MARK_SENT:
+		note_sent(shared, mark, event);
+		return 0;
+	case MARK_LEFT:
+	case MARK_LEFT_SENT:
+		count_left(queue, state_of(mark));
+		/* fall through */
+	case MARK_VOID:
+		finish(queue, number, bits(slot, 1));
+		return bits(slot, 1);
+	case MARK_REST:
+		finish(queue, number, bits(slot, RUN_SLOTS - slot));
+		return bits(slot, RUN_SLOTS - slot);
+	case MARK_HELD:
+		break;
+	default:
+		return 0;
+	}
+	shared->in_ring++;
+	return 0;
+}
+
+/* Reads what has been committed in a run. Returns true if that is all of it. */
+static bool read_run(const struct queue *queue, uint32_t number,
+		     uint64_t now_ns)
+{
+	struct run *run = &queue->run[number];
+
+	for (uint64_t left = ~run->seen; left;) {
+		size_t slot = __builtin_ctzll(left);
+		/* Acquire: of set_mark and queue_land. */
+		uint64_t mark = atomic_load_explicit(
+			mark_at(queue, number * RUN_SLOTS + slot),
+			memory_order_acquire);
+		if (is_free(mark, run->turn))
+			break;
+		run->seen |= read_slot(queue, number, slot, mark, now_ns);
+		left &= ~(run->seen | bits(slot, 1));
+	}
+	return run->seen == ~0ull;
+}
+
+/* In the order of their claims, in which a thread's messages lie. */
+static void read_open_runs(const struct queue *queue, uint64_t now_ns)
+{
+	struct shared *shared = queue->shared;
+	size_t kept = 0;
+
+	shared->in_ring = shared->calls = 0;
+	shared->oldest_query = UINT64_MAX;
+	for (size_t i = 0; i < shared->opens; i++)
+		if (!read_run(queue, queue->open[i], now_ns))
+			queue->open[kept++] = queue->open[i];
+	shared->opens = kept;
+}
+
+/* Looks after a run of which nothing new is to be read just now. */
+static void ask_after(const struct queue *queue, uint32_t number)
+{
+	struct run *run = &queue->run[number];
+	uint64_t flying = 0, mark = 0;
+	size_t slot = 0;
+
+	for (; slot < RUN_SLOTS; slot++) {
+		_Atomic uint64_t *at =
+			mark_at(queue, number * RUN_SLOTS + slot);
+		mark = atomic_load_explicit(at, memory_order_relaxed);
+		if (is_free(mark, run->turn))
+			break;
+		if (run->seen & bits(slot, 1) || !is_in_flight(mark))
+			continue;
+		flying |= bits(slot, 1);
+		if (run->old & bits(slot, 1) &&
+		    !queue_thread_exists(queue, thread_of(mark)))
+			retire(at, mark);
+	}
+	if (slot < RUN_SLOTS && slot == run->used)
+		atomic_compare_exchange_strong(
+			mark_at(queue, number * RUN_SLOTS + slot), &mark,
+			run->turn | MARK_REST);
+	run->old = flying;
+	run->used = slot;
+}
+
+static void ask(const struct queue *queue, uint64_t now_ns)
+{
+	struct shared *shared = queue->shared;
+
+	if (now_ns - shared->asked_ns < ASK_NS)
+		return;
+	shared->asked_ns = now_ns;
+	for (size_t i = 0; i < shared->opens; i++)
+		ask_after(queue, queue->open[i]);
+}
+
+/* Sorting: what comes in is a few runs, each nearly in order. */
+
+static bool belongs_before(const struct pending *a, const struct pending *b)
+{
+	if (a->stamp_ns != b->stamp_ns)
+		return a->stamp_ns < b->stamp_ns;
+	return (int16_t)(a->event->part - b->event->part) < 0;
+}
+
+static size_t sorted_from(const struct pending *list, size_t at, size_t count)
+{
+	if (at < count)
+		at++;
+	while (at < count && !belongs_before(&list[at], &list[at - 1]))
+		at++;
+	return at;
+}
+
+/* Merges two sorted neighbours, from the end: mostly little is to be moved. */
+static void merge(struct pending *list, size_t middle, size_t end,
+		  struct pending *scratch)
+{
+	size_t moved = end - middle, left = middle;
+
+	if (!moved || !left ||
+	    !belongs_before(list + middle, list + middle - 1))
+		return;
+	memcpy(scratch, list + middle, moved * sizeof(*list));
+	while (moved)
+		if (left &&
+		    belongs_before(&scratch[moved - 1], &list[left - 1]))
+			list[--end] = list[--left];
+		else
+			list[--end] = scratch[--moved];
+}
+
+/* Merges neighbours until all is one. */
+static void sort(struct pending *list, size_t count, struct pending *scratch)
+{
+	size_t middle, end;
+
+	while ((middle = sorted_from(list, 0, count)) < count)
+		for (size_t at = 0; at < count; at = end) {
+			middle = sorted_from(list, at, count);
+			end = sorted_from(list, middle, count);
+			merge(list + at, middle - at, end - at, scratch);
+		}
+}
+
+size_t queue_collect(struct queue *queue, uint64_t now_ns)
+{
+	struct shared *shared = queue->shared;
+	size_t before = shared->count;
+
+	/* There is room for twice as many, so that this happens seldom. */
+	if (shared->first >= shared->count) {
+		memmove(queue->pending, queue->pending + shared->first,
+			shared->count * sizeof(*queue->pending));
+		shared->first = 0;
+	}
+	take_over(queue, 0);
+	take_over(queue, 1);
+	read_open_runs(queue, now_ns - SETTLE_NS);
+	ask(queue, now_ns);
+	struct pending *list = queue->pending + shared->first;
+	sort(list + before, shared->count - before, queue->scratch);
+	merge(list, before, shared->count, queue->scratch);
+	return shared->count;
+}
+
+struct event *queue_event(const struct queue *queue, size_t index)
+{
+	return queue->pending[queue->shared->first + index].event;
+}
+
+void queue_release(struct queue *queue, size_t count)
+{
+	struct shared *shared = queue->shared;
+
+	for (size_t i = 0; i < count; i++) {
+		struct event *event = queue->pending[shared->first + i].event;
+		size_t index = ((uint8_t *)event - queue->slot) / SLOT_SIZE;
+
+		finish(queue, index / RUN_SLOTS,
+		       bits(index % RUN_SLOTS, event->slots));
+	}
+	shared->first += count;
+	shared->count -= count;
+}
+
+size_t queue_pending(const struct queue *queue)
+{
+	return queue->shared->count;
+}
+
+uint64_t queue_in_ring(const struct queue *queue)
+{
+	return queue->shared->in_ring;
+}
+
+bool queue_awaits(const struct queue *queue, uint64_t stamp_ns)
+{
+	return queue->shared->oldest_query < stamp_ns;
+}
+
+/* Nothing that the consumer has not yet looked after. */
+static bool is_quiet(const struct queue *queue, uint32_t number)
+{
+	const struct run *run = &queue->run[number];
+
+	for (size_t slot = 0; slot < RUN_SLOTS; slot++) {
+		uint64_t mark =
+			atomic_load(mark_at(queue, number * RUN_SLOTS + slot));
+
+		if (is_free(mark, run->turn))
+			break;
+		if (!(run->seen & bits(slot, 1)) &&
+		    !(is_in_flight(mark) && run->old & bits(slot, 1)))
+			return false;
+	}
+	return true;
+}
+
+static bool is_empty(const struct queue *queue)
+{
+	const struct shared *shared = queue->shared;
+
+	for (int i = 0; i < 2; i++)
+		if (atomic_load(&shared->ring[i].head) != shared->ring[i].taken)
+			return false;
+	for (size_t i = 0; i < shared->opens; i++)
+		if (!is_quiet(queue, queue->open[i]))
+			return false;
+	return !shared->count && !atomic_load(&shared->finish_deadline);
+}
+
+bool queue_sleep(struct queue *queue)
+{
+	if (!is_empty(queue))
+		return false;
+	/* Whoever produces exchanges a mark and then looks at asleep. Either we
+	 * see its mark or it sees that we sleep. */
+	atomic_store(&queue->shared->asleep, 1);
+	if (is_empty(queue))
+		return true;
+	queue_awake(queue);
+	return false;
+}

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The producers' side. A signal, a jump or a cancellation at any point of it
+ * leaves nothing, or what ring.h says is retired.
+ */
+#include "shim/queue/ring.h"
+
+#include "shim/base/thread.h"
+
+/* So far ahead of what is written. */
+#define FETCH_SLOTS 2
+#define FETCH_MARKS (CACHELINE / sizeof(uint64_t))
+
+/* Claims between two wakes while the queue is filling up. */
+#define WAKE_CLAIMS 16
+
+static struct lane *this_lane(struct queue *queue)
+{
+	static _Atomic uint8_t next;
+
+	if (!thread_state.lane)
+		thread_state.lane =
+			1 + atomic_fetch_add_explicit(&next, 1,
+						      memory_order_relaxed) %
+				    LANES;
+	return &queue->shared->lane[thread_state.lane - 1];
+}
+
+/* What this thread's marks say. */
+static uint64_t signature(const struct queue *queue, enum mark_state state)
+{
+	return (uint64_t)thread_id(queue->shared->epoch) << MARK_THREAD_SHIFT |
+	       thread_state.depth << MARK_CALL_SHIFT | state;
+}
+
+static uint64_t link_of(const struct queue *queue, uint64_t position)
+{
+	return (uint64_t)queue->serial << 32 | (position & INDEX_MASK);
+}
+
+/* Takes the next run of a ring. */
+static bool claim_from(const struct queue *queue, int which, uint64_t *position)
+{
+	struct ring *ring = &queue->shared->ring[which];
+	/* Acquire, also where the exchange fails: the end below is no older
+	 * than this head. */
+	uint64_t head = atomic_load_explicit(&ring->head, memory_order_acquire);
+	uint64_t run;
+
+	do {
+		/* Acquire: of offer, behind which nobody reads the slots. */
+		if (head ==
+		    atomic_load_explicit(&ring->end, memory_order_acquire))
+			return false;
+		/* Not overwritten before somebody has claimed it. */
+		run = atomic_load_explicit(
+			&queue->entry[which][head & queue->entry_mask[which]],
+			memory_order_relaxed);
+	} while (!atomic_compare_exchange_weak(&ring->head, &head, head + 1));
+	*position = (head + 1) << INDEX_BITS | run << SLOT_BITS;
+	return true;
+}
+
+static size_t free_runs(const struct queue *queue)
+{
+	const struct ring *ring = queue->shared->ring;
+
+	return ring[0].end - ring[0].head + ring[1].end - ring[1].head;
+}
+
+static bool claim(struct queue *queue, uint64_t *position)
+{
+	if (!claim_from(queue, 0, position) && !claim_from(queue, 1, position))
+		return false;
+	/* Should the host have discarded the signal that was to wake the
+	 * consumer, it is woken when half of the queue is used. */
+	if ((*position >> INDEX_BITS) % WAKE_CLAIMS == 0 &&
+	    free_runs(queue) < queue->runs / 2)
+		queue_wake(queue);
+	return true;
+}
+
+/* The exchange is sequentially consistent: queue_sleep relies on it. */
+static bool take(const struct queue *queue, uint64_t position, uint64_t mine)
+{
+	_Atomic uint64_t *mark = mark_at(queue, position);
+	uint64_t was = atomic_load_explicit(mark, memory_order_relaxed);
+
+	return is_free(was, position) &&
+	       atomic_compare_exchange_strong(mark, &was,
+					      turn_of(position) | mine);
+}
+
+/* Takes `slots` slots in a row, or none; then it returns how many there were. */
+static size_t take_row(const struct queue *queue, uint64_t position,
+		       size_t slots, uint64_t mine)
+{
+	uint64_t more = with_state(mine, MARK_MORE);
+	size_t taken = take(queue, position, mine);
+
+	while (taken && taken < slots && take(queue, position + taken, more))
+		taken++;
+	/* From the last to the first: what is left of a row is found from its
+	 * beginning. */
+	for (size_t i = taken; i-- && taken < slots;)
+		atomic_store_explicit(mark_at(queue, position + i),
+				      turn_of(position) |
+					      with_state(mine, MARK_VOID),
+				      memory_order_release);
+	return taken;
+}
+
+/* Nobody will go on in this run. */
+static bool is_closed(const struct queue *queue, uint64_t position)
+{
+	uint64_t mark = atomic_load_explicit(mark_at(queue, position),
+					     memory_order_relaxed);
+	int64_t ahead = turn_of(mark) - turn_of(position);
+
+	return ahead > 0 || (!ahead && state_of(mark) == MARK_REST);
+}
+
+/* Takes a row in the run that `open` points into, and says where. */
+static bool take_in_run(const struct queue *queue, uint64_t open, size_t slots,
+			uint64_t mine, uint64_t *position)
+{
+	struct thread_call *call = &thread_state.call[thread_state.depth];
+	size_t slot = open % RUN_SLOTS;
+
+	for (open -= slot; slot + slots <= RUN_SLOTS;) {
+		if (is_closed(queue, open + slot))
+			return false;
+		call->newest = link_of(queue, open + slot);
+		atomic_signal_fence(memory_order_seq_cst);
+		size_t taken = take_row(queue, open + slot, slots, mine);
+		if (taken == slots) {
+			*position = open + slot;
+			return true;
+		}
+		slot += taken ? taken : 1;
+	}
+	/* What is left is too short for this message, or nothing. */
+	while (slot < RUN_SLOTS && !is_closed(queue, open + slot) &&
+	       !take(queue, open + slot, with_state(mine, MARK_REST)))
+		slot++;
+	return false;
+}
+
+/* The lane goes on at `next`, unless another has moved it meanwhile. Should it do
+ * so just now, the run that it had moved to is left to the consumer. */
+static void advance(struct lane *lane, uint64_t open, uint64_t next)
+{
+	if (atomic_load_explicit(&lane->open, memory_order_relaxed) == open)
+		atomic_store_explicit(&lane->open, next % RUN_SLOTS ? next : 0,
+				      memory_order_relaxed);
+}
+
+/* A lane's messages go into its runs in the order in which it had them: queue_collect
+ * relies on it. So whoever was too slow with a new run for it does not use it. */
+static bool renew(struct queue *queue, struct lane *lane, uint64_t open)
+{
+	uint64_t position;
+
+	if (atomic_load_explicit(&lane->open, memory_order_relaxed) != open)
+		return true;
+	if (!claim(queue, &position))
+		return false;
+	if (!atomic_compare_exchange_strong(&lane->open, &open, position))
+		take(queue, position, MARK_REST);
+	return true;
+}
+
+/* Returns false when the queue is full. */
+static bool reserve_slots(struct queue *queue, struct lane *lane, size_t slots,
+			  uint64_t mine, uint64_t *position)
+{
+	uint64_t open;
+
+	if (slots > RUN_SLOTS)
+		return false;
+	do {
+		open = atomic_load_explicit(&lane->open, memory_order_relaxed);
+		if (open && take_in_run(queue, open, slots, mine, position)) {
+			advance(lane, open, *position + slots);
+			return true;
+		}
+	} while (renew(queue, lane, open));
+	return false;
+}
+
+/* Takes a cache line that will be written soon from whoever has it. */
+static void fetch_to_write(const void *line)
+{
+#if defined(__x86_64__)
+	/* The compiler's own fetches it to be read, unless told more of the
+	 * processor; one that does not know the instruction does nothing. */
+	__asm__ volatile("prefetchw %0" : : "m"(*(const uint8_t *)line));
+#else
+	__builtin_prefetch(line, 1);
+#endif
+}
+
+/* The consumer was the last to read the slots ahead: the one after next is
+ * fetched, as far as a message of this size goes, and the marks' next line. */
+static void fetch_ahead(const struct queue *queue, struct queue_room room,
+			size_t size)
+{
+	const uint8_t *ahead = (uint8_t *)room.event + FETCH_SLOTS * SLOT_SIZE;
+	size_t slot = room.position % RUN_SLOTS;
+
+	if (slot % FETCH_MARKS == 0 && slot + FETCH_MARKS < RUN_SLOTS)
+		fetch_to_write(mark_at(queue, room.position + FETCH_MARKS));
+	if (slot + FETCH_SLOTS >= RUN_SLOTS || size > QUEUE_SLOT_PAYLOAD)
+		return;
+	for (size_t at = 0; at < sizeof(struct event) + size; at += CACHELINE)
+		fetch_to_write(ahead + at);
+}
+
+static struct queue_room reserve(struct queue *queue, struct lane *lane,
+				 size_t size, enum mark_state state)
+{
+	struct queue_room room = { NULL, 0 };
+	size_t slots = slots_for(size);
+
+	if (!reserve_slots(queue, lane, slots, signature(queue, state),
+			   &room.position))
+		return room;
+	room.event = slot_at(queue, room.position);
+	fetch_ahead(queue, room, size);
+	room.event->size = size;
+	room.event->slots = slots;
+	room.event->part = thread_state.part++;
+	room.event->link = 0;
+	return room;
+}
+
+static void count_captured(struct lane *lane, uint64_t n)
+{
+	atomic_fetch_add_explicit(&lane->captured, n, memory_order_relaxed);
+}
+
+void queue_count_drop(struct queue *queue, enum drop_cause cause, uint64_t n)
+{
+	atomic_fetch_add_explicit(&queue->shared->dropped[cause], n,
+				  memory_order_relaxed);
+}
+
+struct queue_room queue_reserve(struct queue *queue, size_t size)
+{
+	struct lane *lane = this_lane(queue);
+
+	/* First: what is left here has crossed, and is missed. */
+	count_captured(lane, 1);
+	struct queue_room room = reserve(queue, lane, size, MARK_HELD);
+	if (!room.event)
+		queue_count_drop(queue, DROP_QUEUE_FULL, 1);
+	return room;
+}
+
+static void set_mark(struct queue *queue, struct queue_room room,
+		     enum mark_state state)
+{
+	/* Release: read_slot sees the event behind the mark. */
+	atomic_store_explicit(mark_at(queue, room.position),
+			      turn_of(room.position) | signature(queue, state),
+			      memory_order_release);
+}
+
+void queue_commit(struct queue *queue, struct queue_room room)
+{
+	set_mark(queue, room, MARK_DONE);
+	queue_nudge(queue);
+}
+
+struct queue_room queue_depart(struct queue *queue, size_t size)
+{
+	return reserve(queue, this_lane(queue), size, MARK_FILL);
+}
+
+void queue_departed(struct queue *queue, struct queue_room room)
+{
+	set_mark(queue, room, MARK_SENT);
+}
+
+uint64_t queue_link(const struct queue *queue, struct queue_room room)
+{
+	return link_of(queue, room.position);
+}
+
+bool queue_has(const struct queue *queue, uint64_t link)
+{
+	return link >> 32 == queue->serial;
+}
+
+struct event *queue_linked(const struct queue *queue, uint64_t link)
+{
+	return slot_at(queue, link);
+}
+
+/* In flight, and of this thread's newest call. */
+static bool is_mine(const struct queue *queue, uint64_t mark)
+{
+	return is_in_flight(mark) &&
+	       (mark & INDEX_MASK) == signature(queue, state_of(mark));
+}
+
+void queue_landing(struct queue *queue, uint64_t n)
+{
+	count_captured(this_lane(queue), n);
+}
+
+bool queue_land(struct queue *queue, uint64_t link, bool crossed)
+{
+	_Atomic uint64_t *mark = mark_at(queue, link);
+	uint64_t was = atomic_load_explicit(mark, memory_order_relaxed);
+
+	/* The exchange is sequentially consistent: queue_sleep relies on it. */
+	return is_mine(queue, was) &&
+	       atomic_compare_exchange_strong(
+		       mark, &was,
+		       with_state(was, crossed ? MARK_DONE : MARK_VOID));
+}
+
+void queue_landed(struct queue *queue, enum drop_cause cause, uint64_t missing)
+{
+	if (missing)
+		queue_count_drop(queue, cause, missing);
+	queue_nudge(queue);
+}
+
+void queue_abandon(struct queue *queue, uint64_t link)
+{
+	_Atomic uint64_t *mark = mark_at(queue, link);
+	uint64_t was = atomic_load_explicit(mark, memory_order_relaxed);
+
+	for (size_t slot = link % RUN_SLOTS; is_mine(queue, was);) {
+		retire(mark, was);
+		if (++slot == RUN_SLOTS)
+			break;
+		was = atomic_load_explicit(++mark, memory_order_relaxed);
+		if (state_of(was) != MARK_MORE)
+			break;
+	}
+}
+
+void queue_count_lost(struct queue *queue, enum drop_cause cause, uint64_t n)
+{
+	count_captured(this_lane(queue), n);
+	queue_count_drop(queue, cause, n);
+}
+
+uint64_t queue_dropped(const struct queue *queue, enum drop_cause cause)
+{
+	return atomic_load_explicit(&queue->shared->dropped[cause],
+				    memory_order_relaxed);
+}
+
+uint64_t queue_captured(const struct queue *queue)
+{
+	uint64_t sum = atomic_load_explicit(&queue->shared->left,
+					    memory_order_relaxed);
+
+	for (size_t i = 0; i < LANES; i++)
+		sum += atomic_load_explicit(&queue->shared->lane[i].captured,
+					    memory_order_relaxed);
+	return sum;
+}
