@@ -25,11 +25,13 @@
 #define QUEUE_SLOT_PAYLOAD 1280
 
 struct queue;
+struct thread_call; /* base/thread.h: whose reservation it is; NULL: nobody's */
 
 /* Room in the queue: written by the one who reserved it, then committed. */
 struct queue_room {
 	struct event *event; /* NULL: the queue is full */
-	uint64_t position;
+	_Atomic uint64_t *mark;
+	uint64_t mine; /* what the mark says */
 };
 
 /* Maps a queue for at least `messages` messages of up to QUEUE_SLOT_PAYLOAD
@@ -44,12 +46,18 @@ void queue_free(struct queue *queue);
 
 /* For a message that has crossed its socket: it counts as captured, and where
  * there is no room as dropped. */
-struct queue_room queue_reserve(struct queue *queue, size_t size);
+struct queue_room queue_reserve_for(struct queue *queue,
+				    struct thread_call *call, size_t size);
+static inline struct queue_room queue_reserve(struct queue *queue, size_t size)
+{
+	return queue_reserve_for(queue, NULL, size);
+}
 void queue_commit(struct queue *queue, struct queue_room room);
 
 /* For one that is about to be sent: it counts when it lands. */
-struct queue_room queue_depart(struct queue *queue, size_t size);
-void queue_departed(struct queue *queue, struct queue_room room); /* filled */
+struct queue_room queue_depart(struct queue *queue, struct thread_call *call,
+			       size_t size);
+void queue_departed(struct queue_room room); /* filled */
 
 /* Such a reservation as one number, which is never 0. */
 uint64_t queue_link(const struct queue *queue, struct queue_room room);
@@ -60,12 +68,14 @@ struct event *queue_linked(const struct queue *queue, uint64_t link);
  * their order; false: it was not this call's any more. At last: so many of the
  * `n` had none. */
 void queue_landing(struct queue *queue, uint64_t n);
-bool queue_land(struct queue *queue, uint64_t link, bool crossed);
+bool queue_land(struct queue *queue, const struct thread_call *call,
+		uint64_t link, bool crossed);
 void queue_landed(struct queue *queue, enum drop_cause cause, uint64_t missing);
 
-/* This thread has jumped out of the reservation, the newest of its calls' or any
- * other, and will not come back to it. */
-void queue_abandon(struct queue *queue, uint64_t link);
+/* This thread has jumped out of the call, and will not come back to it. The link:
+ * of one of its reservations, or call->newest. */
+void queue_abandon(struct queue *queue, const struct thread_call *call,
+		   uint64_t link);
 
 /* `n` messages that crossed, and never got in. */
 void queue_count_lost(struct queue *queue, enum drop_cause cause, uint64_t n);

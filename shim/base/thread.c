@@ -95,16 +95,10 @@ struct thread_call *thread_open(const void *frame,
 	return call;
 }
 
-void thread_settle(struct thread_call *call,
-		   void (*left)(struct thread_call *call))
-{
-	close_above(call - thread_state.call, left);
-}
-
 void thread_close(struct thread_call *call,
 		  void (*left)(struct thread_call *call))
 {
-	thread_settle(call, left);
+	close_above(call - thread_state.call, left);
 	atomic_signal_fence(memory_order_seq_cst);
 	thread_state.depth = call - thread_state.call - 1;
 }

@@ -63,15 +63,12 @@ static inline uint32_t thread_id(uint64_t epoch)
 
 /* Opens a call, whose stack frame is `frame`. Returns NULL where too many are
  * open. Those that the thread has jumped out of have been closed before, the
- * newest first, each of them handed to `left` while it is thread_state.depth. */
+ * newest first, each of them handed to `left`. */
 struct thread_call *thread_open(const void *frame,
 				void (*left)(struct thread_call *call));
 
-/* Likewise closes what handlers have left open above it, by jumps of their own. */
-void thread_settle(struct thread_call *call,
-		   void (*left)(struct thread_call *call));
-
-/* Settles and closes it. */
+/* Closes it, and before it likewise what handlers have left open above it, by
+ * jumps of their own. */
 void thread_close(struct thread_call *call,
 		  void (*left)(struct thread_call *call));
 #endif

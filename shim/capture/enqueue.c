@@ -69,10 +69,10 @@ static void abandon(struct thread_call *call)
 	for (uint64_t link = call->first; find_queue(link, &index, &queue);
 	     link = next) {
 		next = queue_linked(queue, link)->link;
-		queue_abandon(queue, link);
+		queue_abandon(queue, call, link);
 	}
 	if (find_queue(call->newest, &index, &queue))
-		queue_abandon(queue, call->newest);
+		queue_abandon(queue, call, call->newest);
 }
 
 static void write_event(struct event *event, const struct event *seen,
@@ -82,8 +82,8 @@ static void write_event(struct event *event, const struct event *seen,
 	octets_copy(message, event->payload, seen->size);
 }
 
-static void enqueue_into(size_t index, const struct event *seen,
-			 const struct octets *message)
+static void enqueue_into(size_t index, struct thread_call *call,
+			 const struct event *seen, const struct octets *message)
 {
 	struct queue *queue = queue_of(index);
 
@@ -91,7 +91,7 @@ static void enqueue_into(size_t index, const struct event *seen,
 		count_lost(index, DROP_UNSTARTED, 1);
 		return;
 	}
-	struct queue_room room = queue_reserve(queue, seen->size);
+	struct queue_room room = queue_reserve_for(queue, call, seen->size);
 	if (!room.event)
 		return;
 	write_event(room.event, seen, message);
@@ -108,7 +108,7 @@ void enqueue(const struct event *seen, const struct octets *message)
 		return;
 	}
 	for (size_t i = 0; i < setup.queues; i++)
-		enqueue_into(i, seen, message);
+		enqueue_into(i, call, seen, message);
 	thread_close(call, abandon);
 }
 
@@ -138,13 +138,13 @@ static void depart_into(struct enqueue_flight *flight, size_t index,
 
 	if (!queue)
 		return;
-	struct queue_room room = queue_depart(queue, seen->size);
+	struct queue_room room = queue_depart(queue, flight->call, seen->size);
 	if (!room.event)
 		return;
 	room.event->part = flight->parts;
 	append(flight, room.event, queue_link(queue, room));
 	write_event(room.event, seen, message);
-	queue_departed(queue, room);
+	queue_departed(room);
 }
 
 void enqueue_depart(struct enqueue_flight *flight, const struct event *seen,
@@ -208,7 +208,9 @@ static bool land_all(struct enqueue_flight *flight, size_t count,
 		next = event->link;
 		if (crossed && local)
 			complete(event, local);
-		landed[index] += queue_land(queue, link, crossed) && crossed;
+		landed[index] +=
+			queue_land(queue, flight->call, link, crossed) &&
+			crossed;
 	}
 	return !link;
 }
@@ -242,7 +244,6 @@ void enqueue_land(struct enqueue_flight *flight, size_t count,
 	for (size_t i = 0; crossed && i < setup.queues; i++)
 		count_landing(i, crossed);
 	if (flight->call) {
-		thread_settle(flight->call, abandon);
 		found = land_all(flight, count, local, landed);
 		thread_close(flight->call, abandon);
 	}

@@ -26,11 +26,12 @@ static struct lane *this_lane(struct queue *queue)
 	return &queue->shared->lane[thread_state.lane - 1];
 }
 
-/* What this thread's marks say. */
-static uint64_t signature(const struct queue *queue, enum mark_state state)
+/* What the marks of this thread's call say. */
+static uint64_t signature(const struct queue *queue,
+			  const struct thread_call *call, enum mark_state state)
 {
 	return (uint64_t)thread_id(queue->shared->epoch) << MARK_THREAD_SHIFT |
-	       thread_state.depth << MARK_CALL_SHIFT | state;
+	       (call - thread_state.call) << MARK_CALL_SHIFT | state;
 }
 
 static uint64_t link_of(const struct queue *queue, uint64_t position)
@@ -121,10 +122,10 @@ static bool is_closed(const struct queue *queue, uint64_t position)
 }
 
 /* Takes a row in the run that `open` points into, and says where. */
-static bool take_in_run(const struct queue *queue, uint64_t open, size_t slots,
-			uint64_t mine, uint64_t *position)
+static bool take_in_run(const struct queue *queue, struct thread_call *call,
+			uint64_t open, size_t slots, uint64_t mine,
+			uint64_t *position)
 {
-	struct thread_call *call = &thread_state.call[thread_state.depth];
 	size_t slot = open % RUN_SLOTS;
 
 	for (open -= slot; slot + slots <= RUN_SLOTS;) {
@@ -171,16 +172,18 @@ static bool renew(struct queue *queue, struct lane *lane, uint64_t open)
 }
 
 /* Returns false when the queue is full. */
-static bool reserve_slots(struct queue *queue, struct lane *lane, size_t slots,
-			  uint64_t mine, uint64_t *position)
+static bool reserve_slots(struct queue *queue, struct thread_call *call,
+			  size_t slots, uint64_t mine, uint64_t *position)
 {
+	struct lane *lane = this_lane(queue);
 	uint64_t open;
 
 	if (slots > RUN_SLOTS)
 		return false;
 	do {
 		open = atomic_load_explicit(&lane->open, memory_order_relaxed);
-		if (open && take_in_run(queue, open, slots, mine, position)) {
+		if (open &&
+		    take_in_run(queue, call, open, slots, mine, position)) {
 			advance(lane, open, *position + slots);
 			return true;
 		}
@@ -202,31 +205,34 @@ static void fetch_to_write(const void *line)
 
 /* The consumer was the last to read the slots ahead: the one after next is
  * fetched, as far as a message of this size goes, and the marks' next line. */
-static void fetch_ahead(const struct queue *queue, struct queue_room room,
-			size_t size)
+static void fetch_ahead(struct queue_room room, size_t slot, size_t size)
 {
 	const uint8_t *ahead = (uint8_t *)room.event + FETCH_SLOTS * SLOT_SIZE;
-	size_t slot = room.position % RUN_SLOTS;
 
 	if (slot % FETCH_MARKS == 0 && slot + FETCH_MARKS < RUN_SLOTS)
-		fetch_to_write(mark_at(queue, room.position + FETCH_MARKS));
+		fetch_to_write(room.mark + FETCH_MARKS);
 	if (slot + FETCH_SLOTS >= RUN_SLOTS || size > QUEUE_SLOT_PAYLOAD)
 		return;
 	for (size_t at = 0; at < sizeof(struct event) + size; at += CACHELINE)
 		fetch_to_write(ahead + at);
 }
 
-static struct queue_room reserve(struct queue *queue, struct lane *lane,
+static struct queue_room reserve(struct queue *queue, struct thread_call *call,
 				 size_t size, enum mark_state state)
 {
-	struct queue_room room = { NULL, 0 };
+	struct queue_room room = { NULL, NULL, 0 };
 	size_t slots = slots_for(size);
+	uint64_t position, mine;
 
-	if (!reserve_slots(queue, lane, slots, signature(queue, state),
-			   &room.position))
+	if (!call)
+		call = thread_state.call;
+	mine = signature(queue, call, state);
+	if (!reserve_slots(queue, call, slots, mine, &position))
 		return room;
-	room.event = slot_at(queue, room.position);
-	fetch_ahead(queue, room, size);
+	room.event = slot_at(queue, position);
+	room.mark = mark_at(queue, position);
+	room.mine = turn_of(position) | mine;
+	fetch_ahead(room, position % RUN_SLOTS, size);
 	room.event->size = size;
 	room.event->slots = slots;
 	room.event->part = thread_state.part++;
@@ -245,46 +251,44 @@ void queue_count_drop(struct queue *queue, enum drop_cause cause, uint64_t n)
 				  memory_order_relaxed);
 }
 
-struct queue_room queue_reserve(struct queue *queue, size_t size)
+struct queue_room queue_reserve_for(struct queue *queue,
+				    struct thread_call *call, size_t size)
 {
-	struct lane *lane = this_lane(queue);
-
 	/* First: what is left here has crossed, and is missed. */
-	count_captured(lane, 1);
-	struct queue_room room = reserve(queue, lane, size, MARK_HELD);
+	count_captured(this_lane(queue), 1);
+	struct queue_room room = reserve(queue, call, size, MARK_HELD);
 	if (!room.event)
 		queue_count_drop(queue, DROP_QUEUE_FULL, 1);
 	return room;
 }
 
-static void set_mark(struct queue *queue, struct queue_room room,
-		     enum mark_state state)
+static void set_mark(struct queue_room room, enum mark_state state)
 {
 	/* Release: read_slot sees the event behind the mark. */
-	atomic_store_explicit(mark_at(queue, room.position),
-			      turn_of(room.position) | signature(queue, state),
+	atomic_store_explicit(room.mark, with_state(room.mine, state),
 			      memory_order_release);
 }
 
 void queue_commit(struct queue *queue, struct queue_room room)
 {
-	set_mark(queue, room, MARK_DONE);
+	set_mark(room, MARK_DONE);
 	queue_nudge(queue);
 }
 
-struct queue_room queue_depart(struct queue *queue, size_t size)
+struct queue_room queue_depart(struct queue *queue, struct thread_call *call,
+			       size_t size)
 {
-	return reserve(queue, this_lane(queue), size, MARK_FILL);
+	return reserve(queue, call, size, MARK_FILL);
 }
 
-void queue_departed(struct queue *queue, struct queue_room room)
+void queue_departed(struct queue_room room)
 {
-	set_mark(queue, room, MARK_SENT);
+	set_mark(room, MARK_SENT);
 }
 
 uint64_t queue_link(const struct queue *queue, struct queue_room room)
 {
-	return link_of(queue, room.position);
+	return link_of(queue, room.mark - queue->mark);
 }
 
 bool queue_has(const struct queue *queue, uint64_t link)
@@ -297,11 +301,12 @@ struct event *queue_linked(const struct queue *queue, uint64_t link)
 	return slot_at(queue, link);
 }
 
-/* In flight, and of this thread's newest call. */
-static bool is_mine(const struct queue *queue, uint64_t mark)
+/* In flight, and of this call. */
+static bool is_mine(const struct queue *queue, const struct thread_call *call,
+		    uint64_t mark)
 {
 	return is_in_flight(mark) &&
-	       (mark & INDEX_MASK) == signature(queue, state_of(mark));
+	       (mark & INDEX_MASK) == signature(queue, call, state_of(mark));
 }
 
 void queue_landing(struct queue *queue, uint64_t n)
@@ -309,13 +314,14 @@ void queue_landing(struct queue *queue, uint64_t n)
 	count_captured(this_lane(queue), n);
 }
 
-bool queue_land(struct queue *queue, uint64_t link, bool crossed)
+bool queue_land(struct queue *queue, const struct thread_call *call,
+		uint64_t link, bool crossed)
 {
 	_Atomic uint64_t *mark = mark_at(queue, link);
 	uint64_t was = atomic_load_explicit(mark, memory_order_relaxed);
 
 	/* The exchange is sequentially consistent: queue_sleep relies on it. */
-	return is_mine(queue, was) &&
+	return is_mine(queue, call, was) &&
 	       atomic_compare_exchange_strong(
 		       mark, &was,
 		       with_state(was, crossed ? MARK_DONE : MARK_VOID));
@@ -328,12 +334,13 @@ void queue_landed(struct queue *queue, enum drop_cause cause, uint64_t missing)
 	queue_nudge(queue);
 }
 
-void queue_abandon(struct queue *queue, uint64_t link)
+void queue_abandon(struct queue *queue, const struct thread_call *call,
+		   uint64_t link)
 {
 	_Atomic uint64_t *mark = mark_at(queue, link);
 	uint64_t was = atomic_load_explicit(mark, memory_order_relaxed);
 
-	for (size_t slot = link % RUN_SLOTS; is_mine(queue, was);) {
+	for (size_t slot = link % RUN_SLOTS; is_mine(queue, call, was);) {
 		retire(mark, was);
 		if (++slot == RUN_SLOTS)
 			break;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "shim/base/clock.h"
+#include "shim/base/thread.h"
 #include "shim/queue.h"
 
 #define MESSAGES 1000
@@ -261,8 +262,8 @@ static void *reserve_and_end(void *queue)
 {
 	queue_reserve(queue, 12);
 	queue_reserve(queue, 60000);
-	queue_departed(queue, queue_depart(queue, 12));
-	queue_depart(queue, 3000); /* has not got as far as its call */
+	queue_departed(queue_depart(queue, NULL, 12));
+	queue_depart(queue, NULL, 3000); /* has not got as far as its call */
 	return NULL;
 }
 
@@ -309,19 +310,21 @@ Test(queue, keeps_what_a_living_thread_has_reserved)
 static struct queue_room depart(struct queue *queue, uint64_t time,
 				uint16_t part, bool response)
 {
-	struct queue_room room = queue_depart(queue, 12);
+	struct queue_room room = queue_depart(queue, NULL, 12);
 
 	room.event->stamp_ns = time;
 	room.event->part = part;
 	room.event->payload[2] = response ? 0x80 : 0;
-	queue_departed(queue, room);
+	queue_departed(room);
 	return room;
 }
 
 static void land(struct queue *queue, struct queue_room room, bool crossed)
 {
-	cr_assert(queue_land(queue, queue_link(queue, room), crossed));
-	cr_assert_not(queue_land(queue, queue_link(queue, room), crossed));
+	cr_assert(queue_land(queue, thread_state.call, queue_link(queue, room),
+			     crossed));
+	cr_assert_not(queue_land(queue, thread_state.call,
+				 queue_link(queue, room), crossed));
 }
 
 Test(queue, counts_what_is_sent_when_it_has_landed)
