@@ -79,6 +79,15 @@ static int stub_recvmmsg(int fd, struct mmsghdr *vector, unsigned int length,
 	return length;
 }
 
+static ssize_t stub_recvmsg(int fd, struct msghdr *message, int flags)
+{
+	(void)fd, (void)flags;
+	memcpy(message->msg_name, &servers[0].name[0], sizeof(*servers->name));
+	message->msg_namelen = sizeof(*servers->name);
+	message->msg_controllen = 0;
+	return message->msg_iov->iov_len;
+}
+
 static ssize_t stub_read(int fd, void *buffer, size_t size)
 {
 	(void)fd, (void)buffer;
@@ -414,6 +423,7 @@ int main(void)
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	capture_begin(ports);
 	real.recvfrom = stub_recvfrom;
+	real.recvmsg = stub_recvmsg;
 	real.recvmmsg = stub_recvmmsg;
 	real.read = stub_read;
 	start_servers();

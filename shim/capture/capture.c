@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "shim/capture/connection.h"
+#include "shim/capture/control.h"
 #include "shim/capture/datagram.h"
 #include "shim/capture/facts.h"
 
@@ -22,74 +23,71 @@ void capture_begin(const uint64_t *dns_ports)
 	atomic_store_explicit(&capture_active, true, memory_order_release);
 }
 
-/* Asks the kernel what the fd is, if that is still the socket that the call was
- * made on, and assigns the word that it is known under. */
-static enum fd_kind learn(const struct capture_call *call,
-			  const struct msghdr *message, uint64_t *word,
-			  struct fd_facts *facts)
-{
-	enum fd_kind kind;
-
-	*word = fdtable_known(call->fd, facts);
-	kind = fd_kind(*word);
-	if (!fd_same_socket(*word, call->word))
-		return FD_FOREIGN;
-	if (kind >= FD_FOREIGN)
-		return kind;
-	struct fd_entry *entry = fdtable_entry(call->fd);
-	if (kind == FD_UNKNOWN || kind == FD_LEARNING ||
-	    !fdtable_read(entry, *word, facts)) {
-		memset(facts, 0, sizeof(*facts));
-		kind = FD_UNKNOWN;
-	}
-	/* With MSG_FASTOPEN a socket sends before it is connected. */
-	if (kind == FD_FRESH_TCP && !facts->remote.port && call->sent &&
-	    message->msg_name)
-		address_from_sockaddr(&facts->remote, message->msg_name,
-				      message->msg_namelen);
-	kind = facts_ask(call->fd, kind, capture_ports, facts);
-	fdtable_learn(call->fd, *word, kind, facts);
-	*word = fdtable_word(call->fd);
-	return kind;
-}
-
-void capture_message(const struct capture_call *call,
-		     const struct msghdr *message, size_t size)
-{
-	const struct fd_facts *facts = &call->facts;
-	enum fd_kind kind = fd_kind(call->word);
-	uint64_t word = call->word;
-	struct fd_facts learned;
-
-	if (kind < FD_FOREIGN) {
-		kind = learn(call, message, &word, &learned);
-		facts = &learned;
-	}
-	if (kind == FD_DATAGRAM)
-		datagram_crossed(call, facts, message, size);
-	else if (kind == FD_STREAM)
-		connection_crossed(call, word, facts, message, size);
-}
-
-bool capture_discards(int fd)
-{
-	struct capture_call call;
-	static const struct msghdr none;
-	struct fd_facts facts;
-	uint64_t word;
-
-	if (!capture_enter(&call, fd, false) ||
-	    learn(&call, &none, &word, &facts) != FD_STREAM)
-		return false;
-	connection_give_up(&call, word);
-	return true;
-}
-
 /* Before capture_begin() there is no table yet. */
 static bool recording(void)
 {
 	return atomic_load_explicit(&capture_active, memory_order_acquire) &&
 	       !thread_is_muted();
+}
+
+/* Asks the kernel what the fd is, if that is still the socket that the call was
+ * made on. What has no address yet is not recorded: it will have one. */
+static enum fd_kind learn(struct capture_call *call,
+			  const struct sockaddr *name, socklen_t name_size)
+{
+	struct fd_facts *facts = &call->facts;
+	uint64_t word = fdtable_known(call->fd, facts);
+	enum fd_kind kind = fd_kind(word);
+
+	if (!fd_same_socket(word, call->word))
+		return FD_FOREIGN;
+	call->word = word;
+	if (kind >= FD_FOREIGN)
+		return kind;
+	struct fd_entry *entry = fdtable_entry(call->fd);
+	if (kind == FD_UNKNOWN || kind == FD_LEARNING ||
+	    !fdtable_read(entry, word, facts)) {
+		memset(facts, 0, sizeof(*facts));
+		kind = FD_UNKNOWN;
+	}
+	/* With MSG_FASTOPEN a socket sends before it is connected. */
+	if (kind == FD_FRESH_TCP && !facts->remote.port && name)
+		address_from_sockaddr(&facts->remote, name, name_size);
+	kind = facts_ask(call->fd, kind, capture_ports, facts);
+	if (kind >= FD_FOREIGN && fdtable_learn(call->fd, word, kind, facts))
+		call->word = fdtable_word(call->fd);
+	return kind;
+}
+
+bool capture_learn(struct capture_call *call)
+{
+	call->kind = learn(call, NULL, 0);
+	return call->kind != FD_FOREIGN && call->kind != FD_UNKNOWN;
+}
+
+void capture_message(struct capture_call *call, const struct msghdr *message,
+		     size_t size)
+{
+	if (call->kind < FD_FOREIGN)
+		call->kind = learn(call, call->sent ? message->msg_name : NULL,
+				   message->msg_namelen);
+	if (call->kind == FD_DATAGRAM)
+		datagram_arrived(call, message, size);
+	else if (call->kind == FD_STREAM)
+		connection_crossed(call, call->word, &call->facts, message,
+				   size);
+}
+
+void capture_fds(const struct msghdr *message)
+{
+	if (recording() && message->msg_controllen >= CMSG_LEN(sizeof(int)))
+		control_fds(message, capture_forget);
+}
+
+void capture_give_up(const struct capture_call *call)
+{
+	if (call->kind == FD_STREAM)
+		connection_give_up(call, call->word);
 }
 
 void capture_socket(int fd, int domain, int type, int protocol)

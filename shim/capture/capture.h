@@ -28,9 +28,10 @@ extern const uint64_t *capture_ports;
 struct capture_call {
 	int fd;
 	bool sent;
+	enum fd_kind kind;     /* as facts_ask says it; never FD_FOREIGN */
 	uint64_t word;         /* the fd table's */
 	uint64_t stamp_ns;     /* clock_steady(): of the message */
-	struct fd_facts facts; /* where the word says what it is */
+	struct fd_facts facts; /* of its kind */
 	uint32_t turn;         /* fdtable_turn(), where it may be a stream */
 	pool_block copy;       /* connection_depart()'s */
 };
@@ -41,6 +42,9 @@ static inline bool capture_watches(int fd)
 	return atomic_load_explicit(&capture_active, memory_order_acquire) &&
 	       !thread_is_muted() && fd_kind(fdtable_word(fd)) != FD_FOREIGN;
 }
+
+/* Not for callers: asks the kernel. */
+bool capture_learn(struct capture_call *call);
 
 /* What the hooks do before the real call; they do nothing else if the answer is
  * no, which is to cost no call. The time is taken if the call sends: another
@@ -53,25 +57,38 @@ static inline __attribute__((always_inline)) bool capture_enter(
 	call->fd = fd;
 	call->sent = sent;
 	call->word = fdtable_known(fd, &call->facts);
-	if (fd_kind(call->word) != FD_DATAGRAM)
+	call->kind = fd_kind(call->word);
+	if (call->kind < FD_FOREIGN && !capture_learn(call))
+		return false;
+	if (call->kind != FD_DATAGRAM)
 		call->turn = fdtable_turn(fd, sent);
 	if (sent)
 		call->stamp_ns = clock_steady();
 	return true;
 }
 
-/*
- * `size` octets (> 0) crossed the call's fd, from or into the octets of
- * `message`'s vector, in that order. `message` is as the real call left it: a
- * name if an address was given or returned, control data, flags.
- */
-void capture_message(const struct capture_call *call,
-		     const struct msghdr *message, size_t size);
+/* Whether each call on the socket carries whole datagrams: the rest is TCP. */
+static inline bool capture_is_datagram(const struct capture_call *call)
+{
+	return call->kind == FD_DATAGRAM || call->kind == FD_FRESH_UDP;
+}
 
-/* To be asked of a call with MSG_TRUNC: true if `fd` is a TCP connection, from
- * which it takes octets without writing them anywhere (tcp(7)). What becomes of
- * the stream cannot be known then, so it is given up. */
-bool capture_discards(int fd);
+/*
+ * The call took `size` octets in, or sent them over a connection: out of or into
+ * the octets of `message`'s vector, in that order. `message` is as the real call
+ * left it, but msg_namelen is what there is of a name. Nothing if `size` is 0,
+ * unless MSG_TRUNC tells of more.
+ */
+void capture_message(struct capture_call *call, const struct msghdr *message,
+		     size_t size);
+
+/* A call on whatever socket has received this: fds may have come along. */
+void capture_fds(const struct msghdr *message);
+
+/* The call takes octets out of a TCP stream without writing them anywhere (tcp(7)
+ * on MSG_TRUNC), or moves them where nobody sees them. What becomes of the stream
+ * cannot be known then, so it is given up. */
+void capture_give_up(const struct capture_call *call);
 
 /* The fd table's side of socket(2), connect(2) and bind(2), and of what ends the
  * life of an fd or begins another. */

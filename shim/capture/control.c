@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * IP_PKTINFO and IPV6_PKTINFO.
+ * A walk through a message's control data.
  */
 #include "shim/capture/control.h"
 
 #include <netinet/in.h>
-#include <stddef.h>
+#include <netinet/udp.h>
+#include <stdint.h>
+#include <string.h>
 
 static const void *info_address(const struct cmsghdr *item, bool sent,
 				bool *inet6)
@@ -23,15 +25,26 @@ static const void *info_address(const struct cmsghdr *item, bool sent,
 	return NULL;
 }
 
+/* The first item for `item` NULL. Returns NULL behind the last one, and at one
+ * that claims more than there is. */
+static struct cmsghdr *next(const struct msghdr *message, struct cmsghdr *item)
+{
+	struct msghdr *m = (struct msghdr *)message;
+
+	if (item)
+		item = CMSG_NXTHDR(m, item);
+	else if (m->msg_control)
+		item = CMSG_FIRSTHDR(m);
+	if (!item)
+		return NULL;
+	size_t before = (uint8_t *)item - (uint8_t *)m->msg_control;
+	return item->cmsg_len <= m->msg_controllen - before ? item : NULL;
+}
+
 bool control_local(const struct msghdr *message, bool sent,
 		   struct address *local)
 {
-	struct msghdr *m = (struct msghdr *)message; /* for CMSG_NXTHDR */
-
-	if (!m->msg_control)
-		return false;
-	for (struct cmsghdr *item = CMSG_FIRSTHDR(m); item;
-	     item = CMSG_NXTHDR(m, item)) {
+	for (struct cmsghdr *item = NULL; (item = next(message, item));) {
 		bool inet6;
 		const void *octets = info_address(item, sent, &inet6);
 
@@ -42,4 +55,45 @@ bool control_local(const struct msghdr *message, bool sent,
 			return true;
 	}
 	return false;
+}
+
+/* The kernel takes a uint16_t and gives an int. */
+size_t control_segment(const struct msghdr *message)
+{
+	for (struct cmsghdr *item = NULL; (item = next(message, item));) {
+		uint16_t sent;
+		int received;
+
+		if (item->cmsg_level != SOL_UDP)
+			continue;
+		if (item->cmsg_type == UDP_SEGMENT &&
+		    item->cmsg_len == CMSG_LEN(sizeof(sent))) {
+			memcpy(&sent, CMSG_DATA(item), sizeof(sent));
+			return sent;
+		}
+		if (item->cmsg_type == UDP_GRO &&
+		    item->cmsg_len >= CMSG_LEN(sizeof(received))) {
+			memcpy(&received, CMSG_DATA(item), sizeof(received));
+			return received > 0 ? received : 0;
+		}
+	}
+	return 0;
+}
+
+void control_fds(const struct msghdr *message, void (*each)(int fd))
+{
+	for (struct cmsghdr *item = NULL; (item = next(message, item));) {
+		const uint8_t *data = CMSG_DATA(item);
+
+		if (item->cmsg_level != SOL_SOCKET ||
+		    item->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = CMSG_LEN(sizeof(int)); at <= item->cmsg_len;
+		     at += sizeof(int), data += sizeof(int)) {
+			int fd;
+
+			memcpy(&fd, data, sizeof(fd));
+			each(fd);
+		}
+	}
 }

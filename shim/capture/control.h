@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The local address of one datagram, where its control data have it.
+ * What stands in a message's control data. Looks through msg_controllen octets.
  */
 #pragma once
 
@@ -10,10 +10,16 @@
 #include "shim/base/address.h"
 
 /*
- * Looks through msg_controllen octets for IP_PKTINFO or IPV6_PKTINFO (RFC 3542
- * 6): the destination of a received message (ipi_addr), the source asked for a
+ * Looks for IP_PKTINFO or IPV6_PKTINFO (RFC 3542 6): the destination of a received message (ipi_addr), the source asked for a
  * sent one (ipi_spec_dst). Assigns the octets and family of *local, not its
  * port, and returns true if an address stands there that is no wildcard.
  */
 bool control_local(const struct msghdr *message, bool sent,
 		   struct address *local);
+
+/* The size in octets of each of the datagrams that the message is of, but for the
+ * last: UDP_SEGMENT of a sent one, UDP_GRO of a received one. 0: it is one. */
+size_t control_segment(const struct msghdr *message);
+
+/* Calls `each` with the fds that came along: SCM_RIGHTS (unix(7)). */
+void control_fds(const struct msghdr *message, void (*each)(int fd));

@@ -1,43 +1,173 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Each datagram is one message, with addresses of its own.
+ * Each datagram is one message, with addresses of its own; with UDP_GRO and
+ * UDP_SEGMENT (udp(7)) a call carries several, all of one size but for the last.
  */
 #include "shim/capture/datagram.h"
 
+#include <stddef.h>
+
+#include "shim/base/reach.h"
 #include "shim/capture/control.h"
-#include "shim/capture/enqueue.h"
 #include "shim/capture/facts.h"
 #include "shim/capture/observed.h"
 
-void datagram_crossed(const struct capture_call *call,
-		      const struct fd_facts *facts,
-		      const struct msghdr *message, size_t size)
+/* More of it the kernel does not take: net.core.optmem_max. */
+#define CONTROL_MAX (1 << 17)
+
+/* Assigns all of *seen but the size. Returns false if neither end is a DNS
+ * port's. */
+static bool describe(struct event *seen, const struct capture_call *call,
+		     const struct msghdr *message)
 {
+	const struct fd_facts *facts = &call->facts;
 	const struct address *local = &facts->local, *remote = &facts->remote;
 	struct address named, told;
-	struct event seen;
 
 	if (message->msg_name && message->msg_namelen &&
 	    address_from_sockaddr(&named, message->msg_name,
 				  message->msg_namelen))
 		remote = &named;
 	if (!facts->serves && !facts_port(capture_ports, remote->port))
-		return;
-	if (!call->sent && message->msg_flags & MSG_TRUNC) {
-		enqueue_count_drop(DROP_TRUNCATED, 1);
-		return;
-	}
-	if (size < EVENT_PAYLOAD_MIN) {
-		enqueue_count_drop(DROP_MALFORMED, 1);
-		return;
-	}
+		return false;
 	if (!local->known) {
 		told = *local;
 		control_local(message, call->sent, &told);
 		local = &told;
 	}
-	observed(&seen, call, facts->serves, local, remote);
-	seen.size = size;
-	enqueue(&seen,
-		&(struct octets){ .iov = message->msg_iov, .left = size });
+	observed(seen, call, facts->serves, local, remote);
+	return true;
+}
+
+/* The size of the next message in what a call carries. */
+static size_t next_size(const struct octets *octets, size_t segment)
+{
+	return segment && segment < octets->left ? segment : octets->left;
+}
+
+static void arrived(struct event *seen, const struct octets *octets)
+{
+	seen->size = octets->left;
+	if (seen->size < EVENT_PAYLOAD_MIN)
+		enqueue_count_drop(DROP_MALFORMED, 1);
+	else
+		enqueue(seen, octets);
+}
+
+/* Of several the last one is what the host's buffer has cut. */
+static void arrived_several(struct event *seen, struct octets *octets,
+			    size_t segment, bool cut)
+{
+	while (octets->left) {
+		struct octets one = *octets;
+
+		one.left = next_size(octets, segment);
+		if (cut && one.left == octets->left)
+			break;
+		arrived(seen, &one);
+		octets_pass(octets, one.left);
+	}
+}
+
+void datagram_arrived(const struct capture_call *call,
+		      const struct msghdr *message, size_t size)
+{
+	struct octets octets = { .iov = message->msg_iov, .left = size };
+	bool cut = message->msg_flags & MSG_TRUNC;
+	struct event seen;
+
+	if (!describe(&seen, call, message))
+		return;
+	size_t segment = message->msg_controllen ? control_segment(message) : 0;
+	if (segment)
+		arrived_several(&seen, &octets, segment, cut);
+	else if (!cut)
+		arrived(&seen, &octets);
+	if (cut)
+		enqueue_count_drop(DROP_TRUNCATED, 1);
+}
+
+void datagram_depart_begin(struct datagram_departure *departure)
+{
+	enqueue_flight_begin(&departure->flight);
+	departure->messages = 0;
+}
+
+/* Whether all that a message points to can be read, and the size of it. */
+static bool readable(const struct msghdr *message, size_t *size)
+{
+	size_t name = message->msg_name ? message->msg_namelen : 0;
+	size_t control = message->msg_control ? message->msg_controllen : 0;
+
+	return name <= sizeof(struct sockaddr_storage) &&
+	       control <= CONTROL_MAX && reach_reads(message->msg_name, name) &&
+	       reach_reads(message->msg_control, control) &&
+	       reach_iovec(message->msg_iov, message->msg_iovlen, size) &&
+	       *size <= EVENT_PAYLOAD_MAX;
+}
+
+static void depart_part(struct datagram_departure *departure,
+			const struct event *seen, const struct octets *message)
+{
+	size_t part = departure->flight.parts;
+	uint64_t *word = &departure->malformed[part / 64];
+	bool malformed = seen && seen->size < EVENT_PAYLOAD_MIN;
+
+	if (part % 64 == 0)
+		*word = 0;
+	*word |= (uint64_t)malformed << part % 64;
+	enqueue_depart(&departure->flight, malformed ? NULL : seen, message);
+}
+
+bool datagram_depart(struct datagram_departure *departure,
+		     const struct capture_call *call,
+		     const struct msghdr *message)
+{
+	struct octets octets = { 0 };
+	struct event seen;
+
+	if (departure->messages == ENQUEUE_PARTS_MAX ||
+	    !reach_reads(message, sizeof(*message)) ||
+	    !readable(message, &octets.left))
+		return false;
+	octets.iov = message->msg_iov;
+	bool wanted = octets.left && describe(&seen, call, message);
+	size_t segment = wanted ? control_segment(message) : 0;
+	do {
+		struct octets part = octets;
+
+		if (departure->flight.parts == ENQUEUE_PARTS_MAX)
+			break;
+		seen.size = part.left = next_size(&octets, segment);
+		depart_part(departure, wanted ? &seen : NULL, &part);
+		octets_pass(&octets, part.left);
+	} while (octets.left);
+	departure->end[departure->messages++] = departure->flight.parts;
+	return true;
+}
+
+static void count_malformed(const struct datagram_departure *departure,
+			    size_t parts)
+{
+	for (size_t i = 0; i < parts; i++)
+		if (departure->malformed[i / 64] >> i % 64 & 1)
+			enqueue_count_drop(DROP_MALFORMED, 1);
+}
+
+/* A socket that had no port has been bound by what it sent. */
+void datagram_land(struct datagram_departure *departure,
+		   struct capture_call *call, size_t count)
+{
+	const struct address *local = NULL;
+	size_t parts = 0;
+
+	if (count > departure->messages)
+		count = departure->messages;
+	if (count) {
+		parts = departure->end[count - 1];
+		count_malformed(departure, parts);
+		if (call->kind == FD_FRESH_UDP && capture_learn(call))
+			local = &call->facts.local;
+	}
+	enqueue_land(&departure->flight, parts, local);
 }

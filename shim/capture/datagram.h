@@ -1,13 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A datagram that crossed a socket.
+ * Datagrams that cross a socket.
  */
 #pragma once
 
 #include "shim/capture/capture.h"
+#include "shim/capture/enqueue.h"
 
-/* `size` octets (> 0) of one datagram, on a socket of which `facts` are known. The
- * message is as the real call left it. */
-void datagram_crossed(const struct capture_call *call,
-		      const struct fd_facts *facts,
+/* One receiving call took `size` octets. The message is as the real call left it,
+ * but for msg_namelen, which is what there is of the name. */
+void datagram_arrived(const struct capture_call *call,
 		      const struct msghdr *message, size_t size);
+
+/*
+ * One call that sends. What it sends is copied before it, so nothing that the
+ * host gave has been looked at by the kernel yet: what cannot be read is left
+ * out, and will make the call fail.
+ */
+struct datagram_departure {
+	struct enqueue_flight flight;
+	size_t messages;
+	uint16_t end[ENQUEUE_PARTS_MAX]; /* of each, in parts of the flight */
+	uint64_t malformed[ENQUEUE_PARTS_MAX / 64]; /* bits: parts */
+};
+
+void datagram_depart_begin(struct datagram_departure *departure);
+
+/* Returns false if the call can get no further than this message. */
+bool datagram_depart(struct datagram_departure *departure,
+		     const struct capture_call *call,
+		     const struct msghdr *message);
+
+/* `count` messages have left. */
+void datagram_land(struct datagram_departure *departure,
+		   struct capture_call *call, size_t count);

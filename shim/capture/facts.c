@@ -72,17 +72,24 @@ static enum fd_kind ask(int fd, enum fd_kind known, const uint64_t *ports,
 {
 	sa_family_t family;
 
+	errno = 0;
 	if (!local_name(fd, &facts->local, &family))
-		return FD_FOREIGN;
+		return errno == EBADF ? FD_UNKNOWN : FD_FOREIGN;
 	enum fd_kind kind = protocol_of(fd, known);
 	if (kind == FD_FOREIGN)
 		return FD_FOREIGN;
+	facts->name_size = family == AF_INET6 ? sizeof(struct sockaddr_in6)
+					      : sizeof(struct sockaddr_in);
 	bool connected =
 		facts->remote.known || peer_name(fd, &facts->remote, family);
 	facts->serves = facts_port(ports, facts->local.port);
 	if (facts->serves || facts_port(ports, facts->remote.port))
 		return kind;
-	return kind == FD_DATAGRAM && !connected ? FD_DATAGRAM : FD_FOREIGN;
+	if (connected)
+		return FD_FOREIGN;
+	if (kind == FD_STREAM)
+		return FD_FRESH_TCP;
+	return facts->local.port ? FD_DATAGRAM : FD_FRESH_UDP;
 }
 
 enum fd_kind facts_ask(int fd, enum fd_kind known, const uint64_t *ports,

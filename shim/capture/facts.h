@@ -7,11 +7,12 @@
 #include "shim/capture/fdtable.h"
 
 /*
- * Assigns *facts and returns FD_FOREIGN, FD_DATAGRAM or FD_STREAM. `known` is
- * the kind the table has, and *facts its facts where that is FD_FRESH_*; what is
- * known need not be asked. `ports` is the bitmap of DNS ports. A datagram socket
- * that is not connected is never foreign: each message has a remote port of its
- * own. Preserves errno.
+ * Assigns *facts and returns FD_FOREIGN, FD_DATAGRAM or FD_STREAM; FD_FRESH_*
+ * while the socket has no port, or no peer, that tells; FD_UNKNOWN where there is
+ * no such fd. `known` is the kind the table has, and *facts its facts where that
+ * is FD_FRESH_*; what is known need not be asked. `ports` is the bitmap of DNS
+ * ports. A datagram socket that is not connected is never foreign: each message
+ * has a remote port of its own. Preserves errno.
  */
 enum fd_kind facts_ask(int fd, enum fd_kind known, const uint64_t *ports,
 		       struct fd_facts *facts);

@@ -40,6 +40,7 @@ struct fd_facts {
 	struct address remote; /* of a connected socket */
 	bool serves;           /* the local port is a DNS port */
 	bool introduced;       /* by a proxy: fdtable_introduction() */
+	uint8_t name_size;     /* of a name in the socket's address family */
 };
 
 /*

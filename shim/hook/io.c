@@ -1,155 +1,333 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The calls that carry messages. Each makes the real call first, with nothing
- * held across it (it is a cancellation point, signals arrive in it and may jump
- * out of it), and looks at pointers only after the kernel has accepted them.
+ * The calls that carry messages.
  */
-#include "shim/hook/real.h"
+#include "shim/hook/io.h"
 
+#include <limits.h>
+#include <stdint.h>
+
+#include "shim/base/reach.h"
+#include "shim/capture/connection.h"
+#include "shim/capture/datagram.h"
 #include "shim/hook/observe.h"
+#include "shim/hook/receive.h"
 
-ssize_t recv(int fd, void *buffer, size_t size, int flags)
+/* As much is read or written at a time: read(2). */
+#define OCTETS_MAX 0x7ffff000
+
+/* Receiving. */
+
+ssize_t io_recvfrom(const struct real_table *by, int fd, void *buffer,
+		    size_t size, int flags, struct sockaddr *name,
+		    socklen_t *name_size)
+{
+	struct capture_call call;
+	bool observed = observes(&call, fd, flags, false);
+
+	if (observed && capture_is_datagram(&call) &&
+	    (!name || receive_can_name(&call, name, name_size))) {
+		struct iovec iov = { buffer,
+				     size < OCTETS_MAX ? size : OCTETS_MAX };
+
+		return receive_octets(&call, by, &iov, 1, flags, name,
+				      name_size);
+	}
+	ssize_t result = by->recvfrom(fd, buffer, size, flags, name, name_size);
+	if (observed && !capture_is_datagram(&call))
+		observe_buffer(&call, buffer, size, result);
+	return result;
+}
+
+ssize_t io_recvmsg(const struct real_table *by, int fd, struct msghdr *message,
+		   int flags)
+{
+	struct capture_call call;
+	bool observed = observes(&call, fd, flags, false);
+
+	if (observed && capture_is_datagram(&call))
+		return receive_message(&call, by, message, flags);
+	ssize_t result = by->recvmsg(fd, message, flags);
+	if (result >= 0)
+		capture_fds(message);
+	if (observed)
+		observe_message(&call, message, result);
+	return result;
+}
+
+ssize_t io_recvmmsg(const struct real_table *by, int fd, struct mmsghdr *vector,
+		    unsigned length, int flags, struct timespec *timeout)
+{
+	struct capture_call call;
+	bool observed = observes(&call, fd, flags, false);
+
+	if (observed && capture_is_datagram(&call))
+		return receive_vector(&call, by, vector, length, flags,
+				      timeout);
+	int result = by->recvmmsg(fd, vector, length, flags, timeout);
+	for (int i = 0; i < result; i++)
+		capture_fds(&vector[i].msg_hdr);
+	if (observed)
+		observe_vector(&call, vector, result);
+	return result;
+}
+
+/* Reading nothing leaves a datagram where it is, receiving nothing takes it. */
+static bool reads_something(const struct iovec *iov, int count)
+{
+	size_t size = 0;
+
+	if (count <= 0 || count > IOV_MAX ||
+	    !reach_reads(iov, count * sizeof(*iov)))
+		return false;
+	for (int i = 0; i < count && !size; i++)
+		size = iov[i].iov_len;
+	return size;
+}
+
+ssize_t io_read(const struct real_table *by, int fd, void *buffer, size_t size)
+{
+	struct capture_call call;
+	struct iovec iov = { buffer, size < OCTETS_MAX ? size : OCTETS_MAX };
+
+	if (!capture_enter(&call, fd, false))
+		return by->read(fd, buffer, size);
+	if (capture_is_datagram(&call) && size && size <= SSIZE_MAX)
+		return receive_octets(&call, by, &iov, 1, 0, NULL, NULL);
+	ssize_t result = by->read(fd, buffer, size);
+	observe_iovec(&call, &iov, 1, result);
+	return result;
+}
+
+ssize_t io_readv(const struct real_table *by, int fd, const struct iovec *iov,
+		 int count)
 {
 	struct capture_call call;
 
-	if (!observes(&call, fd, flags, false))
-		return real.recv(fd, buffer, size, flags);
-	ssize_t result = real.recv(fd, buffer, size, flags);
-	observe_buffer(&call, buffer, size, result, NULL, 0);
+	if (!capture_enter(&call, fd, false))
+		return by->readv(fd, iov, count);
+	if (capture_is_datagram(&call) && reads_something(iov, count))
+		return receive_octets(&call, by, iov, count, 0, NULL, NULL);
+	ssize_t result = by->readv(fd, iov, count);
+	observe_iovec(&call, iov, count, result);
 	return result;
+}
+
+/* Sending. */
+
+struct sending {
+	struct capture_call call;
+	struct datagram_departure departure;
+};
+
+/* Before the real call. Returns false if it is of no interest. */
+static bool departs(struct sending *sending, int fd, int flags)
+{
+	if (!observes(&sending->call, fd, flags, true))
+		return false;
+	if (capture_is_datagram(&sending->call))
+		datagram_depart_begin(&sending->departure);
+	return true;
+}
+
+/* Of a connection's octets the kernel takes those before a bad address. */
+static void depart(struct sending *sending, const struct msghdr *message)
+{
+	struct capture_call *call = &sending->call;
+	size_t size = 0;
+
+	if (capture_is_datagram(call)) {
+		datagram_depart(&sending->departure, call, message);
+	} else if (call->kind == FD_STREAM) {
+		if (reach_reads(message, sizeof(*message)))
+			reach_iovec(message->msg_iov, message->msg_iovlen,
+				    &size);
+		connection_depart(call, message, size);
+	}
+}
+
+/* Behind it. What was no connection yet may be one now: MSG_FASTOPEN. */
+static void land(struct sending *sending, const struct msghdr *message,
+		 ssize_t result)
+{
+	struct capture_call *call = &sending->call;
+
+	if (capture_is_datagram(call))
+		datagram_land(&sending->departure, call, result >= 0);
+	else if (call->kind == FD_STREAM)
+		connection_land(call, call->word, &call->facts,
+				result > 0 ? result : 0);
+	else
+		observe_message(call, message, result);
+}
+
+ssize_t io_sendto(const struct real_table *by, int fd, const void *buffer,
+		  size_t size, int flags, const struct sockaddr *name,
+		  socklen_t name_size)
+{
+	struct sending sending;
+	struct iovec iov = { (void *)buffer, size };
+	struct msghdr message = {
+		.msg_name = (void *)name,
+		.msg_namelen = name ? name_size : 0,
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+	};
+
+	if (!departs(&sending, fd, flags))
+		return by->sendto(fd, buffer, size, flags, name, name_size);
+	depart(&sending, &message);
+	ssize_t result = by->sendto(fd, buffer, size, flags, name, name_size);
+	land(&sending, &message, result);
+	return result;
+}
+
+ssize_t io_sendmsg(const struct real_table *by, int fd,
+		   const struct msghdr *message, int flags)
+{
+	struct sending sending;
+
+	if (!departs(&sending, fd, flags))
+		return by->sendmsg(fd, message, flags);
+	depart(&sending, message);
+	ssize_t result = by->sendmsg(fd, message, flags);
+	land(&sending, message, result);
+	return result;
+}
+
+ssize_t io_sendmmsg(const struct real_table *by, int fd, struct mmsghdr *vector,
+		    unsigned length, int flags)
+{
+	struct sending sending;
+
+	if (!departs(&sending, fd, flags))
+		return by->sendmmsg(fd, vector, length, flags);
+	bool datagrams = capture_is_datagram(&sending.call);
+	for (unsigned i = 0; datagrams && i < length; i++)
+		if (!datagram_depart(&sending.departure, &sending.call,
+				     &vector[i].msg_hdr))
+			break;
+	int result = by->sendmmsg(fd, vector, length, flags);
+	if (datagrams)
+		datagram_land(&sending.departure, &sending.call,
+			      result > 0 ? result : 0);
+	else
+		observe_vector(&sending.call, vector, result);
+	return result;
+}
+
+ssize_t io_write(const struct real_table *by, int fd, const void *buffer,
+		 size_t size)
+{
+	struct sending sending;
+	struct iovec iov = { (void *)buffer, size };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (!departs(&sending, fd, 0))
+		return by->write(fd, buffer, size);
+	depart(&sending, &message);
+	ssize_t result = by->write(fd, buffer, size);
+	land(&sending, &message, result);
+	return result;
+}
+
+ssize_t io_writev(const struct real_table *by, int fd, const struct iovec *iov,
+		  int count)
+{
+	struct sending sending;
+	struct msghdr message = { .msg_iov = (struct iovec *)iov,
+				  .msg_iovlen = count };
+
+	if (!departs(&sending, fd, 0))
+		return by->writev(fd, iov, count);
+	depart(&sending, &message);
+	ssize_t result = by->writev(fd, iov, count);
+	land(&sending, &message, result);
+	return result;
+}
+
+/* The names. What is of no interest is passed straight on. */
+
+ssize_t recv(int fd, void *buffer, size_t size, int flags)
+{
+	if (!capture_watches(fd))
+		return real.recv(fd, buffer, size, flags);
+	return io_recvfrom(&real, fd, buffer, size, flags, NULL, NULL);
 }
 
 ssize_t recvfrom(int fd, void *restrict buffer, size_t size, int flags,
 		 struct sockaddr *restrict name, socklen_t *restrict name_size)
 {
-	struct capture_call call;
-	struct sockaddr_storage from;
-	socklen_t from_size = sizeof(from);
-
-	if (!observes(&call, fd, flags, false))
+	if (!capture_watches(fd))
 		return real.recvfrom(fd, buffer, size, flags, name, name_size);
-	/* On a socket that is not connected nothing else tells the sender, and
-	 * some do not care for it: nsd, with IXFR over UDP. */
-	if (!name) {
-		name = (struct sockaddr *)&from;
-		name_size = &from_size;
-	}
-	ssize_t result =
-		real.recvfrom(fd, buffer, size, flags, name, name_size);
-	if (result > 0)
-		observe_buffer(&call, buffer, size, result, name,
-			       name_size ? *name_size : 0);
-	return result;
+	return io_recvfrom(&real, fd, buffer, size, flags, name, name_size);
 }
 
+/* An fd may come along on any socket. */
 ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 {
-	struct capture_call call;
-
-	if (!observes(&call, fd, flags, false))
-		return real.recvmsg(fd, message, flags);
-	ssize_t result = real.recvmsg(fd, message, flags);
-	observe_message(&call, message, result);
-	return result;
+	return io_recvmsg(&real, fd, message, flags);
 }
 
-int recvmmsg(int fd, struct mmsghdr *vector, unsigned int length, int flags,
+int recvmmsg(int fd, struct mmsghdr *vector, unsigned length, int flags,
 	     struct timespec *timeout)
 {
-	struct capture_call call;
+	return io_recvmmsg(&real, fd, vector, length, flags, timeout);
+}
 
-	if (!observes(&call, fd, flags, false))
-		return real.recvmmsg(fd, vector, length, flags, timeout);
-	int result = real.recvmmsg(fd, vector, length, flags, timeout);
-	observe_vector(&call, vector, result);
-	return result;
+ssize_t read(int fd, void *buffer, size_t size)
+{
+	if (!capture_watches(fd))
+		return real.read(fd, buffer, size);
+	return io_read(&real, fd, buffer, size);
+}
+
+ssize_t readv(int fd, const struct iovec *iov, int count)
+{
+	if (!capture_watches(fd))
+		return real.readv(fd, iov, count);
+	return io_readv(&real, fd, iov, count);
 }
 
 ssize_t send(int fd, const void *buffer, size_t size, int flags)
 {
-	struct capture_call call;
-
-	if (!observes(&call, fd, flags, true))
+	if (!capture_watches(fd))
 		return real.send(fd, buffer, size, flags);
-	ssize_t result = real.send(fd, buffer, size, flags);
-	observe_buffer(&call, buffer, size, result, NULL, 0);
-	return result;
+	return io_sendto(&real, fd, buffer, size, flags, NULL, 0);
 }
 
 ssize_t sendto(int fd, const void *buffer, size_t size, int flags,
 	       const struct sockaddr *name, socklen_t name_size)
 {
-	struct capture_call call;
-
-	if (!observes(&call, fd, flags, true))
+	if (!capture_watches(fd))
 		return real.sendto(fd, buffer, size, flags, name, name_size);
-	ssize_t result = real.sendto(fd, buffer, size, flags, name, name_size);
-	observe_buffer(&call, buffer, size, result, name, name_size);
-	return result;
+	return io_sendto(&real, fd, buffer, size, flags, name, name_size);
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
-	struct capture_call call;
-
-	if (!observes(&call, fd, flags, true))
+	if (!capture_watches(fd))
 		return real.sendmsg(fd, message, flags);
-	ssize_t result = real.sendmsg(fd, message, flags);
-	observe_message(&call, message, result);
-	return result;
+	return io_sendmsg(&real, fd, message, flags);
 }
 
 int sendmmsg(int fd, struct mmsghdr *vector, unsigned int length, int flags)
 {
-	struct capture_call call;
-
-	if (!observes(&call, fd, flags, true))
+	if (!capture_watches(fd))
 		return real.sendmmsg(fd, vector, length, flags);
-	int result = real.sendmmsg(fd, vector, length, flags);
-	observe_vector(&call, vector, result);
-	return result;
-}
-
-ssize_t read(int fd, void *buffer, size_t size)
-{
-	struct capture_call call;
-
-	if (!capture_enter(&call, fd, false))
-		return real.read(fd, buffer, size);
-	ssize_t result = real.read(fd, buffer, size);
-	observe_buffer(&call, buffer, size, result, NULL, 0);
-	return result;
-}
-
-ssize_t readv(int fd, const struct iovec *iov, int count)
-{
-	struct capture_call call;
-
-	if (!capture_enter(&call, fd, false))
-		return real.readv(fd, iov, count);
-	ssize_t result = real.readv(fd, iov, count);
-	observe_iovec(&call, iov, count, result);
-	return result;
+	return io_sendmmsg(&real, fd, vector, length, flags);
 }
 
 ssize_t write(int fd, const void *buffer, size_t size)
 {
-	struct capture_call call;
-
-	if (!capture_enter(&call, fd, true))
+	if (!capture_watches(fd))
 		return real.write(fd, buffer, size);
-	ssize_t result = real.write(fd, buffer, size);
-	observe_buffer(&call, buffer, size, result, NULL, 0);
-	return result;
+	return io_write(&real, fd, buffer, size);
 }
 
 ssize_t writev(int fd, const struct iovec *iov, int count)
 {
-	struct capture_call call;
-
-	if (!capture_enter(&call, fd, true))
+	if (!capture_watches(fd))
 		return real.writev(fd, iov, count);
-	ssize_t result = real.writev(fd, iov, count);
-	observe_iovec(&call, iov, count, result);
-	return result;
+	return io_writev(&real, fd, iov, count);
 }

@@ -102,6 +102,19 @@ struct real_table real = {
 };
 #pragma GCC diagnostic pop
 
+#define CALL(name, number, arguments)                                       \
+	static long numbered_##name(long a, long b, long c, long d, long e, \
+				    long f)                                 \
+	{                                                                   \
+		return real.syscall(number, a, b, c, d, e, f);              \
+	}
+#include "shim/hook/calls.h"
+
+const struct real_table real_by_number = {
+#define CALL(name, number, arguments) .name = (void *)numbered_##name,
+#include "shim/hook/calls.h"
+};
+
 void *real_find(const char *name, void *hook)
 {
 	void *found = dlsym(RTLD_NEXT, name);

@@ -29,6 +29,11 @@ struct real_table {
 
 extern struct real_table real;
 
+/* The same calls, each made by its number through the real syscall(2): by the
+ * named function it would be a cancellation point, and go by whatever other
+ * preloaded library stands behind that. */
+extern const struct real_table real_by_number;
+
 /* The real function of a LATE call. */
 #define real_late(name) \
 	(real.name ? real.name : (typeof(name) *)real_find(#name, name))

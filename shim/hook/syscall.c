@@ -12,7 +12,8 @@
 #include <sys/syscall.h>
 
 #include "shim/base/own.h"
-#include "shim/hook/observe.h"
+#include "shim/capture/capture.h"
+#include "shim/hook/io.h"
 #include "shim/hook/real.h"
 #include "shim/life.h"
 
@@ -20,82 +21,15 @@ _Static_assert(offsetof(struct real_table, syscall) == REAL_SYSCALL, "entry.S");
 _Static_assert(offsetof(struct real_table, vfork) == REAL_VFORK, "entry.S");
 _Static_assert(offsetof(struct real_table, clone) == REAL_CLONE, "entry.S");
 
-/* One call as the stub was given it: its arguments, and what was known before
- * it was made. */
+/* One call as the stub was given it. */
 struct call {
 	long argument[6];
-	struct capture_call watched; /* if it carries messages */
-	uint64_t before;             /* of what it replaces */
-	long result;                 /* where it need not be made any more */
+	uint64_t before; /* of what it replaces */
+	long result;     /* where it need not be made any more */
 };
 
 #define FD(call)   ((int)(call)->argument[0])
 #define POINTER(n) ((void *)call->argument[n])
-#define OBSERVES(n) \
-	observes_flags(FD(call), (int)call->argument[n], call->watched.sent)
-
-static void after_recvfrom(struct call *call, long result)
-{
-	const socklen_t *size = POINTER(5);
-
-	if (result > 0 && OBSERVES(3))
-		observe_buffer(&call->watched, POINTER(1), call->argument[2],
-			       result, POINTER(4),
-			       POINTER(4) && size ? *size : 0);
-}
-
-static void after_sendto(struct call *call, long result)
-{
-	if (OBSERVES(3))
-		observe_buffer(&call->watched, POINTER(1), call->argument[2],
-			       result, POINTER(4), call->argument[5]);
-}
-
-static void after_read(struct call *call, long result)
-{
-	observe_buffer(&call->watched, POINTER(1), call->argument[2], result,
-		       NULL, 0);
-}
-
-static void after_write(struct call *call, long result)
-{
-	observe_buffer(&call->watched, POINTER(1), call->argument[2], result,
-		       NULL, 0);
-}
-
-static void after_readv(struct call *call, long result)
-{
-	observe_iovec(&call->watched, POINTER(1), call->argument[2], result);
-}
-
-static void after_writev(struct call *call, long result)
-{
-	observe_iovec(&call->watched, POINTER(1), call->argument[2], result);
-}
-
-static void after_recvmsg(struct call *call, long result)
-{
-	if (OBSERVES(2))
-		observe_message(&call->watched, POINTER(1), result);
-}
-
-static void after_sendmsg(struct call *call, long result)
-{
-	if (OBSERVES(2))
-		observe_message(&call->watched, POINTER(1), result);
-}
-
-static void after_recvmmsg(struct call *call, long result)
-{
-	if (OBSERVES(3))
-		observe_vector(&call->watched, POINTER(1), result);
-}
-
-static void after_sendmmsg(struct call *call, long result)
-{
-	if (OBSERVES(3))
-		observe_vector(&call->watched, POINTER(1), result);
-}
 
 static void after_new_fd(struct call *call, long result)
 {
@@ -176,36 +110,41 @@ static bool before_exit(struct call *call)
 	return true;
 }
 
+/* A function of io.h, which takes the arguments in their own types: in registers
+ * that are the same ones. */
+typedef long carrier(const struct real_table *by, long a, long b, long c,
+		     long d, long e, long f);
+
 static const struct observer {
 	int number;
-	enum { CARRIES_NOTHING, RECEIVES, SENDS } carries; /* on its fd */
+	carrier *carry; /* makes the call, instead of the following */
 	bool (*before)(struct call *call); /* false: it is done */
 	void (*after)(struct call *call, long result);
 } observers[] = {
-	{ SYS_recvfrom, RECEIVES, NULL, after_recvfrom },
-	{ SYS_sendto, SENDS, NULL, after_sendto },
-	{ SYS_recvmsg, RECEIVES, NULL, after_recvmsg },
-	{ SYS_sendmsg, SENDS, NULL, after_sendmsg },
-	{ SYS_recvmmsg, RECEIVES, NULL, after_recvmmsg },
-	{ SYS_sendmmsg, SENDS, NULL, after_sendmmsg },
-	{ SYS_read, RECEIVES, NULL, after_read },
-	{ SYS_write, SENDS, NULL, after_write },
-	{ SYS_readv, RECEIVES, NULL, after_readv },
-	{ SYS_writev, SENDS, NULL, after_writev },
-	{ SYS_socket, CARRIES_NOTHING, NULL, after_socket },
-	{ SYS_accept, CARRIES_NOTHING, NULL, after_new_fd },
-	{ SYS_accept4, CARRIES_NOTHING, NULL, after_new_fd },
-	{ SYS_dup, CARRIES_NOTHING, NULL, after_new_fd },
-	{ SYS_fcntl, CARRIES_NOTHING, NULL, after_fcntl },
-	{ SYS_bind, CARRIES_NOTHING, NULL, after_bind },
-	{ SYS_connect, CARRIES_NOTHING, NULL, after_connect },
-	{ SYS_close, CARRIES_NOTHING, before_close, NULL },
-	{ SYS_close_range, CARRIES_NOTHING, before_close_range, NULL },
-	{ SYS_dup3, CARRIES_NOTHING, before_dup, after_dup },
+	{ SYS_recvfrom, (carrier *)(void *)io_recvfrom, NULL, NULL },
+	{ SYS_recvmsg, (carrier *)(void *)io_recvmsg, NULL, NULL },
+	{ SYS_recvmmsg, (carrier *)(void *)io_recvmmsg, NULL, NULL },
+	{ SYS_read, (carrier *)(void *)io_read, NULL, NULL },
+	{ SYS_readv, (carrier *)(void *)io_readv, NULL, NULL },
+	{ SYS_sendto, (carrier *)(void *)io_sendto, NULL, NULL },
+	{ SYS_sendmsg, (carrier *)(void *)io_sendmsg, NULL, NULL },
+	{ SYS_sendmmsg, (carrier *)(void *)io_sendmmsg, NULL, NULL },
+	{ SYS_write, (carrier *)(void *)io_write, NULL, NULL },
+	{ SYS_writev, (carrier *)(void *)io_writev, NULL, NULL },
+	{ SYS_socket, NULL, NULL, after_socket },
+	{ SYS_accept, NULL, NULL, after_new_fd },
+	{ SYS_accept4, NULL, NULL, after_new_fd },
+	{ SYS_dup, NULL, NULL, after_new_fd },
+	{ SYS_fcntl, NULL, NULL, after_fcntl },
+	{ SYS_bind, NULL, NULL, after_bind },
+	{ SYS_connect, NULL, NULL, after_connect },
+	{ SYS_close, NULL, before_close, NULL },
+	{ SYS_close_range, NULL, before_close_range, NULL },
+	{ SYS_dup3, NULL, before_dup, after_dup },
 #ifdef SYS_dup2
-	{ SYS_dup2, CARRIES_NOTHING, before_dup, after_dup },
+	{ SYS_dup2, NULL, before_dup, after_dup },
 #endif
-	{ SYS_exit_group, CARRIES_NOTHING, before_exit, NULL },
+	{ SYS_exit_group, NULL, before_exit, NULL },
 };
 
 /* fork(2) by any other name is no guest, but is not worth telling apart. */
@@ -236,9 +175,8 @@ long observed_syscall(long number, long a, long b, long c, long d, long e,
 		&observers[syscall_observed[number] - 1];
 	struct call call = { .argument = { a, b, c, d, e, f } };
 
-	if (observer->carries &&
-	    !capture_enter(&call.watched, a, observer->carries == SENDS))
-		return real.syscall(number, a, b, c, d, e, f);
+	if (observer->carry)
+		return observer->carry(&real_by_number, a, b, c, d, e, f);
 	if (observer->before && !observer->before(&call))
 		return call.result;
 	long result = real.syscall(number, a, b, c, d, e, f);

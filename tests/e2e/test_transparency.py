@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every hooked call does what it does without the library: the transcripts of
-host/transcript.c, bare and preloaded, are equal in every octet and errno."""
+host/transcript.c and host/pointers.c, bare and preloaded, are equal in every octet
+and errno."""
 
 import difflib
 import subprocess
@@ -14,11 +15,16 @@ from harness.process import PATH, PATIENCE
 FLAGS = ("-Wno-stringop-overread", "-Wno-stringop-overflow", "-Wno-nonnull")
 
 
-def transcript(program, environment):
-    done = subprocess.run([program], env={"PATH": PATH, **environment}, text=True,
+def transcript(arguments, environment):
+    done = subprocess.run(arguments, env={"PATH": PATH, **environment}, text=True,
                           capture_output=True, timeout=PATIENCE)
     assert done.returncode == 0, (done.returncode, done.stdout[-500:], done.stderr)
     return done.stdout.splitlines()
+
+
+def same(bare, preloaded, what=""):
+    differences = list(difflib.unified_diff(bare, preloaded, "bare", "preloaded", n=0))
+    assert not differences, what + "\n".join(differences[:40])
 
 
 @each(("live", "absent", "off"))
@@ -29,10 +35,21 @@ def test_equal(kind):
     environment = servers.tap_environment(f"dnstap {endpoint} full")
     if kind == "off":
         del environment["DNSTAP_CONFIG"]
-    bare, preloaded = transcript(program, {}), transcript(program, environment)
-    differences = list(difflib.unified_diff(bare, preloaded, "bare", "preloaded", n=0))
-    assert not differences, "\n".join(differences[:40])
+    bare, preloaded = transcript([program], {}), transcript([program], environment)
+    same(bare, preloaded)
     if kind == "live":
         collector.taps()
         assert len(collector.frames) > 400, len(collector.frames)
     return f"{len(bare)} lines, {len(collector.frames)} messages"
+
+
+@each(range(1, 31, 10))
+def test_pointers(first):
+    """Bad pointers of every kind, drawn from a hat."""
+    program = host.build("pointers", *FLAGS)
+    environment = servers.tap_environment("dnstap /mnt/nobody.sock full",
+                                          DNSTAP_LOG="off")
+    for seed in range(first, first + 10):
+        bare, preloaded = (transcript([program, str(seed), "600"], variables)
+                           for variables in ({}, environment))
+        same(bare, preloaded, f"seed {seed}: ")

@@ -47,6 +47,11 @@ class Host:
         self._until(lambda: any(row[0] in (namespace.SERVER4, "::")
                                 for row in servers.udp_sockets()))
 
+    def bound(self):
+        """Awaits its UDP socket."""
+        self._until(lambda: any(row[0] in (namespace.SERVER4, "::")
+                                for row in servers.udp_sockets()))
+
     def udp(self, count):
         """Asks that many queries, all of which must be answered."""
         self.bound()

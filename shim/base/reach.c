@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Two harmless system calls that take an address: one that reads from it and
+ * one that writes to it.
+ */
+#include "shim/base/reach.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+_Thread_local uintptr_t reach_page[REACH_PAGES];
+
+/* Looks at the set before it looks at what to do with it, which is nothing. */
+static bool ask_reads(uintptr_t at)
+{
+	const void *set = (const void *)(at & -sizeof(uint64_t));
+
+	return syscall(SYS_rt_sigprocmask, -1, set, NULL, sizeof(uint64_t)) &&
+	       errno != EFAULT;
+}
+
+/* Writes one octet of an address, and no more. */
+static bool ask_writes(int fd, uintptr_t at)
+{
+	uint8_t *octet = (uint8_t *)at, was = *octet;
+	socklen_t size = 1;
+
+	if (getsockname(fd, (struct sockaddr *)octet, &size))
+		return false;
+	*octet = was;
+	return true;
+}
+
+static uintptr_t *known(uintptr_t page)
+{
+	return &reach_page[page / REACH_PAGE % REACH_PAGES];
+}
+
+static bool learn_reads(uintptr_t at)
+{
+	uintptr_t page = at & -REACH_PAGE, *entry = known(page);
+
+	if ((*entry & -REACH_PAGE) == page && *entry & REACH_READS)
+		return true;
+	if (!ask_reads(at))
+		return false;
+	*entry = page | REACH_READS;
+	return true;
+}
+
+static bool learn_writes(int fd, uintptr_t at)
+{
+	uintptr_t page = at & -REACH_PAGE, *entry = known(page);
+
+	if (*entry == (page | REACH_READS | REACH_WRITES))
+		return true;
+	if (!learn_reads(at) || !ask_writes(fd, at))
+		return false;
+	*entry = page | REACH_READS | REACH_WRITES;
+	return true;
+}
+
+/* For an octet of each page that [at, at + size) lies in. */
+static bool each_page(uintptr_t at, size_t size, int fd, bool writes)
+{
+	int saved = errno;
+	uintptr_t end = at + size;
+	bool good = end >= at;
+
+	for (; good && at < end; at = (at & -REACH_PAGE) + REACH_PAGE)
+		good = writes ? learn_writes(fd, at) : learn_reads(at);
+	errno = saved;
+	return good;
+}
+
+bool reach_ask_reads(const void *from, size_t size)
+{
+	return each_page((uintptr_t)from, size, -1, false);
+}
+
+bool reach_ask_writes(int fd, void *to, size_t size)
+{
+	return each_page((uintptr_t)to, size, fd, true);
+}
+
+bool reach_iovec(const struct iovec *iov, size_t count, size_t *size)
+{
+	*size = 0;
+	if (count > IOV_MAX || !reach_reads(iov, count * sizeof(*iov)))
+		return false;
+	for (size_t i = 0; i < count; i++) {
+		if (iov[i].iov_len > SSIZE_MAX - *size ||
+		    !reach_reads(iov[i].iov_base, iov[i].iov_len))
+			return false;
+		*size += iov[i].iov_len;
+	}
+	return true;
+}

@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Receiving with storage of our own.
+ */
+#include "shim/hook/receive.h"
+
+#include <limits.h>
+#include <netinet/in.h>
+
+#include "shim/base/reach.h"
+#include "shim/hook/observe.h"
+
+/* As many messages of one call get storage of ours. A longer vector is received
+ * as it stands, and of its names, where they lack room, nothing is known. */
+#define VECTOR_MAX 64
+
+/* UDP_GRO and either PKTINFO. */
+#define CONTROL_ROOM 128
+
+static socklen_t least(socklen_t a, socklen_t b)
+{
+	return a < b ? a : b;
+}
+
+/* What there is of a name that was received into `room` octets. */
+static struct msghdr view_of(const struct msghdr *message, socklen_t room)
+{
+	struct msghdr view = *message;
+
+	view.msg_namelen = least(view.msg_namelen, room);
+	return view;
+}
+
+bool receive_can_name(const struct capture_call *call, struct sockaddr *name,
+		      socklen_t *size)
+{
+	return reach_writes(call->fd, size, sizeof(*size)) && (int)*size >= 0 &&
+	       reach_writes(call->fd, name,
+			    least(*size, call->facts.name_size));
+}
+
+/* As the kernel does it, but that the room is looked at before the call: what
+ * could be written then can be written now. */
+static void give_name(struct sockaddr *to, socklen_t *size, socklen_t room,
+		      const struct msghdr *ours)
+{
+	socklen_t given = least(room, ours->msg_namelen);
+
+	if (given == sizeof(struct sockaddr_in)) /* nearly always: inline */
+		memcpy(to, ours->msg_name, sizeof(struct sockaddr_in));
+	else
+		memcpy(to, ours->msg_name, given);
+	*size = ours->msg_namelen;
+}
+
+ssize_t receive_octets(struct capture_call *call, const struct real_table *by,
+		       const struct iovec *iov, size_t count, int flags,
+		       struct sockaddr *name, socklen_t *name_size)
+{
+	struct sockaddr_storage from;
+	_Alignas(struct cmsghdr) uint8_t control[CONTROL_ROOM];
+	struct msghdr message = {
+		.msg_name = &from,
+		.msg_namelen = sizeof(from),
+		.msg_iov = (struct iovec *)iov,
+		.msg_iovlen = count,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
+	socklen_t room = name ? least(*name_size, call->facts.name_size) : 0;
+	/* The highest flag recvmsg refuses, and the others pay no heed to. */
+	ssize_t result = by->recvmsg(call->fd, &message, flags & INT_MAX);
+
+	if (result < 0)
+		return result;
+	observe_message(call, &message, result);
+	if (name)
+		give_name(name, name_size, room, &message);
+	return result;
+}
+
+/* Whether the host gave room for any name that there can be. */
+static bool is_roomy(const struct capture_call *call,
+		     const struct msghdr *message)
+{
+	return message->msg_name &&
+	       message->msg_namelen >= call->facts.name_size;
+}
+
+/* Whether our storage can take the place of the host's, into which everything is
+ * handed back. */
+static bool is_replaceable(const struct capture_call *call,
+			   struct msghdr *message)
+{
+	return reach_writes(call->fd, message, sizeof(*message)) &&
+	       (!message->msg_name || receive_can_name(call, message->msg_name,
+						       &message->msg_namelen));
+}
+
+/* A message that is received instead of the host's, and what that looked like. */
+struct replaced {
+	struct msghdr host;
+	struct sockaddr_storage name;
+};
+
+static struct msghdr replace(struct replaced *replaced,
+			     const struct msghdr *host)
+{
+	struct msghdr ours = replaced->host = *host;
+
+	ours.msg_name = &replaced->name;
+	ours.msg_namelen = sizeof(replaced->name);
+	return ours;
+}
+
+static void hand_back(const struct replaced *replaced,
+		      const struct msghdr *ours, struct msghdr *host)
+{
+	if (replaced->host.msg_name)
+		give_name(replaced->host.msg_name, &host->msg_namelen,
+			  replaced->host.msg_namelen, ours);
+	host->msg_flags = ours->msg_flags;
+	host->msg_controllen = ours->msg_controllen;
+}
+
+static ssize_t receive_as_is(struct capture_call *call,
+			     const struct real_table *by, struct msghdr *host,
+			     int flags)
+{
+	socklen_t room = host->msg_namelen;
+	ssize_t result = by->recvmsg(call->fd, host, flags);
+
+	if (result >= 0) {
+		struct msghdr view = view_of(host, room);
+
+		observe_message(call, &view, result);
+	}
+	return result;
+}
+
+ssize_t receive_message(struct capture_call *call, const struct real_table *by,
+			struct msghdr *host, int flags)
+{
+	struct replaced replaced;
+
+	if (!reach_reads(host, sizeof(*host)))
+		return by->recvmsg(call->fd, host, flags);
+	if (call->facts.remote.known || is_roomy(call, host) ||
+	    !is_replaceable(call, host))
+		return receive_as_is(call, by, host, flags);
+	struct msghdr ours = replace(&replaced, host);
+	ssize_t result = by->recvmsg(call->fd, &ours, flags);
+	if (result < 0)
+		return result;
+	observe_message(call, &ours, result);
+	hand_back(&replaced, &ours, host);
+	return result;
+}
+
+static int receive_roomy(struct capture_call *call, const struct real_table *by,
+			 struct mmsghdr *vector, unsigned length, int flags,
+			 struct timespec *timeout)
+{
+	int result = by->recvmmsg(call->fd, vector, length, flags, timeout);
+
+	observe_vector(call, vector, result);
+	return result;
+}
+
+static int receive_unnamed(struct capture_call *call,
+			   const struct real_table *by, struct mmsghdr *vector,
+			   unsigned length, int flags, struct timespec *timeout)
+{
+	int result = by->recvmmsg(call->fd, vector, length, flags, timeout);
+
+	for (int i = 0; i < result; i++) {
+		struct msghdr view = view_of(&vector[i].msg_hdr, 0);
+
+		observe_message(call, &view, vector[i].msg_len);
+	}
+	return result;
+}
+
+static int receive_replaced(struct capture_call *call,
+			    const struct real_table *by, struct mmsghdr *vector,
+			    unsigned length, int flags,
+			    struct timespec *timeout)
+{
+	struct replaced replaced[VECTOR_MAX];
+	struct mmsghdr ours[VECTOR_MAX];
+
+	for (unsigned i = 0; i < length; i++)
+		ours[i].msg_hdr = replace(&replaced[i], &vector[i].msg_hdr);
+	int result = by->recvmmsg(call->fd, ours, length, flags, timeout);
+	observe_vector(call, ours, result);
+	for (int i = 0; i < result; i++) {
+		hand_back(&replaced[i], &ours[i].msg_hdr, &vector[i].msg_hdr);
+		vector[i].msg_len = ours[i].msg_len;
+	}
+	return result;
+}
+
+int receive_vector(struct capture_call *call, const struct real_table *by,
+		   struct mmsghdr *vector, unsigned length, int flags,
+		   struct timespec *timeout)
+{
+	bool roomy = true, connected = call->facts.remote.known;
+	bool replaceable = !connected && length <= VECTOR_MAX;
+
+	if (length > IOV_MAX)
+		length = IOV_MAX; /* so does the kernel */
+	for (unsigned i = 0; i < length && (roomy || replaceable); i++) {
+		struct msghdr *message = &vector[i].msg_hdr;
+		bool good = reach_reads(&vector[i], sizeof(vector[i]));
+
+		roomy = roomy && good && is_roomy(call, message);
+		replaceable =
+			replaceable && good && is_replaceable(call, message);
+	}
+	typeof(receive_vector) *way = roomy         ? receive_roomy
+				      : replaceable ? receive_replaced
+						    : receive_unnamed;
+	return way(call, by, vector, length, flags, timeout);
+}

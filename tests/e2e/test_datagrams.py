@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Datagrams that are received and sent in every way are logged once, as they
+crossed the wire, and what the server never had whole is counted."""
+
+import socket
+import threading
+
+from harness import dns, host, metrics, namespace, oracle
+from harness.metrics import Metrics
+
+WAYS, ROUNDS, ROOM = 18, 20, 100  # of host/datagram.c
+CLIENT = namespace.SERVER4, 5300
+SERVER = namespace.SERVER4, 53
+
+
+def played(scene):
+    program = host.build("datagram", f'-DUPSTREAM="{namespace.UPSTREAM}"')
+    return host.Host(program, scene, **metrics.SETTING)
+
+
+def check(running, facts=None, dropped=None):
+    """The log against the wire, and the metrics against the log."""
+    facts = running.facts() if facts is None else facts
+    verdict = oracle.compare(facts, running.collector.taps()).check()
+    counted = Metrics()
+    counted.check()
+    assert counted.drops() == (dropped or {}), counted.drops()
+    assert counted.count["sent_total"] == len(facts), counted.count
+    return verdict
+
+
+def test_received():
+    """In each way, by servers that did not ask from whom or gave a name too little
+    room; each other datagram is longer than the buffer."""
+    running = played("receives")
+    running.bound()
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client.bind(CLIENT)
+    client.settimeout(20)
+    for ident in range(WAYS * ROUNDS):
+        long = (ident // WAYS + ident) % 2
+        query = dns.query(ident, "host1.test") + b"\xee" * (200 if long else 0)
+        client.sendto(query, SERVER)
+        assert client.recv(4096)[:2] == query[:2]
+    running.end(0)
+    whole = [fact for fact in running.facts() if len(fact.key[-1]) <= ROOM]
+    return check(running, whole, {"truncated": WAYS * ROUNDS // 2})
+
+
+def echo(answering):
+    for _ in range(WAYS * ROUNDS):
+        message, asker = answering.recvfrom(4096)
+        answering.sendto(message[:2] + bytes([message[2] | 0x80]) + message[3:], asker)
+
+
+def test_asked():
+    """In each way, by sockets that have not been bound, nor are connected."""
+    answering = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    answering.bind((namespace.UPSTREAM, 53))
+    answering.settimeout(20)
+    threading.Thread(target=echo, args=[answering], daemon=True).start()
+    running = played("asks")
+    running.end(0)
+    return check(running, oracle.facts(running.wire.messages(), [],
+                                       [namespace.UPSTREAM]))
+
+
+def test_gone():
+    """Whoever receives a message frees what it was sent from, at once."""
+    running = played("gone")
+    running.end(0)
+    assert len(running.facts()) == 2 * 8 * ROUNDS
+    return check(running)
