@@ -53,7 +53,7 @@ static void put(uint8_t *octets)
 	struct event seen = { .stamp_ns = ++stamps, .size = SIZE };
 	struct iovec iov = { octets, SIZE };
 
-	enqueue(&seen, &(struct octets){ &iov, 0, SIZE });
+	enqueue(&seen, &(struct octets){ .iov = &iov, .left = SIZE });
 }
 
 static void put_whole(void)
@@ -285,7 +285,7 @@ static void depart(struct enqueue_flight *flight, size_t count)
 
 	for (size_t i = 0; i < count; i++)
 		enqueue_depart(flight, &seen,
-			       &(struct octets){ &iov, 0, SIZE });
+			       &(struct octets){ .iov = &iov, .left = SIZE });
 }
 
 static void send_some(size_t count, size_t crossed)
