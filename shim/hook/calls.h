@@ -72,6 +72,8 @@ KIN(__connect)
 KIN(__close)
 KIN(__dup2)
 KIN(__fcntl)
+KIN(__vfork)
+KIN(__clone)
 
 #undef CALL
 #undef LATE

@@ -40,6 +40,11 @@
 	.size	\name, . - \name
 	.endm
 
+	.macro	kin other, name
+	.globl	\other
+	.set	\other, \name
+	.endm
+
 	/* With the arguments, and the stack, as they were. */
 	.macro	keep register
 	pushq	\register
@@ -91,11 +96,13 @@
 	mark_guest
 	jmpq	*(REAL_VFORK + real)(%rip)
 	leave	vfork
+	kin	__vfork, vfork
 
 	entry	clone
 	mark_guest
 	jmpq	*(REAL_CLONE + real)(%rip)
 	leave	clone
+	kin	__clone, clone
 
 	entry	dlopen
 	testl	$(1 << DL_DEEPBIND_BIT), %esi
@@ -129,6 +136,11 @@
 	.macro	leave name
 	.cfi_endproc
 	.size	\name, . - \name
+	.endm
+
+	.macro	kin other, name
+	.globl	\other
+	.set	\other, \name
 	.endm
 
 	/* With the arguments, and the stack, as they were. */
@@ -197,11 +209,13 @@
 	mark_guest
 	go_on	REAL_VFORK
 	leave	vfork
+	kin	__vfork, vfork
 
 	entry	clone
 	mark_guest
 	go_on	REAL_CLONE
 	leave	clone
+	kin	__clone, clone
 
 	entry	dlopen
 	tbnz	w1, #DL_DEEPBIND_BIT, 1f

@@ -8,9 +8,6 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
-/* libc's other name of clone(2), bound before any code runs. */
-extern typeof(clone) __clone;
-
 /* Not libc's syscall(): that name is one of ours. */
 static long raw_syscall(long number, long a, long b, long c, long d, long e,
 			long f)
@@ -76,6 +73,17 @@ static int early_dup2(int from, int to)
 	return raw_syscall(SYS_dup3, from, to, 0, 0, 0, 0);
 }
 
+/* No system call can stand in for it: the child begins elsewhere. It does not
+ * return through this frame. */
+static int early_clone(long start, long stack, long flags, long argument,
+		       long a, long b, long c)
+{
+	int (*found)(long, long, long, long, long, long, long) =
+		real_find("clone", clone);
+
+	return found(start, stack, flags, argument, a, b, c);
+}
+
 /* A child of its own memory: the stub's frame is not to be shared. */
 static pid_t early_vfork(void)
 {
@@ -94,7 +102,7 @@ static long early_syscall(long number, long a, long b, long c, long d, long e,
 struct real_table real = {
 #define CALL(name, number, arguments) .name = (void *)stub_##name,
 #include "shim/hook/calls.h"
-	.clone = __clone,
+	.clone = (void *)early_clone,
 	.vfork = early_vfork,
 	.closefrom = early_closefrom,
 	.dup2 = early_dup2,

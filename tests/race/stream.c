@@ -43,6 +43,26 @@ static void *read_pieces(void *seed)
 	return NULL;
 }
 
+/* Whatever the readers did to each other, every block has come back. */
+static void check_pool(void)
+{
+	static const size_t all[] = {
+		[POOL_SMALL] = 8192, [POOL_LARGE] = 2048
+	};
+
+	fdtable_forget(FD);
+	for (int class = POOL_SMALL; class <= POOL_LARGE; class ++) {
+		size_t n = 0;
+		while (pool_take(class))
+			n++;
+		if (n != all[class]) {
+			fprintf(stderr, "race/stream: %zu of %zu blocks\n", n,
+				all[class]);
+			exit(1);
+		}
+	}
+}
+
 int main(void)
 {
 	static const struct fd_facts none;
@@ -56,6 +76,7 @@ int main(void)
 	}
 	for (int i = 0; i < READERS; i++)
 		pthread_join(reader[i], NULL);
+	check_pool();
 	printf("race/stream: %d pieces\n", READERS * PIECES);
 	return 0;
 }
