@@ -2,6 +2,7 @@
 """What happens to TCP connections in the midst of messages: whatever it is, each
 message is logged once, with its client, or counted."""
 
+import re
 import socket
 import struct
 
@@ -13,11 +14,13 @@ from harness.process import until
 
 CONNECTIONS, PER_CONNECTION = 4, 10  # of host/streams.c
 WRITERS, EACH = 4, 200
+AMOUNT = 64 << 20  # octets
+FIXED = 20000  # microseconds: a first message starts the tap
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: a close that resets
 
 
-def played(scene):
-    running = host.Host(host.build("streams"), scene, **SETTING)
+def played(scene, **settings):
+    running = host.Host(host.build("streams"), scene, **SETTING, **settings)
     until(lambda: running.process.alive() and listening(53), "the host's socket")
     return running
 
@@ -93,3 +96,25 @@ def test_jumps():
     assert len(later) >= 2 * CONNECTIONS * PER_CONNECTION, len(later)
     assert len(logged) >= 2 * CONNECTIONS * PER_CONNECTION, (len(logged), len(later))
     return f"{len(logged)} messages of later connections"
+
+
+def microseconds(words, **settings):
+    """Of the processor's time, to read so much of these octets."""
+    running = played("reads", **settings)
+    client = socket.create_connection((namespace.SERVER4, 53))
+    for _ in range(AMOUNT // len(words)):
+        client.sendall(words)
+    client.close()
+    running.process.wait(0)
+    return int(re.findall(r"^(\d+) us$", running.log(), re.M)[-1])
+
+
+@each(("zeros", "short", "mixed"))
+def test_empty(kind):
+    """Octets that are no messages cost little more than to read them."""
+    words = {"zeros": bytes(1 << 20), "short": b"\0\1x" * (1 << 18),
+             "mixed": (bytes(2000) + b"\0\14" + b"." * 12) * 512}[kind]
+    bare = microseconds(words, DNSTAP_DISABLE="1")
+    tapped = microseconds(words)
+    assert tapped < 4 * bare + FIXED, (tapped, bare)
+    return f"{bare} µs bare, {tapped} µs tapped"

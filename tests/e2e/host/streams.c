@@ -6,6 +6,7 @@
 #include <setjmp.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <time.h>
 
 #include "host.h"
 
@@ -217,11 +218,26 @@ static void play_cancel(void)
 	serve(CONNECTIONS, NULL);
 }
 
+/* Reads a client's octets, as many as come at a time, and says how much of the
+ * processor's time that took. */
+static void play_reads(void)
+{
+	static char octets[1 << 16];
+	struct timespec used;
+	int fd = next();
+
+	while (recv(fd, octets, sizeof(octets), MSG_WAITALL) > 0)
+		;
+	MUST(!clock_gettime(CLOCK_THREAD_CPUTIME_ID, &used));
+	dprintf(STDOUT_FILENO, "%lld us\n",
+		used.tv_sec * 1000000LL + used.tv_nsec / 1000);
+}
+
 static const struct scene scenes[] = {
 	{ "vfork", play_vfork },     { "clone", play_clone },
 	{ "fail", play_fail },       { "reset", play_reset },
 	{ "writers", play_writers }, { "jumps", play_jumps },
-	{ "cancel", play_cancel },
+	{ "cancel", play_cancel },   { "reads", play_reads },
 };
 
 int main(int argc, char **argv)
