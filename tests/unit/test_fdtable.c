@@ -101,3 +101,40 @@ Test(fdtable, has_an_end)
 		cr_assert_eq(known(beyond[i], &found), FD_UNKNOWN);
 	}
 }
+
+/* dup2(2): whoever asked before the call has learned of what it replaced. */
+Test(fdtable, what_was_replaced_is_forgotten)
+{
+	struct fd_facts found;
+	uint64_t before;
+
+	fdtable_fresh(5, FD_FRESH_UDP);
+	before = fdtable_word(5);
+	fdtable_learn(5, fdtable_word(5), FD_DATAGRAM, &facts);
+	fdtable_replaced(5, before);
+	cr_assert_eq(known(5, &found), FD_UNKNOWN);
+	cr_assert_not(fd_same_socket(before, fdtable_word(5)));
+
+	/* Unless it has been somebody else's since. */
+	fdtable_learn(5, fdtable_word(5), FD_DATAGRAM, &facts);
+	fdtable_replaced(5, before);
+	cr_assert_eq(known(5, &found), FD_DATAGRAM);
+}
+
+Test(fdtable, keeps_how_a_connection_was_introduced)
+{
+	uint8_t header[FD_INTRODUCTION_MAX];
+	struct fd_facts found;
+	uint64_t word;
+
+	fdtable_fresh(5, FD_FRESH_TCP);
+	word = fdtable_learn(5, fdtable_word(5), FD_STREAM, &facts);
+	cr_assert_neq(word, 0);
+	word = fdtable_introduce(5, word, &facts, (uint8_t *)"abc", 3);
+	cr_assert_eq(word, fdtable_known(5, &found));
+	cr_assert(found.introduced);
+	cr_assert_eq(fdtable_introduction(fdtable_entry(5), word, header), 3);
+	cr_assert_arr_eq(header, "abc", 3);
+	fdtable_forget(5);
+	cr_assert_eq(fdtable_introduction(fdtable_entry(5), word, header), 0);
+}
