@@ -14,7 +14,8 @@
 	X(POOL, "pool")           /* no memory for half a TCP message */       \
 	X(ABANDONED, "abandoned") /* its thread left while copying it */       \
 	X(TOO_LARGE, "too_large") /* over the frame limit of collectors */     \
-	X(ENDPOINT, "endpoint")   /* the endpoint was away until the end */
+	X(ENDPOINT, "endpoint")   /* the endpoint was away until the end */    \
+	X(UNSOLICITED, "unsolicited") /* a response that nobody asked for */
 
 enum drop_cause {
 #define X(id, name) DROP_##id,

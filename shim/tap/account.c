@@ -104,7 +104,7 @@ static void publish(struct account *account)
 		.sent = before->sent + counts.frames,
 		.octets = before->octets + counts.octets,
 		.skipped = before->skipped + account->skipped,
-		.queued = queue_pending(account->queue) +
+		.queued = queue_pending(account->queue) + account->aside +
 			  ops->unsent(account->endpoint),
 		.connects = before->connects + counts.connects,
 		.disconnects = before->disconnects + counts.disconnects,

@@ -28,6 +28,7 @@ struct account {
 	struct metrics *metrics;
 
 	uint64_t skipped; /* counted by the tap */
+	uint64_t aside;   /* likewise: messages that are queued elsewhere */
 	uint64_t drop_log_at;
 	struct metrics_counts before; /* of an earlier thread of this tap */
 	bool write_failed;            /* logged already */

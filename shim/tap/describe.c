@@ -12,20 +12,19 @@
 #include "proto/dns.h"
 #include "proto/extra.h"
 #include "shim/base/secret.h"
+#include "shim/tap/asked.h"
 #include "shim/tap/match.h"
 #include "shim/tap/source.h"
 #include "shim/tap/upstream.h"
 
-/* A query is committed when its send has returned; another thread may have read
- * the answer by then. So much longer an answer waits for its query. */
-#define LATE_NS ((int64_t)(50 * NS_PER_MS))
-
 struct describer {
 	const struct tap_config *config;
 	struct match *match;
+	struct asked *asked;
 	struct source *source;
 	struct extra *extra;       /* NULL: no template */
 	struct upstream *upstream; /* NULL: not wanted */
+	uint64_t transaction;      /* of the last message */
 	char text[DESCRIBE_EXTRA_MAX];
 };
 
@@ -38,6 +37,10 @@ enum side {
 };
 
 #define TYPE(name) DNSTAP__MESSAGE__TYPE__##name
+#define ASKED_RESPONSES                                                   \
+	(1u << TYPE(FORWARDER_RESPONSE) | 1u << TYPE(RESOLVER_RESPONSE) | \
+	 1u << TYPE(UPDATE_RESPONSE))
+
 static const Dnstap__Message__Type types[][2] = {
 	[SIDE_CLIENT] = { TYPE(CLIENT_QUERY), TYPE(CLIENT_RESPONSE) },
 	[SIDE_AUTH] = { TYPE(AUTH_QUERY), TYPE(AUTH_RESPONSE) },
@@ -54,8 +57,9 @@ struct describer *describer_new(const struct tap_config *config)
 		return NULL;
 	describer->config = config;
 	describer->match = match_new();
+	describer->asked = asked_new();
 	describer->source = source_new();
-	bool whole = describer->match && describer->source;
+	bool whole = describer->match && describer->asked && describer->source;
 	if (config->extra) {
 		describer->extra = extra_parse(
 			config->extra, &(struct extra_constants){
@@ -80,6 +84,7 @@ void describer_free(struct describer *describer)
 	if (!describer)
 		return;
 	match_free(describer->match);
+	asked_free(describer->asked);
 	source_free(describer->source);
 	extra_free(describer->extra);
 	upstream_free(describer->upstream);
@@ -131,16 +136,50 @@ static void remember(struct describer *describer, struct match_message *query)
 	if (describer->extra)
 		extra_query_read(query->event, &query->extra);
 	match_query(describer->match, query);
+	if (query->asked)
+		asked_note(describer->asked, query->event);
 	if (describer->upstream && query->asked)
 		upstream_asked(describer->upstream, query);
 }
 
-static bool is_late(const struct match_message *response, uint64_t now_ns)
+/* Was the other side asked from here, or might it have been? */
+static bool may_be_asked(const struct describer *describer,
+			 const struct event *event)
 {
-	/* Signed: it may have come since then. */
-	int64_t age = now_ns - response->event->stamp_ns;
+	enum asked_whom whom = asked_whom(describer->asked, event);
 
-	return response->asked && age < LATE_NS;
+	if (event->flags & EVENT_SERVES)
+		return false;
+	return event->flags & EVENT_TCP || whom != ASKED_OTHERS;
+}
+
+/*
+ * A response came in, and no query is known that it answers. In this order:
+ *
+ * where it came in, and what is known           so
+ * a query sent before is still in flight,       it may be its answer: set aside
+ *  if this port has asked or there is plenty
+ *  of room to set aside
+ * its id was asked of its sender                another question's: logged
+ * at a DNS port                                 a stranger's: unsolicited
+ * by TCP, on a connection made from here        nobody else can: logged
+ * at a port that has asked its sender           late, or guessed: logged
+ * at a port that has asked others               a stranger's: unsolicited
+ * at a port that is not known to have asked     by a parent, or before the tap
+ *                                               began, or lost: logged
+ */
+static enum described judge(const struct describer *describer,
+			    const struct event *event, bool id_asked,
+			    enum aside_room room)
+{
+	if (room == ASIDE_PLENTY ||
+	    (room == ASIDE_LITTLE &&
+	     (!(event->flags & EVENT_SERVES) ||
+	      asked_whom(describer->asked, event) != ASKED_NOBODY)))
+		return DESCRIBE_LATER;
+	return id_asked || may_be_asked(describer, event)
+		       ? DESCRIBE_LOG
+		       : DESCRIBE_UNSOLICITED;
 }
 
 static void mask(uint8_t octets[16], unsigned size, unsigned kept_bits)
@@ -204,45 +243,97 @@ static void render_extra(struct describer *describer,
 					 describer->text, DESCRIBE_EXTRA_MAX);
 }
 
-/* Is the server's own address the one that the kernel sends from? A response to
- * a serving socket may have come to any of its addresses. */
-static bool source_tells_local(const struct match_message *message)
+/* The server's own address is the one that the kernel sends from, if nothing else
+ * tells it. */
+static void complete_query(struct describer *describer, struct event *event,
+			   uint64_t now_ns)
 {
-	uint8_t flags = message->event->flags;
+	if ((event->flags & (EVENT_LOCAL | EVENT_REMOTE | EVENT_SENT)) ==
+	    (EVENT_REMOTE | EVENT_SENT))
+		source_complete(describer->source, event, now_ns);
+}
 
-	return message->asked &&
-	       (flags & (EVENT_LOCAL | EVENT_REMOTE)) == EVENT_REMOTE &&
-	       (flags & EVENT_SENT || !(flags & EVENT_SERVES));
+/* And what was asked from there is answered there. */
+static void complete_response(struct event *event,
+			      const struct match_message *query)
+{
+	if (event->flags & (EVENT_LOCAL | EVENT_SERVES) ||
+	    !(query->event->flags & EVENT_LOCAL))
+		return;
+	memcpy(event->local, query->event->local, 16);
+	event->flags |= EVENT_LOCAL;
+}
+
+uint64_t describer_transaction(const struct describer *describer)
+{
+	return describer->transaction;
+}
+
+static bool is_wanted(const struct tap_config *config,
+		      const struct match_message *message, uint32_t types_of_it)
+{
+	return config->types & types_of_it && in_sample(config, message);
+}
+
+/* What the event is, without regard to others. */
+static void look_at(struct describer *describer, struct event *event,
+		    const struct clock_pair *clocks,
+		    struct match_message *message, struct encode_facts *facts)
+{
+	match_parse(event, message);
+	describer->transaction = message->transaction;
+	if (message->asked)
+		complete_query(describer, event, clocks->steady_ns);
+	message->time_ns = clock_pair_wall(clocks, event->stamp_ns);
+	*facts = (struct encode_facts){
+		.time_ns = message->time_ns,
+		.asked = message->asked,
+		.response = DNS_QR(message->header.flags),
+	};
+}
+
+/* Assigns the query that a response answers, if it is known. */
+static enum described relate(struct describer *describer, struct event *event,
+			     const struct match_message *response,
+			     enum aside_room room,
+			     const struct match_message **query)
+{
+	const struct match_message *asked =
+		match_response(describer->match, response);
+
+	*query = asked;
+	if (!response->asked)
+		return DESCRIBE_LOG;
+	if (!asked)
+		asked = match_id(describer->match, response);
+	if (asked)
+		complete_response(event, asked);
+	return *query || !is_wanted(describer->config, response,
+				    ASKED_RESPONSES)
+		       ? DESCRIBE_LOG
+		       : judge(describer, event, asked, room);
 }
 
 enum described describe(struct describer *describer, struct event *event,
-			const struct clock_pair *clocks,
+			const struct clock_pair *clocks, enum aside_room room,
 			struct encode_facts *facts)
 {
 	const struct tap_config *config = describer->config;
 	const struct match_message *query = NULL;
+	enum described verdict = DESCRIBE_LOG;
 	struct match_message message;
 
-	match_parse(event, &message);
-	if (source_tells_local(&message))
-		source_complete(describer->source, event, clocks->steady_ns);
-	memset(facts, 0, sizeof(*facts));
-	message.time_ns = clock_pair_wall(clocks, event->stamp_ns);
-	facts->time_ns = message.time_ns;
-	facts->asked = message.asked;
-	facts->response = DNS_QR(message.header.flags);
-	if (!facts->response) {
+	look_at(describer, event, clocks, &message, facts);
+	if (facts->response)
+		verdict = relate(describer, event, &message, room, &query);
+	else
 		remember(describer, &message);
-	} else {
-		query = match_response(describer->match, &message);
-		if (!query && is_late(&message, clocks->steady_ns))
-			return DESCRIBE_LATER;
-		if (query)
-			facts->query_time_ns = query->time_ns;
-	}
+	if (verdict != DESCRIBE_LOG)
+		return verdict;
+	facts->query_time_ns = query ? query->time_ns : 0;
 	facts->type = types[side_of(config, query ? query : &message)]
 			   [facts->response];
-	if (!(config->types >> facts->type & 1) || !in_sample(config, &message))
+	if (!is_wanted(config, &message, 1u << facts->type))
 		return DESCRIBE_SKIP;
 	facts->bare = !anonymize(config, event);
 	if (describer->extra)

@@ -11,13 +11,15 @@
 #include "proto/encode.h"
 #include "shim/base/clock.h"
 #include "shim/event.h"
+#include "shim/tap/aside.h"
 
 #define DESCRIBE_EXTRA_MAX 1024
 
 enum described {
 	DESCRIBE_LOG,
 	DESCRIBE_SKIP,  /* the tap's configuration leaves it out */
-	DESCRIBE_LATER, /* its query may still be on its way: ask again */
+	DESCRIBE_LATER, /* its query may still be on its way: set it aside */
+	DESCRIBE_UNSOLICITED, /* a response, but nobody asked */
 };
 
 struct describer;
@@ -27,10 +29,15 @@ struct describer *describer_new(const struct tap_config *config);
 void describer_free(struct describer *describer);
 
 /*
- * Fills *facts, valid until the next call. `clocks`: as of now. To be
- * called once for every event, in their order, but for DESCRIBE_LATER. The
- * addresses and the payload are masked in place where the tap anonymizes.
+ * Fills *facts, valid until the next call. `clocks`: as of now. `room`: for it to
+ * be set aside, if a query may be in flight that was sent before. To be called once for every event,
+ * in their order, and again, without room, for what was set aside. The addresses
+ * and the payload are masked in place where the tap anonymizes.
  */
 enum described describe(struct describer *describer, struct event *event,
-			const struct clock_pair *clocks,
+			const struct clock_pair *clocks, enum aside_room room,
 			struct encode_facts *facts);
+
+/* Of the message that was described last: the same for a query and all of its
+ * responses. */
+uint64_t describer_transaction(const struct describer *describer);

@@ -7,9 +7,10 @@
 #include "shim/tap/match.h"
 
 #include <string.h>
-#include <sys/mman.h>
 
 #include "shim/base/clock.h"
+#include "shim/base/map.h"
+#include "shim/base/secret.h"
 
 #define BUCKETS    MATCH_QUERIES_MAX
 #define STEPS_MAX  128 /* in one bucket: somebody may fill it on purpose */
@@ -23,7 +24,6 @@ struct query {
 	struct match_message message; /* ->event points to `event` */
 	struct event event;           /* without payload */
 	uint64_t used_ns;             /* its time, or its last response's */
-	uint32_t bucket;
 	uint32_t before, next; /* in the bucket; `next` also of free entries */
 	uint32_t older, newer; /* of all */
 };
@@ -38,25 +38,18 @@ struct match {
 	uint32_t free;
 	uint32_t used; /* entries that have ever been in use */
 	struct query query[MATCH_QUERIES_MAX + 1];
+	/* Each in the one place for its transaction; linked nowhere. */
+	struct query answered[MATCH_ANSWERED_MAX];
 };
 
 struct match *match_new(void)
 {
-	/* Shared for the same reason as the queue's memory. */
-	struct match *match = mmap(NULL, sizeof(*match), PROT_READ | PROT_WRITE,
-				   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-
-	if (match == MAP_FAILED)
-		return NULL;
-	madvise(match, sizeof(*match), MADV_DONTFORK);
-	madvise(match, sizeof(*match), MADV_DONTDUMP);
-	return match;
+	return map_new(sizeof(struct match));
 }
 
 void match_free(struct match *match)
 {
-	if (match)
-		munmap(match, sizeof(*match));
+	map_free(match, sizeof(*match));
 }
 
 static uint64_t mix(uint64_t hash, uint64_t value)
@@ -90,6 +83,21 @@ static uint64_t hash_question(const struct dns_question *question)
 			  0x2020202020202020);
 }
 
+/* Everything that a query and its response have in common, but for the question,
+ * which a response may leave out, and the local address, which may not be
+ * known of both. The secret keeps strangers from filling a bucket. */
+static uint64_t transaction_of(const struct match_message *message)
+{
+	const struct event *event = message->event;
+	uint64_t hash = (uint64_t)event->remote_port << 48 |
+			(uint64_t)event->local_port << 32 |
+			(uint64_t)message->header.id << 16 |
+			(event->flags & (EVENT_TCP | EVENT_INET6)) << 1 |
+			message->asked;
+
+	return mix_octets(mix(secret_word(), hash), event->remote, 16, 0);
+}
+
 void match_parse(const struct event *event, struct match_message *message)
 {
 	struct dns_question question;
@@ -109,26 +117,11 @@ void match_parse(const struct event *event, struct match_message *message)
 				    question.type == QTYPE_IXFR;
 		message->question_hash = hash_question(&question);
 	}
+	message->transaction = transaction_of(message);
 }
 
-/* Everything that a query and its response have in common, but for the question,
- * which a response may leave out, and the local address, which may not be
- * known of both. */
-static uint32_t bucket_of(const struct match_message *message)
-{
-	const struct event *event = message->event;
-	uint64_t hash = (uint64_t)event->remote_port << 48 |
-			(uint64_t)event->local_port << 32 |
-			(uint64_t)message->header.id << 16 |
-			(event->flags & (EVENT_TCP | EVENT_INET6)) << 1 |
-			message->asked;
-
-	hash = mix_octets(hash, event->remote, 16, 0);
-	return hash >> 32 & (BUCKETS - 1);
-}
-
-static bool answers(const struct match_message *response,
-		    const struct match_message *query)
+static bool is_of(const struct match_message *response,
+		  const struct match_message *query)
 {
 	const struct event *a = response->event, *b = query->event;
 	uint8_t both = a->flags & b->flags, either = a->flags ^ b->flags;
@@ -139,9 +132,20 @@ static bool answers(const struct match_message *response,
 	       a->local_port == b->local_port &&
 	       !(either & (EVENT_TCP | EVENT_INET6)) &&
 	       !memcmp(a->remote, b->remote, 16) &&
-	       (!(both & EVENT_LOCAL) || !memcmp(a->local, b->local, 16)) &&
+	       (!(both & EVENT_LOCAL) || !memcmp(a->local, b->local, 16));
+}
+
+static bool answers(const struct match_message *response,
+		    const struct match_message *query)
+{
+	return is_of(response, query) &&
 	       (response->question_hash == query->question_hash ||
 		!response->question);
+}
+
+static uint32_t bucket_of(const struct match_message *message)
+{
+	return message->transaction >> 32 & (BUCKETS - 1);
 }
 
 static void unlink_age(struct match *match, struct query *query)
@@ -163,7 +167,7 @@ static void append_age(struct match *match, uint32_t index)
 static void append_bucket(struct match *match, uint32_t index)
 {
 	struct query *query = &match->query[index];
-	struct bucket *bucket = &match->bucket[query->bucket];
+	struct bucket *bucket = &match->bucket[bucket_of(&query->message)];
 
 	query->before = bucket->newest;
 	query->next = 0;
@@ -176,7 +180,7 @@ static void append_bucket(struct match *match, uint32_t index)
 
 static void unlink_bucket(struct match *match, struct query *query)
 {
-	struct bucket *bucket = &match->bucket[query->bucket];
+	struct bucket *bucket = &match->bucket[bucket_of(&query->message)];
 
 	if (query->before)
 		match->query[query->before].next = query->next;
@@ -233,19 +237,24 @@ void match_query(struct match *match, const struct match_message *message)
 	query->event = *message->event;
 	query->used_ns = message->event->stamp_ns;
 	query->message.event = &query->event;
-	query->bucket = bucket_of(message);
 	append_bucket(match, index);
 	append_age(match, index);
 }
 
-static bool copies(const struct match_message *response,
-		   const struct match_message *query, uint16_t flags)
+/* Is a query the one? */
+typedef bool test(const struct match_message *response,
+		  const struct match_message *query);
+
+static bool answers_copying(const struct match_message *response,
+			    const struct match_message *query)
 {
-	return !((response->header.flags ^ query->header.flags) & flags);
+	uint16_t differ = response->header.flags ^ query->header.flags;
+
+	return answers(response, query) && !(differ & COPIED_FLAGS);
 }
 
 static uint32_t find(const struct match *match,
-		     const struct match_message *response, uint16_t copied)
+		     const struct match_message *response, test *fits)
 {
 	const struct bucket *bucket = &match->bucket[bucket_of(response)];
 	bool resent = response->asked && !(response->event->flags & EVENT_TCP);
@@ -254,30 +263,74 @@ static uint32_t find(const struct match *match,
 	for (int i = 0; index && i < STEPS_MAX; i++) {
 		const struct query *query = &match->query[index];
 
-		if (answers(response, &query->message) &&
-		    copies(response, &query->message, copied))
+		if (fits(response, &query->message))
 			return index;
 		index = resent ? query->before : query->next;
 	}
 	return 0;
 }
 
+static size_t answered_place(const struct match_message *message)
+{
+	return message->transaction % MATCH_ANSWERED_MAX;
+}
+
+static const struct match_message *find_answered(
+	const struct match *match, const struct match_message *response,
+	test *fits)
+{
+	const struct query *query = &match->answered[answered_place(response)];
+	uint64_t until_ns = query->used_ns + MATCH_AGE_S * NS_PER_S;
+
+	return query->message.event && response->event->stamp_ns <= until_ns &&
+			       fits(response, &query->message)
+		       ? &query->message
+		       : NULL;
+}
+
+static void keep_answered(struct match *match, const struct query *query)
+{
+	struct query *kept = &match->answered[answered_place(&query->message)];
+
+	*kept = *query;
+	kept->message.event = &kept->event;
+}
+
+/* What it leaves is free, but not yet reused. */
+static void close_query(struct match *match, uint32_t index, uint64_t now_ns)
+{
+	struct query *query = &match->query[index];
+
+	query->used_ns = now_ns;
+	if (query->event.flags & EVENT_TCP && query->message.transfer) {
+		unlink_age(match, query);
+		append_age(match, index);
+		return;
+	}
+	if (query->message.asked)
+		keep_answered(match, query);
+	forget(match, index);
+}
+
 const struct match_message *match_response(struct match *match,
 					   const struct match_message *response)
 {
-	uint32_t found = find(match, response, COPIED_FLAGS);
+	uint32_t found = find(match, response, answers_copying);
 
 	if (!found)
-		found = find(match, response, 0);
-	if (!found)
-		return NULL;
-	if (response->event->flags & EVENT_TCP &&
-	    match->query[found].message.transfer) {
-		match->query[found].used_ns = response->event->stamp_ns;
-		unlink_age(match, &match->query[found]);
-		append_age(match, found);
-	} else {
-		forget(match, found);
+		found = find(match, response, answers);
+	if (found) {
+		close_query(match, found, response->event->stamp_ns);
+		return &match->query[found].message;
 	}
-	return &match->query[found].message; /* free, but not yet reused */
+	return find_answered(match, response, answers);
+}
+
+const struct match_message *match_id(const struct match *match,
+				     const struct match_message *response)
+{
+	uint32_t found = find(match, response, is_of);
+
+	return found ? &match->query[found].message
+		     : find_answered(match, response, is_of);
 }

@@ -9,6 +9,7 @@
 
 #include "proto/dns.h"
 #include "proto/extra.h"
+#include "shim/base/address.h"
 #include "shim/event.h"
 
 /* Queries remembered; beyond that the oldest is forgotten. */
@@ -16,6 +17,9 @@
 
 /* A query without an answer is forgotten after this long. */
 #define MATCH_AGE_S 30
+
+/* Of queries sent those answered last are remembered too, about so many. */
+#define MATCH_ANSWERED_MAX 2048
 
 struct match;
 
@@ -28,10 +32,12 @@ struct match_message {
 	bool question;          /* there is a well-formed one */
 	bool transfer;          /* AXFR or IXFR: many responses to one query */
 	uint64_t question_hash; /* of name without case, type and class */
+	uint64_t transaction;   /* the same of a query and its responses */
+	struct address client;  /* by a proxy's word, if known */
 	struct extra_query extra; /* of a query, if the caller wants it kept */
 };
 
-/* Fills all of *message but for `time_ns` and `extra`. */
+/* Fills all of *message but for `time_ns`, `client` and `extra`. */
 void match_parse(const struct event *event, struct match_message *message);
 
 /* Returns NULL when out of memory. */
@@ -42,7 +48,13 @@ void match_query(struct match *match, const struct match_message *query);
 
 /* Returns the query that `response` answers, or NULL. Of several the oldest, as
  * servers answer a repeated query in order; but where this side asked over UDP
- * the newest, as it asks again what it takes for lost. Its payload is gone; it
- * stays valid until the next call. */
+ * the newest, as it asks again what it takes for lost. Where there is none, and
+ * this side asked, one that has had its response: networks duplicate datagrams.
+ * Its payload is gone; it stays valid until the next call. */
 const struct match_message *match_response(
 	struct match *match, const struct match_message *response);
+
+/* Likewise a query of the same id, addresses and ports, whatever was asked in
+ * it. */
+const struct match_message *match_id(const struct match *match,
+				     const struct match_message *response);

@@ -11,6 +11,7 @@
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
 #include "shim/tap/account.h"
+#include "shim/tap/aside.h"
 #include "shim/tap/describe.h"
 #include "shim/tap/endpoint.h"
 #include "shim/tap/family.h"
@@ -22,13 +23,15 @@
 #define TURN_NS          (5 * NS_PER_MS)  /* then the clock is looked at */
 #define FINISH_MARGIN_NS (20 * NS_PER_MS) /* to say so, before the deadline */
 #define NO_MEMORY_NS     (100 * NS_PER_MS)
-#define SILENT_NS        NS_PER_S /* frames wait, and none is taken */
+#define SILENT_NS        NS_PER_S  /* frames wait, and none is taken */
+#define ASIDE_NS         NS_PER_MS /* so often what is set aside is looked at */
 
 struct tap {
 	struct queue *queue;
 	struct describer *describer;
 	struct encoder *encoder;
 	struct endpoint *endpoint;
+	struct aside *aside;
 	struct turn turn; /* this one */
 	struct clock_pair clocks;
 	struct rest rest;
@@ -70,47 +73,106 @@ static void fetch_soon(const struct tap *tap, size_t index)
 	__builtin_prefetch(event->payload + 80);
 }
 
+/* DESCRIBE_LATER: it has been set aside. */
+static enum described look(struct tap *tap, struct event *event,
+			   enum aside_room aside, struct encode_facts *facts)
+{
+	enum described what =
+		describe(tap->describer, event, &tap->clocks, aside, facts);
+
+	if (what != DESCRIBE_LATER ||
+	    aside_put(tap->aside, event, describer_transaction(tap->describer)))
+		return what;
+	return describe(tap->describer, event, &tap->clocks, ASIDE_NONE, facts);
+}
+
+/* Logs the event, or accounts for it. `room`: in the endpoint, for all of it. */
+static void pass(struct tap *tap, struct event *event, enum aside_room aside,
+		 uint8_t *room)
+{
+	struct encode_facts facts;
+
+	switch (look(tap, event, aside, &facts)) {
+	case DESCRIBE_LOG:
+		tap->endpoint->ops->commit(
+			tap->endpoint,
+			encoder_pack(tap->encoder, event, &facts, room));
+		break;
+	case DESCRIBE_SKIP:
+		tap->account.skipped++;
+		break;
+	case DESCRIBE_UNSOLICITED:
+		queue_count_drop(tap->queue, DROP_UNSOLICITED, 1);
+		break;
+	case DESCRIBE_LATER:
+		break;
+	}
+	if (!facts.response)
+		aside_query(tap->aside, describer_transaction(tap->describer));
+}
+
+/* Returns false, and does nothing, if the endpoint has no room. */
+static bool take(struct tap *tap, struct event *event, enum aside_room aside)
+{
+	size_t size = bound(tap, event);
+
+	if (size > SESSION_FRAME_MAX) {
+		queue_count_drop(tap->queue, DROP_TOO_LARGE, 1);
+		return true;
+	}
+	uint8_t *room = tap->endpoint->ops->reserve(tap->endpoint, size);
+	tap->turn.full = !room;
+	if (room)
+		pass(tap, event, aside, room);
+	return room;
+}
+
+static bool take_pending(struct tap *tap, size_t index)
+{
+	struct event *event = queue_event(tap->queue, index);
+	bool early = queue_awaits(tap->queue, event->stamp_ns);
+
+	fetch_soon(tap, index + 4);
+	return take(tap, event, early ? aside_room(tap->aside) : ASIDE_NONE);
+}
+
+/* What was set aside and need wait no longer: at once, so that it comes right
+ * behind its query. */
+static bool take_ready(struct tap *tap)
+{
+	struct event *event;
+
+	while ((event = aside_ready(tap->aside))) {
+		if (!take(tap, event, ASIDE_NONE))
+			return false;
+		aside_drop(tap->aside, event);
+	}
+	return true;
+}
+
 /* Hands pending events to the endpoint as long as it has room. Returns how many
  * are done with. */
 static size_t drain(struct tap *tap)
 {
 	size_t pending = queue_pending(tap->queue), done = 0;
-	const struct endpoint_ops *ops = tap->endpoint->ops;
 
-	for (tap->turn.full = false; done < pending; done++) {
-		struct event *event = queue_event(tap->queue, done);
-		struct encode_facts facts;
-		size_t size = bound(tap, event);
-
-		fetch_soon(tap, done + 4);
-		if (size > SESSION_FRAME_MAX) {
-			queue_count_drop(tap->queue, DROP_TOO_LARGE, 1);
-			continue;
-		}
-		uint8_t *room = ops->reserve(tap->endpoint, size);
-
-		tap->turn.full = !room;
-		if (!room)
-			break;
-		enum described what =
-			describe(tap->describer, event, &tap->clocks, &facts);
-		if (what == DESCRIBE_LATER)
-			break;
-		if (what == DESCRIBE_SKIP)
-			tap->account.skipped++;
-		else
-			ops->commit(tap->endpoint,
-				    encoder_pack(tap->encoder, event, &facts,
-						 room));
-	}
+	tap->turn.full = false;
+	while (take_ready(tap) && done < pending && take_pending(tap, done))
+		done++;
+	if (done == pending && aside_settle(tap->aside))
+		take_ready(tap);
 	queue_release(tap->queue, done);
 	return done;
 }
 
+static uint64_t waiting(const struct tap *tap)
+{
+	return queue_pending(tap->queue) + aside_count(tap->aside);
+}
+
 static uint64_t unsent(const struct tap *tap)
 {
-	return queue_pending(tap->queue) +
-	       tap->endpoint->ops->unsent(tap->endpoint);
+	return waiting(tap) + tap->endpoint->ops->unsent(tap->endpoint);
 }
 
 /* What the collector does is told to the other processes of the family. */
@@ -130,6 +192,15 @@ static void tell(struct tap *tap)
 	tap->sent_at = now;
 }
 
+/* Finds what has come in since. */
+static bool collect(struct tap *tap)
+{
+	size_t pending = queue_collect(tap->queue, clock_steady());
+
+	aside_look(tap->aside, tap->queue, tap->turn.ending);
+	return pending;
+}
+
 /* What can be done just now. Returns true if there is more, and no time to rest:
  * there always is while messages come in as fast as they go out. */
 static bool turn(struct tap *tap)
@@ -142,10 +213,8 @@ static bool turn(struct tap *tap)
 	turn->moved = 0;
 	advance(tap);
 	do {
-		uint64_t now = clock_steady();
-
 		moved = 0;
-		if (queue_collect(tap->queue, now))
+		if (collect(tap))
 			turn->last_seen = turn->began;
 		if (ready(tap))
 			moved = drain(tap);
@@ -156,6 +225,7 @@ static bool turn(struct tap *tap)
 			advance(tap);
 	} while (moved && clock_steady() - turn->began < TURN_NS);
 	tell(tap);
+	tap->account.aside = aside_count(tap->aside);
 	account_settle(&tap->account, turn->began);
 	return moved;
 }
@@ -165,6 +235,8 @@ static void rest(struct tap *tap, uint64_t deadline)
 {
 	uint64_t until = account_due(&tap->account);
 
+	if (aside_count(tap->aside) && tap->turn.began + ASIDE_NS < until)
+		until = tap->turn.began + ASIDE_NS;
 	if (deadline && deadline - FINISH_MARGIN_NS < until)
 		until = deadline - FINISH_MARGIN_NS;
 	rest_until(&tap->rest, &tap->turn, until);
@@ -175,7 +247,7 @@ static bool is_over(struct tap *tap, uint64_t deadline)
 {
 	if (tap->turn.began + FINISH_MARGIN_NS >= deadline)
 		return true;
-	if (!queue_pending(tap->queue))
+	if (!waiting(tap))
 		tap->endpoint->ops->stop(tap->endpoint);
 	return tap->endpoint->ops->over(tap->endpoint);
 }
@@ -183,14 +255,14 @@ static bool is_over(struct tap *tap, uint64_t deadline)
 /* `sent`: of the end's beginning. */
 static void finish(struct tap *tap, uint64_t sent)
 {
-	uint64_t pending = queue_pending(tap->queue);
-	uint64_t left = pending + tap->endpoint->ops->close(tap->endpoint);
+	uint64_t left = waiting(tap) + tap->endpoint->ops->close(tap->endpoint);
 
-	queue_release(tap->queue, pending);
+	queue_release(tap->queue, queue_pending(tap->queue));
 	if (left)
 		queue_count_drop(tap->queue, DROP_ENDPOINT, left);
 	if (left && tap->sent == sent)
 		family_tell(tap->index, false, clock_steady());
+	tap->account.aside = 0;
 	account_close(&tap->account);
 	metrics_leave(tap->account.metrics);
 }
@@ -214,6 +286,7 @@ static void tap_free(struct tap *tap)
 {
 	encoder_free(tap->encoder);
 	describer_free(tap->describer);
+	aside_free(tap->aside);
 	endpoint_free(tap->endpoint);
 	free(tap);
 }
@@ -231,7 +304,8 @@ static struct tap *tap_new(const struct seat *seat)
 	tap->encoder =
 		encoder_new(config->identity, config->version, config->full);
 	tap->describer = describer_new(config);
-	if (tap->endpoint && tap->encoder && tap->describer)
+	tap->aside = aside_new();
+	if (tap->endpoint && tap->encoder && tap->describer && tap->aside)
 		return tap;
 	tap_free(tap);
 	return NULL;

@@ -13,7 +13,7 @@ import threading
 import time
 import urllib.request
 
-from harness import load, namespace, oracle, servers
+from harness import dns, load, namespace, oracle, servers
 from harness.collector import Collector, listening
 from harness.each import each
 from harness.metrics import SETTING, Metrics
@@ -62,6 +62,37 @@ def test_http():
     assert "dnstapshim" not in seen and not collector.connections, seen
     assert "dnstapshim" not in server.output(), server.output()
     return f"{DOWNLOADS * LARGE >> 20} MiB the same in {took:.1f} s, no tap"
+
+
+FORGED = 40  # at once; a server's socket holds more
+
+
+def forged(mix):
+    """A response to some question."""
+    message = bytearray(mix.next().message)
+    message[2] |= dns.QR >> 8
+    return bytes(message)
+
+
+@each(("named", "knotd", "nsd", "unbound", "dnsmasq", "dnsdist"))
+def test_forged(name):
+    """Responses, to a server that has asked nobody from there."""
+    collector = Collector()
+    scene = Scene(name, f"dnstap {collector.endpoint} full", **SETTING)
+    server, mix, forging = scene.server.addresses[0], load.Mix(name), load.Mix("forged", 0)
+    for _ in range(20):
+        for source in ("192.0.2.7", 53), (namespace.CLIENTS4[1], 5353):
+            load.spoof(source, (server, 53), forged(forging), FORGED)
+        load.udp(scene.server.addresses, 30, mix)
+    scene.stop(collector)
+    row = scene.check(collector.taps(orderly=scene.server.server.lingers))
+    count = scene.unsolicited()
+    assert count >= 20 * 2 * FORGED, count
+    if scene.server.server.lingers:
+        metrics = Metrics()
+        metrics.check()
+        assert metrics.dropped["unsolicited"] == count, metrics.drops()
+    return {**row, "forged": count}
 
 
 # A message that cannot hold what its header claims.
@@ -131,7 +162,7 @@ def test_on_port_53(kind):
     row = oracle.compare(others, [tap for tap in taps if not strange(tap)]).check()
     # What has a length and as many octets is a message, if it has a header.
     logged = sum(map(strange, taps))
-    counted = metrics.dropped["malformed"]
+    counted = metrics.dropped["malformed"] + metrics.dropped["unsolicited"]
     assert logged + counted >= STRANGERS * is_message(WORDS[kind](draw)), (
         logged, metrics.drops())
     assert not metrics.dropped["stream"], metrics.drops()

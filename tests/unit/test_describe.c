@@ -28,7 +28,7 @@ static enum described look(struct describer *describer, struct message *m,
 			   struct encode_facts *facts)
 {
 	return describe(describer, &m->event, &at(m->event.stamp_ns + NS_PER_S),
-			facts);
+			ASIDE_NONE, facts);
 }
 
 static int type_of(struct describer *describer, struct message m)
@@ -58,9 +58,8 @@ Test(describe, types)
 		{ ASKS, 0, ROLE_CLIENT, TYPE(RESOLVER_QUERY) },
 		{ 0, QR | RD, ROLE_AUTO, TYPE(FORWARDER_RESPONSE) },
 		{ 0, QR, ROLE_AUTH, TYPE(RESOLVER_RESPONSE) },
-		/* From and to the serving socket itself: NOTIFY and the like. */
+		/* From the serving socket itself: NOTIFY and the like. */
 		{ ANSWER, 0, ROLE_AUTO, TYPE(RESOLVER_QUERY) },
-		{ SERVES, QR, ROLE_AUTO, TYPE(RESOLVER_RESPONSE) },
 		{ SERVES, OP_UPDATE, ROLE_CLIENT, TYPE(UPDATE_QUERY) },
 		{ ANSWER, QR | OP_UPDATE, ROLE_AUTO, TYPE(UPDATE_RESPONSE) },
 		{ ASKS, OP_UPDATE | RD, ROLE_AUTO, TYPE(UPDATE_QUERY) },
@@ -78,31 +77,42 @@ Test(describe, types)
 	}
 }
 
+/* Is the local address of such a message known, where the socket does not tell?
+ * After its query, if it has one. */
 Test(describe, own_address_is_what_is_sent_from)
 {
 	static const struct {
 		uint8_t event;
 		uint16_t flags;
+		uint16_t asked; /* the query's id */
 		bool told;
 	} cases[] = {
-		{ ASKS, 0, true },     { 0, QR, true },
-		{ ANSWER, 0, true }, /* asks from the serving socket */
-		{ SERVES, QR, false }, { SERVES, 0, false },
-		{ ANSWER, QR, false },
+		{ ASKS, 0, 0, true },     { 0, QR, 1, true },
+		{ 0, QR, 2, false },    /* late, or guessed */
+		{ ANSWER, 0, 0, true }, /* asks from the serving socket */
+		{ SERVES, QR, 1, false }, { SERVES, 0, 0, false },
+		{ ANSWER, QR, 0, false },
 	};
 	static const uint8_t loopback[] = { 127, 0, 0, 1 };
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct tap_config config = defaults();
 		struct describer *describer = describer_new(&config);
-		struct message m =
-			message(cases[i].event, 1, cases[i].flags, "a", 1);
-		memcpy(m.event.remote, loopback, sizeof(loopback));
-		m.event.flags &= ~EVENT_LOCAL;
-		struct encode_facts facts;
-		look(describer, &m, &facts);
-		cr_assert_eq(!!(m.event.flags & EVENT_LOCAL), cases[i].told,
-			     "case %zu", i);
+		uint8_t side = cases[i].event & EVENT_SERVES;
+		struct message pair[] = {
+			message(side | EVENT_SENT, cases[i].asked, 0, "a", 1),
+			message(cases[i].event, 1, cases[i].flags, "a", 1),
+		};
+
+		for (int j = !cases[i].asked; j < 2; j++) {
+			struct encode_facts facts;
+
+			memcpy(pair[j].event.remote, loopback, 4);
+			pair[j].event.flags &= ~EVENT_LOCAL;
+			look(describer, &pair[j], &facts);
+		}
+		cr_assert_eq(!!(pair[1].event.flags & EVENT_LOCAL),
+			     cases[i].told, "case %zu", i);
 		describer_free(describer);
 	}
 }
@@ -123,27 +133,149 @@ Test(describe, a_response_has_its_querys_type_and_time)
 	describer_free(describer);
 }
 
-Test(describe, an_early_answer_waits_for_its_query)
+/* Wall time, of a clock that is set back between a query and its response, is for
+ * output alone. */
+Test(describe, bears_a_clock_that_steps)
+{
+	enum { BACK = 3600 };
+	struct tap_config config = defaults();
+	config.extra = (char *)"{duration} {/forward/upstream}";
+	struct describer *describer = describer_new(&config);
+	struct message query = message(SERVES, 1, RD, "a", 1);
+	struct message out = message(ASKS, 9, RD, "a", 1);
+	struct message answer = message(ANSWER, 1, QR | RD, "a", 1);
+	struct clock_pair clocks = { NS_PER_S, 1700000000 * NS_PER_S };
+	static const char extra[] = "0.5s 198.51.100.7:53";
+	struct encode_facts facts;
+
+	describe(describer, &query.event, &clocks, ASIDE_NONE, &facts);
+	uint64_t asked_ns = facts.time_ns;
+	cr_assert_eq(asked_ns, clocks.wall_ns);
+	clocks.wall_ns -= BACK * NS_PER_S;
+	describe(describer, &out.event, &clocks, ASIDE_NONE, &facts);
+	answer.event.stamp_ns += NS_PER_S / 2;
+	describe(describer, &answer.event, &clocks, ASIDE_NONE, &facts);
+	cr_assert_eq(facts.query_time_ns, asked_ns, "as it was logged");
+	cr_assert_eq(facts.time_ns, asked_ns + NS_PER_S / 2 - BACK * NS_PER_S);
+	cr_assert_eq(facts.extra_size, strlen(extra));
+	cr_assert_arr_eq(facts.extra, extra, strlen(extra), "%.*s",
+			 (int)facts.extra_size, facts.extra);
+	describer_free(describer);
+}
+
+/* Its query is logged as soon as the send returns. */
+Test(describe, an_early_answer_is_set_aside)
 {
 	struct tap_config config = defaults();
 	struct describer *describer = describer_new(&config);
 	struct message answer = message(0, 1, QR, "a", 1);
 	struct message query = message(ASKS, 1, 0, "a", 1);
-	uint64_t now = answer.event.stamp_ns;
 	struct encode_facts facts;
 
-	cr_assert_eq(describe(describer, &answer.event, &at(now), &facts),
+	cr_assert_eq(describe(describer, &answer.event, &at(NS_PER_S),
+			      ASIDE_LITTLE, &facts),
 		     DESCRIBE_LATER);
-	cr_assert_eq(describe(describer, &query.event, &at(now), &facts),
-		     DESCRIBE_LOG);
-	cr_assert_eq(describe(describer, &answer.event, &at(now), &facts),
-		     DESCRIBE_LOG);
+	uint64_t transaction = describer_transaction(describer);
+	cr_assert_eq(look(describer, &query, &facts), DESCRIBE_LOG);
+	cr_assert_eq(describer_transaction(describer), transaction);
+	cr_assert_eq(look(describer, &answer, &facts), DESCRIBE_LOG);
 	cr_assert_eq(facts.query_time_ns, query.event.stamp_ns);
-	/* Nobody asked: it does not wait for long. */
-	cr_assert_eq(
-		describe(describer, &answer.event, &at(now + NS_PER_S), &facts),
-		DESCRIBE_LOG);
-	cr_assert_eq(facts.query_time_ns, 0);
+	describer_free(describer);
+}
+
+/* A response that came in, and what else may be known of it. */
+struct came {
+	const char *what;
+	uint8_t event;
+	enum aside_room room;
+	int asked; /* from its port: 0: nobody, 1: others, 2: its sender */
+	enum described verdict;
+};
+
+static void note_asked(struct describer *describer, const struct came *came)
+{
+	struct message query = message(came->event | EVENT_SENT, 9, 0, "b", 1);
+	struct encode_facts facts;
+
+	query.event.remote[3] += came->asked == 1;
+	if (came->asked)
+		cr_assert_eq(look(describer, &query, &facts), DESCRIBE_LOG);
+}
+
+Test(describe, judges_a_response_without_query)
+{
+	static const struct came cases[] = {
+		{ "a stranger's, to a server", SERVES, 0, 0,
+		  DESCRIBE_UNSOLICITED },
+		{ "by TCP", SERVES | EVENT_TCP, 0, 0, DESCRIBE_UNSOLICITED },
+		{ "to one that asks others", SERVES, 0, 1,
+		  DESCRIBE_UNSOLICITED },
+		{ "with a guessed id", SERVES, 0, 2, DESCRIBE_UNSOLICITED },
+		{ "it may be early", SERVES, ASIDE_PLENTY, 0, DESCRIBE_LATER },
+		{ "it is hardly", SERVES, ASIDE_LITTLE, 0,
+		  DESCRIBE_UNSOLICITED },
+		{ "it still may be", SERVES, ASIDE_LITTLE, 1, DESCRIBE_LATER },
+		{ "late, or guessed", 0, 0, 2, DESCRIBE_LOG },
+		{ "a stranger's, to one that asks", 0, 0, 1,
+		  DESCRIBE_UNSOLICITED },
+		{ "its query may be a parent's", 0, 0, 0, DESCRIBE_LOG },
+		{ "on a connection made from here", EVENT_TCP, 0, 1,
+		  DESCRIBE_LOG },
+		{ "early, from a new port", 0, ASIDE_LITTLE, 0,
+		  DESCRIBE_LATER },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct tap_config config = defaults();
+		struct describer *describer = describer_new(&config);
+		struct message m = message(cases[i].event, 1, QR, "a", 1);
+		struct encode_facts facts;
+
+		note_asked(describer, &cases[i]);
+		cr_assert_eq(describe(describer, &m.event, &at(NS_PER_S),
+				      cases[i].room, &facts),
+			     cases[i].verdict, "%s", cases[i].what);
+		cr_assert_eq(facts.query_time_ns, 0);
+		describer_free(describer);
+	}
+}
+
+/* To a server that asks from the port at which it answers. */
+Test(describe, knows_what_it_asked)
+{
+	struct tap_config config = defaults();
+	struct describer *describer = describer_new(&config);
+	struct message query = message(ANSWER, 1, 0, "a", 1);
+	struct message answer = message(SERVES, 1, QR, "a", 1);
+	struct message other = message(SERVES, 1, QR, "b", 1);
+	struct encode_facts facts;
+
+	look(describer, &query, &facts);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(look(describer, &answer, &facts), DESCRIBE_LOG);
+		cr_assert_eq(facts.query_time_ns, query.event.stamp_ns,
+			     "the network may repeat it");
+		cr_assert_eq(look(describer, &other, &facts), DESCRIBE_LOG);
+		cr_assert_eq(facts.query_time_ns, 0, "another question's");
+	}
+	answer.event.remote[3]++;
+	cr_assert_eq(look(describer, &answer, &facts), DESCRIBE_UNSOLICITED);
+	describer_free(describer);
+}
+
+Test(describe, leaves_out_before_it_judges)
+{
+	struct tap_config config = defaults();
+	struct message answer = message(SERVES, 1, QR, "a", 1);
+	struct encode_facts facts;
+
+	config.types =
+		~(1u << TYPE(RESOLVER_RESPONSE) |
+		  1u << TYPE(FORWARDER_RESPONSE) | 1u << TYPE(UPDATE_RESPONSE));
+	struct describer *describer = describer_new(&config);
+	cr_assert_eq(describe(describer, &answer.event, &at(NS_PER_S),
+			      ASIDE_PLENTY, &facts),
+		     DESCRIBE_SKIP);
 	describer_free(describer);
 }
 

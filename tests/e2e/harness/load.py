@@ -151,6 +151,17 @@ def _parts(data, count):
     return [data[at:at + size] for at in range(0, len(data), size)]
 
 
+def spoof(source, target, message, count=1):
+    """`count` datagrams that say they come from `source`; both are pairs of an
+    IPv4 address and a port (RFC 791, RFC 768; the kernel adds what is 0)."""
+    udp = struct.pack("!4H", source[1], target[1], 8 + len(message), 0) + message
+    ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 0, 0, 0, 64, socket.IPPROTO_UDP, 0,
+                     *map(socket.inet_aton, (source[0], target[0])))
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        for _ in range(count):
+            raw.sendto(ip + udp, (target[0], 0))
+
+
 class Connection:
     """One TCP connection, with every piece in a segment of its own."""
 

@@ -31,6 +31,12 @@ class Scene:
         return oracle.facts(filter(self._matters, self.wire.messages()),
                             self.server.addresses, self.asks)
 
+    def unsolicited(self):
+        """How many responses came in by now that the server never asked for."""
+        return sum(fact.unsolicited for fact in oracle.crossed(
+            filter(self._matters, self.wire.messages()),
+            self.server.addresses, self.asks))
+
     def settle(self):
         self.server.settle(self.wire)
         return len(self.facts())

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Whom this process has asked, from which of its ports: what a stranger sends is
+ * told by it from the late or repeated answer of a server that was asked.
+ * Bounded; what is forgotten counts as never asked.
+ */
+#pragma once
+
+#include "shim/event.h"
+
+enum asked_whom {
+	ASKED_NOBODY, /* from that port, lately */
+	ASKED_OTHERS,
+	ASKED_IT,
+};
+
+struct asked;
+
+/* Returns NULL when out of memory. */
+struct asked *asked_new(void);
+void asked_free(struct asked *asked);
+
+/* A query that was sent. */
+void asked_note(struct asked *asked, const struct event *query);
+
+/* Whom the port at which `response` came in has asked: its sender? */
+enum asked_whom asked_whom(const struct asked *asked,
+			   const struct event *response);
