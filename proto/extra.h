@@ -45,6 +45,8 @@ struct extra_facts {
 	const struct extra_query *query; /* of a response that was matched */
 	/* That was asked for a client's response; NULL: not known. */
 	const struct address *upstream;
+	/* That passed the message on, and told for whom; NULL: none. */
+	const struct address *proxy;
 };
 
 /* Returns NULL when out of memory; any text is a valid template, octets that

@@ -269,6 +269,11 @@ static bool shim_program(struct text *out, const struct label_source *source)
 	return add_known(out, source->constants->program);
 }
 
+static bool shim_proxy(struct text *out, const struct label_source *source)
+{
+	return add_known_end(out, source->facts->proxy);
+}
+
 static bool shim_sample(struct text *out, const struct label_source *source)
 {
 	text_add_number(out, source->constants->sample);
@@ -306,6 +311,7 @@ static const struct label labels[] = {
 	{ LABEL_UPSTREAM, upstream },
 	{ "{/shim/pid}", shim_pid },
 	{ "{/shim/program}", shim_program },
+	{ "{/shim/proxy}", shim_proxy },
 	{ "{/shim/sample}", shim_sample },
 	{ "{/shim/type}", shim_type },
 };

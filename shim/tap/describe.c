@@ -14,6 +14,7 @@
 #include "shim/base/secret.h"
 #include "shim/tap/asked.h"
 #include "shim/tap/match.h"
+#include "shim/tap/proxied.h"
 #include "shim/tap/source.h"
 #include "shim/tap/upstream.h"
 
@@ -203,7 +204,8 @@ static void mask_address(const struct tap_config *config, uint8_t octets[16],
 }
 
 /* Returns false if an address may be left in the payload. */
-static bool anonymize(const struct tap_config *config, struct event *event)
+static bool anonymize(const struct tap_config *config, struct event *event,
+		      struct address *proxy)
 {
 	bool inet6 = event->flags & EVENT_INET6;
 
@@ -211,19 +213,22 @@ static bool anonymize(const struct tap_config *config, struct event *event)
 		return true;
 	mask_address(config, event->local, inet6);
 	mask_address(config, event->remote, inet6);
+	mask_address(config, proxy->octets, proxy->inet6);
 	return dns_client_subnet_mask(event->payload, event->size,
 				      config->anonymize_v4,
 				      config->anonymize_v6);
 }
 
-static void render_extra(struct describer *describer,
-			 const struct match_message *message,
+/* `proxy`: that has passed the message on, if known. */
+static void render_extra(struct describer *describer, const struct event *event,
 			 const struct match_message *query,
+			 const struct address *proxy,
 			 struct encode_facts *facts)
 {
 	struct address upstream;
 	struct extra_facts about = {
-		.event = message->event,
+		.event = event,
+		.proxy = proxy->known ? proxy : NULL,
 		.response = facts->response,
 		.asked = facts->asked,
 		.message_type = type_name(facts->type),
@@ -275,13 +280,17 @@ static bool is_wanted(const struct tap_config *config,
 	return config->types & types_of_it && in_sample(config, message);
 }
 
-/* What the event is, without regard to others. */
-static void look_at(struct describer *describer, struct event *event,
+/* What the event is, without regard to others. Returns false if it is no DNS
+ * message. */
+static bool look_at(struct describer *describer, struct event *event,
 		    const struct clock_pair *clocks,
 		    struct match_message *message, struct encode_facts *facts)
 {
+	if (!proxied_strip(event, &message->client))
+		return false;
 	match_parse(event, message);
 	describer->transaction = message->transaction;
+	message->client.known &= !message->asked;
 	if (message->asked)
 		complete_query(describer, event, clocks->steady_ns);
 	message->time_ns = clock_pair_wall(clocks, event->stamp_ns);
@@ -290,28 +299,40 @@ static void look_at(struct describer *describer, struct event *event,
 		.asked = message->asked,
 		.response = DNS_QR(message->header.flags),
 	};
+	return true;
 }
 
-/* Assigns the query that a response answers, if it is known. */
+/* Of what is known, what a response may have to do with. */
+struct related {
+	const struct match_message *query; /* that it answers */
+	const struct match_message *alike; /* it, or one of the same id */
+};
+
 static enum described relate(struct describer *describer, struct event *event,
 			     const struct match_message *response,
-			     enum aside_room room,
-			     const struct match_message **query)
+			     enum aside_room room, struct related *related)
 {
-	const struct match_message *asked =
-		match_response(describer->match, response);
-
-	*query = asked;
+	related->query = match_response(describer->match, response);
+	related->alike = related->query ? related->query
+					: match_id(describer->match, response);
 	if (!response->asked)
 		return DESCRIBE_LOG;
-	if (!asked)
-		asked = match_id(describer->match, response);
-	if (asked)
-		complete_response(event, asked);
-	return *query || !is_wanted(describer->config, response,
-				    ASKED_RESPONSES)
+	if (related->alike)
+		complete_response(event, related->alike);
+	return related->query || !is_wanted(describer->config, response,
+					    ASKED_RESPONSES)
 		       ? DESCRIBE_LOG
-		       : judge(describer, event, asked, room);
+		       : judge(describer, event, related->alike, room);
+}
+
+/* Whose the message is, if a proxy has told: of a response over UDP, with the
+ * query. */
+static const struct address *client_of(const struct match_message *message,
+				       const struct related *related)
+{
+	return related->alike && !message->client.known
+		       ? &related->alike->client
+		       : &message->client;
 }
 
 enum described describe(struct describer *describer, struct event *event,
@@ -319,24 +340,28 @@ enum described describe(struct describer *describer, struct event *event,
 			struct encode_facts *facts)
 {
 	const struct tap_config *config = describer->config;
-	const struct match_message *query = NULL;
+	struct related related = { NULL, NULL };
 	enum described verdict = DESCRIBE_LOG;
 	struct match_message message;
+	struct address proxy;
 
-	look_at(describer, event, clocks, &message, facts);
+	if (!look_at(describer, event, clocks, &message, facts))
+		return DESCRIBE_MALFORMED;
 	if (facts->response)
-		verdict = relate(describer, event, &message, room, &query);
+		verdict = relate(describer, event, &message, room, &related);
 	else
 		remember(describer, &message);
 	if (verdict != DESCRIBE_LOG)
 		return verdict;
+	const struct match_message *query = related.query;
 	facts->query_time_ns = query ? query->time_ns : 0;
 	facts->type = types[side_of(config, query ? query : &message)]
 			   [facts->response];
+	proxied_show(event, client_of(&message, &related), &proxy);
 	if (!is_wanted(config, &message, 1u << facts->type))
 		return DESCRIBE_SKIP;
-	facts->bare = !anonymize(config, event);
+	facts->bare = !anonymize(config, event, &proxy);
 	if (describer->extra)
-		render_extra(describer, &message, query, facts);
+		render_extra(describer, event, query, &proxy, facts);
 	return DESCRIBE_LOG;
 }

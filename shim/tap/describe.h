@@ -20,6 +20,7 @@ enum described {
 	DESCRIBE_SKIP,  /* the tap's configuration leaves it out */
 	DESCRIBE_LATER, /* its query may still be on its way: set it aside */
 	DESCRIBE_UNSOLICITED, /* a response, but nobody asked */
+	DESCRIBE_MALFORMED,   /* no DNS message, but for a proxy's header */
 };
 
 struct describer;
@@ -29,10 +30,11 @@ struct describer *describer_new(const struct tap_config *config);
 void describer_free(struct describer *describer);
 
 /*
- * Fills *facts, valid until the next call. `clocks`: as of now. `room`: for it to
- * be set aside, if a query may be in flight that was sent before. To be called once for every event,
- * in their order, and again, without room, for what was set aside. The addresses
- * and the payload are masked in place where the tap anonymizes.
+ * Fills *facts, valid until the next call. `clocks`: as of now. `room`: for it
+ * to be set aside, if a query may be in flight that was sent before. To be called
+ * once for every event, in their order, and again, without room, for what was set
+ * aside. In place, a proxy's header is taken off the payload, the client is put
+ * in the proxy's place, and addresses are masked where the tap anonymizes.
  */
 enum described describe(struct describer *describer, struct event *event,
 			const struct clock_pair *clocks, enum aside_room room,

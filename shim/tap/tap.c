@@ -104,6 +104,9 @@ static void pass(struct tap *tap, struct event *event, enum aside_room aside,
 	case DESCRIBE_UNSOLICITED:
 		queue_count_drop(tap->queue, DROP_UNSOLICITED, 1);
 		break;
+	case DESCRIBE_MALFORMED:
+		queue_count_drop(tap->queue, DROP_MALFORMED, 1);
+		return;
 	case DESCRIBE_LATER:
 		break;
 	}

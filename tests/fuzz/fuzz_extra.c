@@ -74,7 +74,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const uint8_t *control = data, *end;
 	struct extra_query query;
 	static const struct address upstream = { { 192, 0, 2, 1 }, .port = 53 };
-	struct extra_facts facts = { .upstream = &upstream };
+	struct extra_facts facts = { .upstream = &upstream,
+				     .proxy = &upstream };
 	struct extra_constants constants = { 1, "named", 10 };
 	struct extra *extra;
 	struct event *event;

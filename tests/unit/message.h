@@ -16,7 +16,7 @@
 
 struct message {
 	struct event event;
-	uint8_t payload[64];
+	uint8_t payload[128];
 };
 
 /* A question of one label, 53 at the end that answers. The server is

@@ -4,6 +4,8 @@
  */
 #include <criterion/criterion.h>
 
+#include <stdio.h>
+
 #include "message.h"
 #include "shim/base/secret.h"
 #include "shim/tap/describe.h"
@@ -415,6 +417,141 @@ Test(describe, leaves_out_what_it_cannot_mask)
 	cr_assert_not(facts.bare);
 	describer_free(describer);
 	describer_free(plain);
+}
+
+/* Puts the header of a proxy before the message. */
+static void put_header(struct message *m, const char *header)
+{
+	size_t size = strlen(header);
+	uint8_t octets[64];
+
+	memcpy(octets, m->event.payload, m->event.size);
+	memcpy(m->event.payload, header, size);
+	memcpy(m->event.payload + size, octets, m->event.size);
+	m->event.size += size;
+}
+
+#define LINE  "PROXY TCP4 10.1.2.3 10.9.9.9 1234 53\r\n"
+#define LINE6 "PROXY TCP6 2001:db8::1 2001:db8::2 1234 53\r\n"
+
+static const char *extra_of(const struct encode_facts *facts)
+{
+	static char text[DESCRIBE_EXTRA_MAX + 1];
+
+	snprintf(text, sizeof(text), "%.*s", (int)facts->extra_size,
+		 facts->extra);
+	return text;
+}
+
+/* The client's address is the one that the proxy tells, of the query and of its
+ * response, which goes to the proxy. */
+Test(describe, names_the_client_of_a_proxy)
+{
+	struct tap_config config = defaults();
+	config.extra = (char *)"{remote} {port} {size} {/shim/proxy}";
+	struct describer *describer = describer_new(&config);
+	struct message query = message(SERVES, 1, RD, "a", 1);
+	struct message answer = message(ANSWER, 1, QR | RD, "a", 1);
+	struct message other = message(ANSWER, 1, QR | RD, "a", 1);
+	struct encode_facts facts;
+	uint32_t size = query.event.size;
+
+	put_header(&query, LINE);
+	cr_assert_eq(look(describer, &query, &facts), DESCRIBE_LOG);
+	cr_assert_eq(query.event.size, size);
+	cr_assert_arr_eq(query.event.payload + 12, other.event.payload + 12,
+			 size - 12);
+	cr_assert_str_eq(extra_of(&facts),
+			 "10.1.2.3 1234 19 198.51.100.7:5000");
+	cr_assert_eq(look(describer, &answer, &facts), DESCRIBE_LOG);
+	cr_assert_eq(facts.query_time_ns, query.event.stamp_ns);
+	cr_assert_str_eq(extra_of(&facts),
+			 "10.1.2.3 1234 19 198.51.100.7:5000");
+	cr_assert(answer.event.flags & EVENT_LOCAL);
+	look(describer, &other, &facts);
+	cr_assert_str_eq(extra_of(&facts), "198.51.100.7 5000 - -");
+	describer_free(describer);
+}
+
+Test(describe, leaves_out_an_address_of_another_family)
+{
+	struct tap_config config = defaults();
+	config.anonymize_v4 = 8, config.anonymize_v6 = 16;
+	config.extra = (char *)"{remote} {local} {/shim/proxy}";
+	struct describer *describer = describer_new(&config);
+	struct message query = message(SERVES, 1, RD, "a", 1);
+	struct encode_facts facts;
+
+	put_header(&query, LINE6);
+	cr_assert_eq(look(describer, &query, &facts), DESCRIBE_LOG);
+	cr_assert_eq(query.event.flags & (EVENT_INET6 | EVENT_LOCAL),
+		     EVENT_INET6);
+	cr_assert_str_eq(extra_of(&facts), "[2001::] - 198.0.0.0:5000");
+	describer_free(describer);
+}
+
+/* Over TCP it stands before every message of the connection. */
+Test(describe, knows_the_client_of_a_connection)
+{
+	struct tap_config config = defaults();
+	struct describer *describer = describer_new(&config);
+	struct message answer = message(ANSWER | EVENT_TCP, 1, QR, "a", 1);
+	static const uint8_t client[] = { 10, 1, 2, 3 };
+	struct encode_facts facts;
+
+	answer.event.flags |= EVENT_PROXY;
+	put_header(&answer, LINE);
+	cr_assert_eq(look(describer, &answer, &facts), DESCRIBE_LOG);
+	cr_assert_arr_eq(answer.event.remote, client, 4);
+	cr_assert_eq(facts.query_time_ns, 0);
+	describer_free(describer);
+}
+
+/* A message with such a header, and what becomes of it. */
+Test(describe, strips_headers)
+{
+	static const struct {
+		const char *what, *header;
+		uint8_t event;
+		bool off, names;
+	} cases[] = {
+		{ "to a server", LINE, SERVES, true, true },
+		{ "to an upstream", LINE, ASKS, true, false },
+		{ "of nobody", "PROXY UNKNOWN\r\n", SERVES, true, false },
+		{ "not whole", "PROXY TCP4 10.1.2.3 ", SERVES, false, false },
+		{ "to one that asks", LINE, 0, false, false },
+		{ "within a connection", LINE, SERVES | EVENT_TCP, false,
+		  false },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct tap_config config = defaults();
+		struct describer *describer = describer_new(&config);
+		struct message m = message(cases[i].event, 1, 0, "a", 1);
+		uint32_t size = m.event.size;
+		struct encode_facts facts;
+
+		put_header(&m, cases[i].header);
+		cr_assert_eq(look(describer, &m, &facts), DESCRIBE_LOG);
+		cr_assert_eq(m.event.size == size, cases[i].off, "%s",
+			     cases[i].what);
+		cr_assert_eq(m.event.remote[0] == 10, cases[i].names, "%s",
+			     cases[i].what);
+		describer_free(describer);
+	}
+}
+
+Test(describe, counts_a_header_without_message)
+{
+	struct tap_config config = defaults();
+	struct describer *describer = describer_new(&config);
+	struct message m = message(SERVES, 1, 0, "a", 1);
+	struct encode_facts facts;
+
+	m.event.size = EVENT_PAYLOAD_MIN - 1;
+	put_header(&m, LINE);
+	cr_assert_eq(look(describer, &m, &facts), DESCRIBE_MALFORMED);
+	describer_free(describer);
 }
 
 Test(describe, renders_extra)

@@ -104,6 +104,7 @@ Test(extra, labels_of_a_query)
 		{ "{/}", "-" },
 		{ "{/shim/pid}", "4711" },
 		{ "{/shim/program}", "named" },
+		{ "{/shim/proxy}", "-" },
 		{ "{/shim/sample}", "10" },
 		{ "{/shim/type}", "CLIENT_QUERY" },
 	};
@@ -117,6 +118,9 @@ Test(extra, labels_of_a_query)
 
 Test(extra, labels_of_a_response)
 {
+	static const struct address proxy = { { 0x20, 1, 0x0d, 0xb8 },
+					      .port = 4711,
+					      .inet6 = true };
 	static const struct address upstream = { { 192, 0, 2, 1 }, .port = 53 };
 	static const struct label_case cases[] = {
 		{ "{type}", "HINFO" },
@@ -136,6 +140,7 @@ Test(extra, labels_of_a_response)
 		{ "{>bufsize}", "65535" },
 		{ "{>rflags}", "qr,aa,tc,rd,ra" },
 		{ "{/forward/upstream}", "192.0.2.1:53" },
+		{ "{/shim/proxy}", "[2001:db8::]:4711" },
 		{ "{/shim/type}", "CLIENT_RESPONSE" },
 	};
 	struct event *event = event_new(TCP6, RESPONSE);
@@ -150,6 +155,7 @@ Test(extra, labels_of_a_response)
 		.message_type = "CLIENT_RESPONSE",
 		.query = &query,
 		.upstream = &upstream,
+		.proxy = &proxy,
 	};
 
 	ASSERT_LABELS(cases, &facts);

@@ -20,6 +20,7 @@ WINDOW = 32  # queries under way at once; a server's socket buffer holds more
 class Query:
     message: bytes
     sure: bool  # every server answers it
+    header: bytes = b""  # of a proxy, before a datagram
 
 
 class Mix:
@@ -94,7 +95,7 @@ class Clients:
             client = self.sockets[at % len(self.sockets)]
             if query.sure:
                 missing[client.fileno(), dns.ident(query.message)] = query
-            client.sendto(query.message, self.server)
+            client.sendto(query.header + query.message, self.server)
         order, deadline = list(missing), time.monotonic() + PATIENCE
         while missing:
             left = deadline - time.monotonic()

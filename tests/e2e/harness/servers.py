@@ -31,6 +31,7 @@ class Server:
     lingers: bool = True  # SIGTERM does not kill it on the spot
     ignore: bytes = b""  # what it sends to itself to wake its threads up
     native: str = ""  # what switches on its own dnstap, to the socket $tap
+    header: bytes = b""  # without which it answers no datagram
 
 
 SERVERS = {
@@ -286,7 +287,8 @@ class Running:
             return False
         asking = load.clients(address)
         try:
-            answer, = asking.ask([load.Query(dns.query(1, "host1.test", rd=True), True)])
+            answer, = asking.ask([load.Query(dns.query(1, "host1.test", rd=True), True,
+                                             self.server.header)])
             return dns.flags(answer) & 15 == 0
         finally:
             asking.close()
