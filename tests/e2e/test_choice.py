@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a tap leaves out: of messages by `sample`, of addresses by `anonymize`."""
+
+import socket
+import struct
+from collections import Counter
+
+from harness import dns, load, namespace, servers
+from harness.collector import Collector
+from harness.scene import Scene
+
+IDS, TIMES, PORT = 200, 4, 40100
+
+
+def ask_often():
+    """The same queries each time, from the same port."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.bind((namespace.CLIENTS4[1], PORT))
+        client.settimeout(load.PATIENCE)
+        client.connect((namespace.SERVER4, 53))
+        for ident in range(IDS):
+            for _ in range(TIMES):
+                client.send(dns.query(ident, "host1.test"))
+                client.recv(65535)
+
+
+def chosen():
+    """Which ids a server logs that answers in two processes."""
+    collector = Collector()
+    scene = Scene("nsd", f'dnstap {collector.endpoint} full '
+                  '{ sample 2; extra "one in {/shim/sample}" }')
+    ask_often()
+    scene.stop()
+    taps = [tap for tap in collector.taps() if tap.query_port == PORT]
+    assert {tap.extra for tap in taps} == {b"one in 2"}
+    count = Counter((tap.is_response, dns.ident(tap.payload)) for tap in taps)
+    assert set(count.values()) == {TIMES}, "its processes do not agree"
+    queries, responses = ({ident for kind, ident in count if kind == response}
+                          for response in (False, True))
+    assert queries == responses
+    return queries
+
+
+def test_sample():
+    first, second = chosen(), chosen()
+    for ids in first, second:
+        assert IDS // 4 < len(ids) < IDS - IDS // 4, len(ids)
+    assert first != second, "it can be predicted"
+    return f"{len(first)} and {len(second)} of {IDS}, {len(first & second)} in both"
+
+
+HIDDEN = "203.0.113.77"  # the client of a client
+
+
+def subnet(ident):
+    """A query with an EDNS client subnet of all 32 bits (RFC 7871 6)."""
+    option = struct.pack("!HHHBB", 8, 8, 1, 32, 0) + socket.inet_aton(HIDDEN)
+    message = bytearray(dns.query(ident, "host1.test", rd=True, size=1232) + option)
+    size = len(option)
+    message[-size - 2:-size] = struct.pack("!H", size)
+    return bytes(message)
+
+
+def uncounted(message):
+    """Its additional record is there, but the header does not say so."""
+    return message[:10] + b"\0\0" + message[12:]
+
+
+def test_anonymize():
+    """dnsmasq tells its upstream of the client in two ways of its own."""
+    command = servers.SERVERS["dnsmasq"].command + " --add-subnet=32,128 --umbrella"
+    collector = Collector()
+    scene = Scene("dnsmasq", f"dnstap {collector.endpoint} full {{ anonymize 8 16\n"
+                  'extra "{remote} {local} {/forward/upstream}" }',
+                  variant=servers.variant("dnsmasq", command=command))
+    mix = load.Mix("anonymize")
+    load.udp(scene.server.addresses, 300, mix)
+    load.tcp(scene.server.addresses, 50, mix)
+    asking = load.clients(namespace.SERVER4)
+    asking.ask([load.Query(shape(subnet(ident)), False) for ident in range(20)
+                for shape in (bytes, uncounted, lambda message: message + b"\0")])
+    scene.stop()
+    taps = collector.taps()
+    whole = sum(tap.payload is not None for tap in taps)
+    assert len(taps) == len(scene.facts())
+    assert len(taps) // 3 < whole < len(taps), (whole, len(taps))
+    for address in (HIDDEN, namespace.CLIENTS4[1], namespace.SERVER4,
+                    namespace.SERVER6, namespace.CLIENTS6[1]):
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        for form in socket.inet_pton(family, address), address.encode():
+            left = [tap for tap, frame in zip(taps, collector.frames) if form in frame]
+            assert not left, (address, len(left), left[:2])
+    upstreams = {tap.extra.split()[-1] for tap in taps}
+    assert upstreams == {b"-", b"127.0.0.0:53"}, upstreams
+    return f"{len(taps)} messages, {len(taps) - whole} of them without their octets"
