@@ -2,6 +2,7 @@
 """What servers ask other servers: over UDP, over TCP after a truncated answer
 and as their own client did, with and without RD. Wire against log."""
 
+import os
 import struct
 from collections import Counter
 from dataclasses import replace
@@ -130,6 +131,32 @@ def test_from_53():
     metrics.check()
     assert metrics.dropped["unsolicited"] == scene.unsolicited() >= FORGED
     return scene.check(collector.taps())
+
+
+def test_early():
+    """Another thread reads the answer before the send of its query returns. It
+    comes behind its query; everything else passes it."""
+    servers.Running("nsd", address=namespace.UPSTREAM)
+    flags = f'-DUPSTREAM="{namespace.UPSTREAM}"'
+    late = host.build("late", "-DBEHIND", "-shared", "-fPIC", to="late.so")
+    program = host.build("late", flags, "-ldl")
+    os.mkfifo(f"{namespace.ROOM}/go")
+    collector, wire = Collector(), Recorder()
+    environment = servers.tap_environment(f"dnstap {collector.endpoint} full", **SETTING)
+    environment["LD_PRELOAD"] += f":{late}"
+    asking = Process([program], environment=environment)
+    collector.wait(2 * 50)
+    with open(f"{namespace.ROOM}/go", "w"):
+        pass
+    asking.wait(0)
+    wire.quiet()
+    taps = collector.taps()
+    order = [(dns.ident(tap.payload), tap.is_response) for tap in taps]
+    others = [(ident, kind) for ident in range(2, 52) for kind in (False, True)]
+    assert order == [*others, (1, False), (1, True), (200, False), (200, True)], order
+    Metrics().check()
+    return oracle.compare(oracle.facts(wire.messages(), [], [namespace.UPSTREAM]),
+                          taps).check()
 
 
 PORT = 40053  # from which dnsmasq asks
