@@ -221,15 +221,14 @@ static uint64_t shorter(uint64_t budget_ns)
 	return budget_ns < exit_ns ? budget_ns : exit_ns;
 }
 
-/* Nothing to be ended where no message has passed, nor in another's memory. */
-static bool has_begun(void)
+bool life_has_begun(void)
 {
 	return live && atomic_load(&live->began_ns) && !process_is_guest();
 }
 
 void life_end(void)
 {
-	if (!has_begun())
+	if (!life_has_begun())
 		return;
 	uint64_t age = clock_steady() - atomic_load(&live->began_ns);
 	if (getpid() == eldest)
@@ -240,7 +239,7 @@ void life_end(void)
 
 bool life_pause(void)
 {
-	if (!has_begun())
+	if (!life_has_begun())
 		return false;
 	end(shorter(CHILD_NS), true);
 	return true;

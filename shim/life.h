@@ -20,7 +20,11 @@ void life_reserve(void);
  * captured. Async-signal-safe. */
 void life_end(void);
 
-/* The same, as briefly as in a child, where the process may live on. False if
+/* Whether there is anything to be ended in this process, to which its memory
+ * belongs. Async-signal-safe. */
+bool life_has_begun(void);
+
+/* The same as life_end, as briefly as in a child, where the process may live on. False if
  * there was nothing to be ended. */
 bool life_pause(void);
 

@@ -13,6 +13,7 @@
 
 #include "shim/base/own.h"
 #include "shim/capture/capture.h"
+#include "shim/hook/exec.h"
 #include "shim/hook/io.h"
 #include "shim/hook/real.h"
 #include "shim/life.h"
@@ -26,6 +27,7 @@ struct call {
 	long argument[6];
 	uint64_t before; /* of what it replaces */
 	long result;     /* where it need not be made any more */
+	bool paused;     /* exec_pause() */
 };
 
 #define FD(call)   ((int)(call)->argument[0])
@@ -110,6 +112,26 @@ static bool before_exit(struct call *call)
 	return true;
 }
 
+static bool before_execve(struct call *call)
+{
+	call->paused = exec_pause(AT_FDCWD, POINTER(0), 0);
+	return true;
+}
+
+static bool before_execveat(struct call *call)
+{
+	call->paused = exec_pause(FD(call), POINTER(1), call->argument[4]);
+	return true;
+}
+
+/* It has failed. */
+static void after_exec(struct call *call, long result)
+{
+	(void)result;
+	if (call->paused)
+		life_resume();
+}
+
 /* A function of io.h, which takes the arguments in their own types: in registers
  * that are the same ones. */
 typedef long carrier(const struct real_table *by, long a, long b, long c,
@@ -144,6 +166,8 @@ static const struct observer {
 #ifdef SYS_dup2
 	{ SYS_dup2, NULL, before_dup, after_dup },
 #endif
+	{ SYS_execve, NULL, before_execve, after_exec },
+	{ SYS_execveat, NULL, before_execveat, after_exec },
 	{ SYS_exit_group, NULL, before_exit, NULL },
 };
 
