@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "shim/base/clock.h"
 #include "shim/queue.h"
 #include "shim/tap/endpoint.h"
 #include "shim/tap/metrics.h"
@@ -19,6 +20,9 @@
 /* The line about a thread, or memory, that was refused; with strerrordesc_np(3)'s
  * of it. */
 #define ACCOUNT_REFUSED "not started: %s; trying again every second"
+
+/* For queue_collect(): nothing is too young. */
+#define ACCOUNT_ALL (clock_steady() + NS_PER_S)
 
 struct account {
 	const struct tap_config *config;
@@ -29,6 +33,12 @@ struct account {
 
 	uint64_t skipped; /* counted by the tap */
 	uint64_t aside;   /* likewise: messages that are queued elsewhere */
+
+	uint64_t captured;    /* when last published */
+	int64_t difference;   /* between it and what is known of it */
+	uint64_t differs_at;  /* when that stays; 0: there is none */
+	uint64_t unaccounted; /* it has stayed */
+
 	uint64_t drop_log_at;
 	struct metrics_counts before; /* of an earlier thread of this tap */
 	bool write_failed;            /* logged already */

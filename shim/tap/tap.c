@@ -258,6 +258,7 @@ static bool is_over(struct tap *tap, uint64_t deadline)
 /* `sent`: of the end's beginning. */
 static void finish(struct tap *tap, uint64_t sent)
 {
+	queue_collect(tap->queue, ACCOUNT_ALL);
 	uint64_t left = waiting(tap) + tap->endpoint->ops->close(tap->endpoint);
 
 	queue_release(tap->queue, queue_pending(tap->queue));

@@ -77,7 +77,7 @@ static const char *query(uint8_t id)
 
 static size_t logged(void)
 {
-	return queue_collect(queue, clock_steady());
+	return queue_collect(queue, clock_steady() + NS_PER_S);
 }
 
 static const struct event *event(size_t i)

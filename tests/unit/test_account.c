@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What was captured against what became of it.
+ */
+#include <criterion/criterion.h>
+
+#include "shim/base/clock.h"
+#include "shim/base/log.h"
+#include "shim/tap/account.h"
+
+#define TIME (1000 * NS_PER_S)
+
+static uint64_t frames, unsent;
+
+static void count(const struct endpoint *endpoint,
+		  struct session_counts *counts)
+{
+	(void)endpoint;
+	*counts = (struct session_counts){ .frames = frames };
+}
+
+static uint64_t left(const struct endpoint *endpoint)
+{
+	(void)endpoint;
+	return unsent;
+}
+
+static const struct endpoint_ops ops = { .count = count, .unsent = left };
+static struct tap_config about = { .socket = (char *)"test", .queue = 1 };
+static struct config config = { .n_taps = 1, .taps = &about };
+static struct endpoint endpoint = { &ops, &about };
+static struct metrics metrics;
+static struct account account;
+
+static void set_up(void)
+{
+	log_open(LOG_TARGET_OFF, NULL);
+	metrics_begin(&config);
+	account = (struct account){
+		.config = &about,
+		.queue = queue_new(100),
+		.endpoint = &endpoint,
+		.metrics = &metrics,
+	};
+	account_open(&account);
+}
+
+/* A message that passes, and the tap takes out of the queue. */
+static void pass(void)
+{
+	struct queue_room room = queue_reserve(account.queue, 12);
+
+	room.event->stamp_ns = 1;
+	queue_commit(account.queue, room);
+	cr_assert_eq(queue_collect(account.queue, TIME), 1);
+	queue_release(account.queue, 1);
+}
+
+static struct metrics_counts settled(uint64_t now_ns)
+{
+	struct metrics_counts counts;
+
+	account_settle(&account, now_ns);
+	metrics_read(&metrics, 0, &counts);
+	return counts;
+}
+
+static uint64_t sum(const struct metrics_counts *counts)
+{
+	uint64_t all = counts->sent + counts->skipped + counts->queued;
+
+	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
+		all += counts->dropped[cause];
+	return all;
+}
+
+TestSuite(account, .init = set_up);
+
+Test(account, adds_up)
+{
+	struct metrics_counts counts;
+
+	pass();
+	frames = 1;
+	pass();
+	unsent = 1;
+	pass();
+	account.skipped = 1;
+	queue_count_lost(account.queue, DROP_MALFORMED, 2);
+	settled(TIME);
+	counts = settled(TIME + 2 * NS_PER_S);
+	cr_assert_eq(counts.captured, 5);
+	cr_assert_eq(counts.queued, 1);
+	cr_assert_eq(sum(&counts), 5);
+	cr_assert_eq(counts.dropped[DROP_UNACCOUNTED], 0);
+}
+
+/* A message of which nobody knows what has become. */
+Test(account, difference_that_stays)
+{
+	struct metrics_counts counts;
+
+	pass();
+	counts = settled(TIME);
+	cr_assert_eq(counts.queued, 1, "it may yet turn up");
+	cr_assert_eq(sum(&counts), 1);
+	settled(TIME + 1);
+	cr_assert_leq(account_due(&account), TIME + 1 + NS_PER_S);
+	counts = settled(TIME + 1 + NS_PER_S);
+	cr_assert_eq(counts.dropped[DROP_UNACCOUNTED], 1);
+	cr_assert_eq(counts.queued, 0);
+	cr_assert_eq(sum(&counts), 1);
+	frames = 1; /* it has */
+	counts = settled(TIME + 3 * NS_PER_S);
+	cr_assert_eq(counts.dropped[DROP_UNACCOUNTED], 0);
+	cr_assert_eq(sum(&counts), 1);
+}
+
+/* While messages come in nothing can be said. */
+Test(account, difference_in_motion)
+{
+	struct metrics_counts counts;
+
+	for (int i = 0; i < 10; i++) {
+		pass();
+		counts = settled(TIME + i * NS_PER_S);
+		cr_assert_eq(counts.dropped[DROP_UNACCOUNTED], 0);
+		cr_assert_eq(sum(&counts), i + 1);
+	}
+}
+
+Test(account, at_the_end)
+{
+	struct metrics_counts counts;
+
+	pass();
+	settled(TIME);
+	account_close(&account);
+	metrics_read(&metrics, 0, &counts);
+	cr_assert_eq(counts.dropped[DROP_UNACCOUNTED], 1);
+	cr_assert_eq(sum(&counts), 1);
+}
+
+/* What was counted twice cannot be made up for: the sum shows it. */
+Test(account, too_many)
+{
+	struct metrics_counts counts;
+
+	pass();
+	frames = 2;
+	settled(TIME);
+	counts = settled(TIME + 2 * NS_PER_S);
+	cr_assert_eq(counts.captured, 1);
+	cr_assert_eq(sum(&counts), 2);
+}
+
+/* A later thread of the same tap goes on from there. */
+Test(account, goes_on)
+{
+	struct metrics_counts counts;
+
+	pass();
+	frames = 1;
+	settled(TIME);
+	account_close(&account);
+	account = (struct account){
+		.config = &about,
+		.queue = account.queue,
+		.endpoint = &endpoint,
+		.metrics = &metrics,
+	};
+	frames = 0;
+	account_open(&account);
+	pass();
+	frames = 1;
+	settled(TIME);
+	counts = settled(TIME + 2 * NS_PER_S);
+	cr_assert_eq(counts.captured, 2);
+	cr_assert_eq(counts.sent, 2);
+	cr_assert_eq(sum(&counts), 2);
+}
+
+Test(account, what_had_no_thread)
+{
+	struct metrics_counts counts;
+
+	account.metrics->lost[0] = 3;
+	struct queue_room room = queue_reserve(account.queue, 12);
+	room.event->stamp_ns = clock_steady();
+	queue_commit(account.queue, room); /* just now */
+	account_unstarted(&metrics, &about, 0, account.queue);
+	metrics_read(&metrics, 0, &counts);
+	cr_assert_eq(counts.captured, 1);
+	cr_assert_eq(counts.dropped[DROP_UNSTARTED], 1);
+	cr_assert_eq(metrics.logged[0], 4);
+}
