@@ -7,6 +7,7 @@ import signal
 from harness import host, namespace
 from harness.collector import Collector
 from harness.each import each
+from harness.metrics import SETTING
 
 COUNT = 40
 # The exit status of each scene of host/end.c.
@@ -17,7 +18,7 @@ ENDS = {"return": 0, "exit": 3, "_exit": 4, "_Exit": 5, "quick_exit": 6,
 
 
 def asked(scene, collector=None, **settings):
-    running = host.Host(host.build("end"), scene, collector, **settings)
+    running = host.Host(host.build("end"), scene, collector, **SETTING, **settings)
     running.udp(COUNT + (scene in ("atexit", "last_thread")))
     return running
 

@@ -4,6 +4,7 @@ it passed through, and none is lost where a parent ends in the background."""
 
 from harness import host
 from harness.each import each
+from harness.metrics import SETTING
 
 # What the clients ask in each scene of host/fork.c.
 UDP = {"fork": 120, "bare_fork": 120, "clone": 120, "exit": 80, "vfork": 40,
@@ -13,7 +14,7 @@ TCP = {"vfork_tcp": 40, "connections": 40}
 
 
 def played(scene, through=()):
-    return host.Host(host.build("fork"), scene, through=through)
+    return host.Host(host.build("fork"), scene, through=through, **SETTING)
 
 
 @each(UDP)

@@ -8,7 +8,7 @@ import re
 import subprocess
 import time
 
-from . import load, namespace, oracle, servers
+from . import load, metrics, namespace, oracle, servers
 from .collector import Collector, listening
 from .process import Process, until
 from .wire import Recorder
@@ -74,7 +74,10 @@ class Host:
         return oracle.facts(self.wire.messages(), [namespace.SERVER4])
 
     def check(self, orderly=True):
-        """The log against the wire, once every process has ended."""
+        """The log against the wire, once every process has ended; and what was
+        captured, if it writes metrics."""
+        if orderly:
+            metrics.check(len(self.facts()))
         return oracle.compare(self.facts(), self.collector.taps(orderly)).check()
 
     def log(self):

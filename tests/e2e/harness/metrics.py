@@ -3,6 +3,7 @@
 
 import collections
 import glob
+import os
 import re
 
 from . import namespace
@@ -20,10 +21,12 @@ class Metrics:
 
     def __init__(self, tap=None):
         self.count, self.dropped = collections.Counter(), collections.Counter()
+        self.taps = set()
         for path in glob.glob(f"{namespace.ROOM}/metrics.*[0-9]"):
             with open(path) as file:
                 text = file.read()
             for name, _, index, cause, value in SAMPLE.findall(text):
+                self.taps.add(int(index))
                 if tap not in (None, int(index)):
                     continue
                 if cause:
@@ -42,6 +45,28 @@ class Metrics:
             + self.count["queued"] + self.dropped.total()), (self.count, self.dropped)
 
     def check(self):
-        """Likewise, and nothing is left to be sent."""
+        """Likewise, and nothing is left to be sent, or nobody knows where."""
         self.add_up()
         assert self.count["queued"] == 0, self.count
+        assert self.dropped["unaccounted"] == 0, (self.count, self.dropped)
+
+    def crossed(self):
+        """The messages of at least a header that it has seen. A stream that was
+        given up counts once a call."""
+        return (self.count["captured_total"] - self.dropped["malformed"]
+                - self.dropped["stream"])
+
+
+def forget():
+    """What other servers of the same test have left."""
+    for path in glob.glob(f"{namespace.ROOM}/metrics.*[0-9]"):
+        os.unlink(path)
+
+
+def check(messages):
+    """At the end of all processes that write metrics, if there are any: each tap
+    has counted every message that was on the wire."""
+    for tap in Metrics().taps:
+        metrics = Metrics(tap)
+        metrics.check()
+        assert metrics.crossed() == messages, (messages, metrics.count, metrics.dropped)

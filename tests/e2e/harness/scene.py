@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A server with the library preloaded, on a recorded wire."""
 
-from . import namespace, oracle, servers
+from . import metrics, namespace, oracle, servers
 from .wire import Recorder
 
 
@@ -14,10 +14,14 @@ class Scene:
     def __init__(self, name, tap, protocols=("UDP", "TCP"), variant=None, native="",
                  **settings):
         self.protocols, self.asks = protocols, []
+        self.counts_all = "DNSTAP_PORTS" not in settings and "ports" not in tap
         if (variant or servers.SERVERS[name]).upstream:
             self.asks.append(namespace.UPSTREAM)
             servers.Running("nsd", address=namespace.UPSTREAM)
         self.wire = Recorder()
+        metrics.forget()
+        if not (variant or servers.SERVERS[name]).chroot:  # where it can write
+            settings = {**metrics.SETTING, **settings}
         self.server = servers.Running(
             name, servers.tap_environment(tap, **settings), native=native,
             variant=variant)
@@ -47,7 +51,17 @@ class Scene:
         count = self.settle()
         if collector and not self.server.server.lingers:
             collector.wait(count)
-        return self.server.stop()
+        seconds = self.server.stop()
+        self._account()
+        return seconds
+
+    def _account(self):
+        """Its metrics against the wire: also what was captured, not only what
+        was logged. One that sends to itself sees a message twice."""
+        server = self.server.server
+        if self.counts_all and server.lingers and not server.ignore:
+            metrics.check(len(oracle.facts(self.wire.messages(),
+                                           self.server.addresses, self.asks)))
 
     def compare(self, taps):
         """Holds the log against the wire."""
