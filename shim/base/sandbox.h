@@ -1,56 +1,78 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the host's own seccomp filters let us do: it calls prctl(2) or seccomp(2)
- * where the hooks see it, so the filter is known, and can be asked beforehand. A
+ * What the host's own seccomp filters let us do. It sets them up by prctl(2) or
+ * seccomp(2), where the hooks see it, so that they are known and can be asked: a
  * filter may end the process for a call that the host itself never makes.
  *
  * A filter that was there before the program is part of its environment, as what
- * a service's unit says: nobody can tell what is in it, and nothing is taken as
+ * a service's unit says. Nobody can tell what is in it, and nothing is taken to be
  * refused by it.
  */
 #pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 struct sock_fprog;
 
-/* What becomes of a call. */
+/* What a call comes to. */
 enum sandbox_verdict {
-	SANDBOX_ALLOWS,
-	SANDBOX_REFUSES, /* with an error, or by pretending success */
-	SANDBOX_PUNISHES /* with a signal, or by another process's decision */
+	SANDBOX_ALLOWED,
+	SANDBOX_REFUSED,  /* with an error, or by pretending success */
+	SANDBOX_PUNISHED, /* with a signal, or at another process's discretion */
 };
+
+/* A call to be asked about; arguments beyond these are taken to be zero. */
+struct sandbox_call {
+	int number; /* -1 ends a list */
+	uint64_t argument[3];
+};
+
+/* What calls are for. */
+extern const struct sandbox_call
+	sandbox_thread[],  /* of the host's: to start one of ours */
+	sandbox_running[], /* of ours: to go on with what it has */
+	sandbox_looking_up[], sandbox_writing[], sandbox_metrics[];
 
 extern _Atomic unsigned sandbox_filters;
 
 /* Not for callers. */
-enum sandbox_verdict sandbox_judge(unsigned first, bool ours, long number,
-				   const uint64_t argument[6]);
+enum sandbox_verdict sandbox_judge(const struct sandbox_call *call);
 
-/* Whether the calling thread, one of the host's, may make a call. Where there is no
- * filter, which is nearly everywhere, at the cost of a load. */
-#define sandbox_allows(number, ...)                                          \
-	(!atomic_load_explicit(&sandbox_filters, memory_order_acquire) ||     \
-	 sandbox_judge(0, false, (number), (const uint64_t[6]){ __VA_ARGS__ }) == \
-		 SANDBOX_ALLOWS)
+/* For the calling thread: the host's are under all filters; ours under those that
+ * whoever started it was under, and those that are for all. Where there are none,
+ * which is nearly everywhere, at the cost of a load. */
+static inline enum sandbox_verdict sandbox_asks(const struct sandbox_call *call)
+{
+	/* Acquire: of sandbox_enter. */
+	if (!atomic_load_explicit(&sandbox_filters, memory_order_acquire))
+		return SANDBOX_ALLOWED;
+	return sandbox_judge(call);
+}
+
+static inline bool sandbox_allows(int number)
+{
+	return sandbox_asks(&(struct sandbox_call){ .number = number }) ==
+	       SANDBOX_ALLOWED;
+}
+
+/* False if one call of the list may cost the process its life. */
+bool sandbox_spares(const struct sandbox_call *list);
+
+/* On a thread of ours, before all else. */
+void sandbox_inherit(void);
 
 /*
- * Before the host's call that sets up a filter; from here on it is in force as far
- * as we are concerned. `program` NULL: strict mode. `all`: for every thread of the
- * process. It is read only if it is readable. sandbox_fails: the last one came to
- * nothing.
+ * Around the host's call that sets up a filter; `program` NULL: strict mode;
+ * `all`: for every thread of the process. It is read if it can be, or else taken
+ * to punish everything. The answer is whether threads of ours can go on with what
+ * they have. From sandbox_enter on it is in force as far as we are concerned;
+ * sandbox_leave: the host's call has failed.
  */
-void sandbox_enters(const struct sock_fprog *program, bool all);
-void sandbox_fails(void);
-
-/* Calls by what they are for: of lists that end with -1. */
-extern const int sandbox_starting[], sandbox_running[], sandbox_connecting[];
-
-/* The worst that befalls one of them: of a thread of the host's; or of a thread
- * of ours that was started when there were `inherited` filters. Their arguments
- * are taken as zero. */
-enum sandbox_verdict sandbox_worst(const int *numbers);
-enum sandbox_verdict sandbox_worst_ours(const int *numbers, unsigned inherited);
+bool sandbox_read(const struct sock_fprog *program, bool all);
+/* What the filter that has been read will by itself say to a thread of the
+ * host's. */
+enum sandbox_verdict sandbox_foresees(int number);
+void sandbox_enter(void);
+void sandbox_leave(void);

@@ -1,0 +1,403 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Filters are programs of the classic BPF (seccomp(2)), which are run here as the
+ * kernel will run them: of several the severest verdict counts.
+ */
+#include "shim/base/sandbox.h"
+
+#include <errno.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "shim/base/thread.h"
+
+#if defined(__x86_64__)
+#define ARCHITECTURE AUDIT_ARCH_X86_64
+#elif defined(__aarch64__)
+#define ARCHITECTURE AUDIT_ARCH_AARCH64
+#endif
+
+#define FILTERS_MAX 16
+#define POOL_SIZE   8192 /* instructions; touched as they are used */
+
+static struct filter {
+	const struct sock_filter *code; /* NULL: punishes everything */
+	unsigned length;
+	bool all; /* also threads that ran already */
+} filter[FILTERS_MAX];
+static struct sock_filter pool[POOL_SIZE];
+static size_t pooled;
+
+_Atomic unsigned sandbox_filters;
+
+/* Filters of this thread of ours; a host's has them all. */
+static _Thread_local unsigned inherited;
+
+/* What a running program has. */
+struct machine {
+	uint32_t a, x, memory[BPF_MEMWORDS];
+	const struct seccomp_data *data;
+};
+
+static uint32_t compute(unsigned operation, uint32_t a, uint32_t b)
+{
+	switch (operation) {
+	case BPF_ADD:
+		return a + b;
+	case BPF_SUB:
+		return a - b;
+	case BPF_MUL:
+		return a * b;
+	case BPF_DIV:
+		return a / b; /* by zero: see run */
+	case BPF_OR:
+		return a | b;
+	case BPF_AND:
+		return a & b;
+	case BPF_XOR:
+		return a ^ b;
+	case BPF_LSH:
+		return a << (b & 31);
+	case BPF_RSH:
+		return a >> (b & 31);
+	default:
+		return -a; /* BPF_NEG */
+	}
+}
+
+static bool holds(unsigned condition, uint32_t a, uint32_t b)
+{
+	switch (condition) {
+	case BPF_JEQ:
+		return a == b;
+	case BPF_JGT:
+		return a > b;
+	case BPF_JGE:
+		return a >= b;
+	default:
+		return a & b; /* BPF_JSET */
+	}
+}
+
+static uint32_t load(const struct machine *machine,
+		     const struct sock_filter *step)
+{
+	uint32_t word = 0;
+
+	switch (BPF_MODE(step->code)) {
+	case BPF_ABS:
+		if (step->k <= sizeof(*machine->data) - sizeof(word))
+			memcpy(&word, (const char *)machine->data + step->k,
+			       sizeof(word));
+		return word;
+	case BPF_LEN:
+		return sizeof(*machine->data);
+	case BPF_MEM:
+		return machine->memory[step->k % BPF_MEMWORDS];
+	default:
+		return step->k; /* BPF_IMM */
+	}
+}
+
+/* Loads, stores and computes. */
+static void step_on(struct machine *machine, const struct sock_filter *step)
+{
+	uint32_t operand = BPF_SRC(step->code) == BPF_X ? machine->x : step->k;
+
+	switch (BPF_CLASS(step->code)) {
+	case BPF_LD:
+		machine->a = load(machine, step);
+		break;
+	case BPF_LDX:
+		machine->x = load(machine, step);
+		break;
+	case BPF_ST:
+		machine->memory[step->k % BPF_MEMWORDS] = machine->a;
+		break;
+	case BPF_STX:
+		machine->memory[step->k % BPF_MEMWORDS] = machine->x;
+		break;
+	case BPF_ALU:
+		machine->a = compute(BPF_OP(step->code), machine->a, operand);
+		break;
+	case BPF_MISC:
+		if (BPF_MISCOP(step->code) == BPF_TAX)
+			machine->x = machine->a;
+		else
+			machine->a = machine->x;
+		break;
+	}
+}
+
+static unsigned jump(const struct machine *machine,
+		     const struct sock_filter *step)
+{
+	uint32_t operand = BPF_SRC(step->code) == BPF_X ? machine->x : step->k;
+
+	if (BPF_OP(step->code) == BPF_JA)
+		return step->k;
+	return holds(BPF_OP(step->code), machine->a, operand) ? step->jt
+							      : step->jf;
+}
+
+/* The program ends there, and with it whoever made the call. */
+static bool divides_by_zero(const struct machine *machine,
+			    const struct sock_filter *step)
+{
+	return step->code == (BPF_ALU | BPF_DIV | BPF_X) && !machine->x;
+}
+
+static uint32_t run(const struct filter *of, const struct seccomp_data *data)
+{
+	struct machine machine = { .data = data };
+
+	/* Jumps only lead forward. */
+	for (unsigned at = 0; at < of->length; at++) {
+		const struct sock_filter *step = &of->code[at];
+
+		if (BPF_CLASS(step->code) == BPF_RET)
+			return BPF_RVAL(step->code) == BPF_A ? machine.a
+							     : step->k;
+		if (divides_by_zero(&machine, step))
+			break;
+		if (BPF_CLASS(step->code) == BPF_JMP)
+			at += jump(&machine, step);
+		else
+			step_on(&machine, step);
+	}
+	return SECCOMP_RET_KILL_PROCESS;
+}
+
+static enum sandbox_verdict judge_one(const struct filter *by,
+				      const struct sandbox_call *call)
+{
+	struct seccomp_data data = { .nr = call->number, .arch = ARCHITECTURE };
+
+	memcpy(data.args, call->argument, sizeof(call->argument));
+	switch (run(by, &data) & SECCOMP_RET_ACTION_FULL) {
+	case SECCOMP_RET_ALLOW:
+	case SECCOMP_RET_LOG:
+		return SANDBOX_ALLOWED;
+	case SECCOMP_RET_ERRNO:
+		return SANDBOX_REFUSED;
+	default:
+		return SANDBOX_PUNISHED;
+	}
+}
+
+enum sandbox_verdict sandbox_judge(const struct sandbox_call *call)
+{
+	unsigned count =
+		atomic_load_explicit(&sandbox_filters, memory_order_acquire);
+	bool ours = thread_state.muted == THREAD_OURS;
+	enum sandbox_verdict worst = SANDBOX_ALLOWED;
+
+	for (unsigned i = 0; i < count && i < FILTERS_MAX; i++) {
+		if (ours && i >= inherited && !filter[i].all)
+			continue;
+		enum sandbox_verdict verdict = judge_one(&filter[i], call);
+		if (verdict > worst)
+			worst = verdict;
+	}
+	return worst;
+}
+
+bool sandbox_spares(const struct sandbox_call *list)
+{
+	for (; list->number >= 0; list++)
+		if (sandbox_asks(list) == SANDBOX_PUNISHED)
+			return false;
+	return true;
+}
+
+void sandbox_inherit(void)
+{
+	inherited = atomic_load(&sandbox_filters);
+}
+
+/* By a call that has no effect, but fails otherwise if it cannot read. The host
+ * may give the kernel any pointer. */
+static bool is_readable(const void *from, size_t size)
+{
+	const char *at = (const char *)((uintptr_t)from & ~7ul);
+
+	for (; at < (const char *)from + size; at += 8) {
+		if (syscall(SYS_rt_sigprocmask, ~0, at, NULL, 8) >= 0 ||
+		    errno == EFAULT)
+			return false;
+		/* On to the end of the page. */
+		const char *next = (const char *)(((uintptr_t)at | 4095) - 7);
+		if (next > at && next < (const char *)from + size)
+			at = next - 8;
+	}
+	return true;
+}
+
+static bool copy(const struct sock_fprog *program, struct filter *to)
+{
+	size_t size;
+
+	if (!program || !sandbox_allows(SYS_rt_sigprocmask) ||
+	    !is_readable(program, sizeof(*program)))
+		return false;
+	size = program->len * sizeof(*program->filter);
+	if (!program->len || pooled + program->len > POOL_SIZE ||
+	    !is_readable(program->filter, size))
+		return false;
+	memcpy(pool + pooled, program->filter, size);
+	to->code = pool + pooled;
+	to->length = program->len;
+	return true;
+}
+
+/* The one that has been read. */
+static struct filter *next_filter(void)
+{
+	unsigned count = atomic_load(&sandbox_filters);
+
+	return &filter[count < FILTERS_MAX ? count : FILTERS_MAX - 1];
+}
+
+bool sandbox_read(const struct sock_fprog *program, bool all)
+{
+	struct filter *next = next_filter();
+	int saved = errno;
+
+	*next = (struct filter){ .all = all };
+	if (atomic_load(&sandbox_filters) < FILTERS_MAX - 1)
+		copy(program, next);
+	errno = saved;
+	if (!all)
+		return true;
+	for (const struct sandbox_call *call = sandbox_running;
+	     call->number >= 0; call++)
+		if (judge_one(next, call) == SANDBOX_PUNISHED)
+			return false;
+	return true;
+}
+
+enum sandbox_verdict sandbox_foresees(int number)
+{
+	return judge_one(next_filter(),
+			 &(struct sandbox_call){ .number = number });
+}
+
+void sandbox_enter(void)
+{
+	unsigned count = atomic_load(&sandbox_filters);
+
+	if (count == FILTERS_MAX)
+		return; /* the last of them punishes everything */
+	pooled += filter[count].length;
+	/* Release: of what has been read. */
+	atomic_store_explicit(&sandbox_filters, count + 1,
+			      memory_order_release);
+}
+
+void sandbox_leave(void)
+{
+	unsigned count = atomic_fetch_sub(&sandbox_filters, 1);
+
+	pooled -= filter[count - 1].length;
+}
+
+/* Architectures differ in what they have of the older calls. */
+const struct sandbox_call sandbox_thread[] = {
+	{ .number = SYS_mmap },         { .number = SYS_mprotect },
+	{ .number = SYS_munmap },       { .number = SYS_madvise },
+	{ .number = SYS_clone3 },       { .number = SYS_clone },
+	{ .number = SYS_futex },        { .number = SYS_rt_sigprocmask },
+	{ .number = SYS_rt_sigaction }, { .number = -1 },
+};
+
+const struct sandbox_call sandbox_running[] = {
+	{ .number = SYS_ppoll },
+	{ .number = SYS_recvfrom },
+	{ .number = SYS_sendto },
+	{ .number = SYS_read },
+	{ .number = SYS_write },
+	{ .number = SYS_close },
+	{ .number = SYS_fcntl },
+	{ .number = SYS_mmap },
+	{ .number = SYS_munmap },
+	{ .number = SYS_mprotect },
+	{ .number = SYS_madvise },
+	{ .number = SYS_brk },
+	{ .number = SYS_mremap },
+	{ .number = SYS_futex },
+	{ .number = SYS_exit },
+	{ .number = SYS_getpid },
+	{ .number = SYS_gettid },
+	{ .number = SYS_rt_sigprocmask },
+	{ .number = SYS_rseq },
+	{ .number = SYS_set_robust_list },
+	{ .number = SYS_newfstatat },
+	{ .number = SYS_fstat },
+	{ .number = SYS_clock_gettime },
+	{ .number = SYS_rt_sigtimedwait },
+#ifdef SYS_poll
+	{ .number = SYS_poll },
+#endif
+	{ .number = -1 },
+};
+
+/* What modules of the name service do is theirs; this is what those of libc do. */
+const struct sandbox_call sandbox_looking_up[] = {
+	{ .number = SYS_openat },
+	{ .number = SYS_read },
+	{ .number = SYS_lseek },
+	{ .number = SYS_close },
+	{ .number = SYS_newfstatat },
+	{ .number = SYS_fstat },
+	{ .number = SYS_bind },
+	{ .number = SYS_getsockname },
+	{ .number = SYS_recvmsg },
+	{ .number = SYS_sendmmsg },
+	{ .number = SYS_ioctl },
+	{ .number = SYS_uname },
+	{ .number = SYS_getrandom },
+	{ SYS_socket, { AF_INET, SOCK_DGRAM } },
+	{ SYS_socket, { AF_INET6, SOCK_DGRAM } },
+	{ SYS_socket, { AF_UNIX, SOCK_STREAM } },
+	{ SYS_socket, { AF_NETLINK, SOCK_RAW } },
+	{ .number = SYS_connect },
+	{ .number = SYS_setsockopt },
+	{ .number = -1 },
+};
+
+const struct sandbox_call sandbox_writing[] = {
+	{ .number = SYS_write },
+	{ .number = SYS_pwritev2 },
+	{ .number = SYS_newfstatat },
+	{ .number = SYS_fstat },
+	{ .number = SYS_getpid },
+	{ .number = SYS_rt_sigprocmask },
+	{ .number = SYS_rt_sigpending },
+#ifdef SYS_poll
+	{ .number = SYS_poll },
+#endif
+	{ .number = -1 },
+};
+
+const struct sandbox_call sandbox_metrics[] = {
+	{ .number = SYS_openat },
+	{ .number = SYS_write },
+	{ .number = SYS_close },
+	{ .number = SYS_fchmod },
+	{ .number = SYS_renameat2 },
+	{ .number = SYS_unlinkat },
+#ifdef SYS_rename
+	{ .number = SYS_rename },
+	{ .number = SYS_unlink },
+#endif
+	{ .number = SYS_newfstatat },
+	{ .number = SYS_fstat },
+	{ .number = -1 },
+};
