@@ -20,12 +20,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "config/config.h"
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
 #include "shim/base/process.h"
+#include "shim/base/sandbox.h"
 #include "shim/base/secret.h"
 #include "shim/capture/capture.h"
 #include "shim/capture/enqueue.h"
@@ -130,6 +132,15 @@ static void say_refused(size_t i, int error)
 		atomic_store(&live->metrics.refused[i], -error);
 }
 
+/* A thread of ours that were started now would be under all of the host's filters;
+ * one call too many ends the process. */
+static int start_allowed(size_t i)
+{
+	return sandbox_spares(sandbox_thread) && sandbox_spares(sandbox_running)
+		       ? start_tap(i)
+		       : -EPERM;
+}
+
 static void start(void)
 {
 	int saved = errno;
@@ -138,7 +149,7 @@ static void start(void)
 	if (!process_is_guest() && now >= atomic_load(&live->retry_ns)) {
 		atomic_compare_exchange_strong(&live->began_ns, &never, now);
 		for (size_t i = 0; i < config->n_taps; i++) {
-			int error = start_tap(i);
+			int error = start_allowed(i);
 
 			if (!error)
 				continue;
@@ -188,12 +199,11 @@ static void settle_unstarted(void)
 	bool unwritten = false;
 
 	for (size_t i = 0; i < config->n_taps; i++) {
-		enum state state = IDLE;
+		struct queue *queue = atomic_load(&live->mapped[i]);
+		bool no_queue = !queue || atomic_load(&live->state[i]) == ENDED;
 
-		if ((!atomic_load(&live->mapped[i]) &&
-		     !atomic_load(&live->metrics.lost[i])) ||
-		    !atomic_compare_exchange_strong(&live->state[i], &state,
-						    RUNNING))
+		if ((no_queue && !atomic_load(&live->metrics.lost[i])) ||
+		    !claim(i, queue))
 			continue;
 		account_unstarted(&live->metrics, &config->taps[i], i,
 				  live->mapped[i]);
@@ -256,6 +266,27 @@ void life_resume(void)
 						   ENDED))
 			atomic_store(&live->queue[i], NULL);
 	}
+}
+
+bool life_confine(const struct sock_fprog *program, bool all)
+{
+	if (!live || process_is_guest())
+		return false;
+	if (!sandbox_read(program, all)) {
+		life_end();
+		life_resume();
+	} else if (sandbox_foresees(SYS_tgkill) != SANDBOX_ALLOWED) {
+		for (size_t i = 0; i < config->n_taps; i++)
+			if (atomic_load(&live->state[i]) == RUNNING)
+				queue_wake_last(live->mapped[i]);
+	}
+	sandbox_enter();
+	return true;
+}
+
+void life_confine_failed(void)
+{
+	sandbox_leave();
 }
 
 /* Where the kernel cannot wipe a page on fork, libc's own forks must do. */

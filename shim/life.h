@@ -28,5 +28,15 @@ bool life_has_begun(void);
  * there was nothing to be ended. */
 bool life_pause(void);
 
+struct sock_fprog;
+
+/*
+ * The host is about to set up a seccomp filter for this thread, or for `all`;
+ * `program` NULL: strict mode. Taps that could not go on under it end before. True
+ * if life_confine_failed() is to be called where the host's call comes to nothing.
+ */
+bool life_confine(const struct sock_fprog *program, bool all);
+void life_confine_failed(void);
+
 /* The process lives on: the next message starts the taps again. */
 void life_resume(void);

@@ -118,6 +118,7 @@ uint64_t queue_dropped(const struct queue *queue, enum drop_cause cause);
 void queue_attend(struct queue *queue, pid_t process, pid_t thread);
 bool queue_sleep(struct queue *queue);
 bool queue_wakes(const struct queue *queue); /* false: a wake was refused */
+void queue_wake_last(struct queue *queue);   /* from now on all will be */
 void queue_awake(struct queue *queue);
 
 /*

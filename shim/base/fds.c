@@ -10,12 +10,22 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shim/base/sandbox.h"
+
 /* Not /proc/self, which is the main thread's. */
 #define TABLE "/proc/thread-self/fd"
 
+static const struct sandbox_call listing[] = {
+	{ .number = SYS_faccessat },
+	{ .number = SYS_openat },
+	{ .number = SYS_getdents64 },
+	{ .number = -1 },
+};
+
 bool fds_listed(void)
 {
-	return !access(TABLE, R_OK | X_OK);
+	return sandbox_spares(listing) &&
+	       !faccessat(AT_FDCWD, TABLE, R_OK | X_OK, 0);
 }
 
 /* -1: "." and "..". */

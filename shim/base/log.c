@@ -17,11 +17,13 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <syslog.h>
 #include <unistd.h>
 
 #include "shim/base/clock.h"
+#include "shim/base/sandbox.h"
 #include "shim/base/output.h"
 
 #define LINE_MAX_SIZE 1024
@@ -176,16 +178,28 @@ static size_t compose(char line[LINE_MAX_SIZE], const char *tap,
 
 void log_line(const char *tap, const char *format, ...)
 {
-	static bool (*const writers[])(const char *line, size_t size) = {
-		[LOG_TARGET_STDERR] = write_stderr,
-		[LOG_TARGET_SYSLOG] = write_syslog,
-		[LOG_TARGET_FILE] = write_file,
+	static const struct {
+		bool (*write)(const char *line, size_t size);
+		struct sandbox_call needs[4]; /* beside sandbox_writing */
+	} writers[] = {
+		[LOG_TARGET_STDERR] = { write_stderr, { { .number = -1 } } },
+		[LOG_TARGET_SYSLOG] = { write_syslog,
+					{ { SYS_socket,
+					    { AF_UNIX,
+					      SOCK_DGRAM | SOCK_CLOEXEC } },
+					  { .number = SYS_sendto },
+					  { .number = SYS_close },
+					  { .number = -1 } } },
+		[LOG_TARGET_FILE] = { write_file,
+				      { { .number = SYS_openat },
+					{ .number = SYS_close },
+					{ .number = -1 } } },
 	};
 	char line[LINE_MAX_SIZE];
 	int cancel, saved = errno;
 	va_list list;
 
-	if (target == LOG_TARGET_OFF)
+	if (target == LOG_TARGET_OFF || !sandbox_spares(sandbox_writing))
 		return;
 	va_start(list, format);
 	size_t size = compose(line, tap, format, list);
@@ -193,7 +207,9 @@ void log_line(const char *tap, const char *format, ...)
 	/* The caller may be no cancellation point. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	/* In a chroot there may be neither the file nor /dev/log. */
-	if (!writers[target](line, size) && target != LOG_TARGET_STDERR)
+	if ((!sandbox_spares(writers[target].needs) ||
+	     !writers[target].write(line, size)) &&
+	    target != LOG_TARGET_STDERR)
 		write_stderr(line, size);
 	pthread_setcancelstate(cancel, NULL);
 	errno = saved;
@@ -206,7 +222,8 @@ bool log_try(const char *tap, const char *format, ...)
 
 	if (target == LOG_TARGET_OFF)
 		return true;
-	if (target != LOG_TARGET_STDERR || !log_has_stderr())
+	if (target != LOG_TARGET_STDERR || !sandbox_spares(sandbox_writing) ||
+	    !log_has_stderr())
 		return false;
 	va_start(list, format);
 	size_t size = compose(line, tap, format, list);

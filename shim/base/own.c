@@ -10,7 +10,10 @@
 #include <pthread.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "shim/base/sandbox.h"
 
 #define OWN_MAX     2048 /* of a listening tap's hundred, and a few for others */
 #define OWN_HIGHEST 65536 /* a higher number makes the kernel's table large */
@@ -73,7 +76,7 @@ static int lowest(void)
 {
 	struct rlimit limit;
 
-	if (getrlimit(RLIMIT_NOFILE, &limit))
+	if (!sandbox_allows(SYS_prlimit64) || getrlimit(RLIMIT_NOFILE, &limit))
 		return 0;
 	int end = limit.rlim_cur < OWN_HIGHEST ? (int)limit.rlim_cur
 					       : OWN_HIGHEST;

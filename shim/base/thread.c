@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "shim/base/process.h"
+#include "shim/base/sandbox.h"
 
 _Thread_local struct thread_state thread_state;
 
@@ -30,7 +31,8 @@ void thread_divide(void)
 
 void thread_learn(uint64_t epoch)
 {
-	thread_state.id = syscall(SYS_gettid);
+	/* 0: a thread that nobody asks after in vain. */
+	thread_state.id = sandbox_allows(SYS_gettid) ? syscall(SYS_gettid) : 0;
 	thread_state.epoch = epoch;
 }
 
@@ -53,7 +55,8 @@ static bool has_left(const char *open, const char *frame)
 {
 	stack_t stack;
 
-	if (!sigaltstack(NULL, &stack) && !(stack.ss_flags & SS_DISABLE) &&
+	if (sandbox_allows(SYS_sigaltstack) && !sigaltstack(NULL, &stack) &&
+	    !(stack.ss_flags & SS_DISABLE) &&
 	    lies_in(&stack, open) != lies_in(&stack, frame))
 		return lies_in(&stack, open);
 	return frame + HANDLER_DEPTH > open;

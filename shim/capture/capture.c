@@ -7,7 +7,9 @@
 #include <linux/close_range.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/syscall.h>
 
+#include "shim/base/sandbox.h"
 #include "shim/capture/connection.h"
 #include "shim/capture/control.h"
 #include "shim/capture/datagram.h"
@@ -123,6 +125,31 @@ void capture_unlearn(int fd)
 {
 	if (fdtable_entry(fd) && recording())
 		fdtable_unlearn(fd);
+}
+
+/* A server's socket is looked at while that is sure to be allowed: by its first
+ * message the host may have set up a filter that is not. */
+void capture_bound(int fd, const struct sockaddr *name, socklen_t size)
+{
+	struct capture_call call;
+
+	capture_unlearn(fd);
+	if (capture_serves(name, size))
+		capture_enter(&call, fd, false);
+}
+
+/* Where it cannot be asked, a connection has the address that its listener has. */
+void capture_accepted(int listener, int fd)
+{
+	struct fd_facts facts, same = { 0 };
+
+	capture_forget(fd);
+	if (!recording() || sandbox_allows(SYS_getsockname) ||
+	    fd_kind(fdtable_known(listener, &facts)) != FD_STREAM)
+		return;
+	same.local = facts.local;
+	fdtable_fresh(fd, FD_FRESH_TCP);
+	fdtable_learn(fd, fdtable_word(fd), FD_FRESH_TCP, &same);
 }
 
 void capture_forget(int fd)

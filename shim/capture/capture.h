@@ -95,6 +95,8 @@ void capture_give_up(const struct capture_call *call);
 void capture_socket(int fd, int domain, int type, int protocol);
 void capture_connect(int fd, const struct sockaddr *name, socklen_t size);
 void capture_unlearn(int fd);
+void capture_bound(int fd, const struct sockaddr *name, socklen_t size);
+void capture_accepted(int listener, int fd);
 void capture_forget(int fd);
 void capture_disown(int fd); /* foreign until the number is a new socket's */
 void capture_close_range(unsigned first, unsigned last, int flags);

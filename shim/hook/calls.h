@@ -55,6 +55,8 @@ CALL(dup3, SYS_dup3, 3)
 CALL(fcntl, SYS_fcntl, 3)
 CALL(fcntl64, SYS_fcntl, 3)
 
+CALL(prctl, SYS_prctl, 5)
+
 CALL(_exit, SYS_exit_group, 1)
 CALL(_Exit, SYS_exit_group, 1)
 

@@ -64,7 +64,7 @@ int bind(int fd, const struct sockaddr *name, socklen_t size)
 
 	if (result)
 		return result;
-	capture_unlearn(fd);
+	capture_bound(fd, name, size);
 	if (capture_serves(name, size))
 		uncancelled(life_reserve);
 	return 0;
@@ -81,15 +81,22 @@ int connect(int fd, const struct sockaddr *name, socklen_t size)
 	return result;
 }
 
+static int accepted(int listener, int fd)
+{
+	if (fd >= 0)
+		capture_accepted(listener, fd);
+	return fd;
+}
+
 int accept(int fd, struct sockaddr *restrict name, socklen_t *restrict size)
 {
-	return fresh(real.accept(fd, name, size));
+	return accepted(fd, real.accept(fd, name, size));
 }
 
 int accept4(int fd, struct sockaddr *restrict name, socklen_t *restrict size,
 	    int flags)
 {
-	return fresh(real.accept4(fd, name, size, flags));
+	return accepted(fd, real.accept4(fd, name, size, flags));
 }
 
 int close(int fd)

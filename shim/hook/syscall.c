@@ -8,6 +8,7 @@
 #include "shim/hook/syscall.h"
 
 #include <errno.h>
+#include <linux/seccomp.h>
 #include <stdbool.h>
 #include <sys/syscall.h>
 
@@ -28,6 +29,7 @@ struct call {
 	uint64_t before; /* of what it replaces */
 	long result;     /* where it need not be made any more */
 	bool paused;     /* exec_pause() */
+	bool confined;   /* see life_confine */
 };
 
 #define FD(call)   ((int)(call)->argument[0])
@@ -47,10 +49,16 @@ static void after_socket(struct call *call, long result)
 			       call->argument[2]);
 }
 
+static void after_accept(struct call *call, long result)
+{
+	if (result >= 0)
+		capture_accepted(FD(call), result);
+}
+
 static void after_bind(struct call *call, long result)
 {
 	if (!result)
-		capture_unlearn(FD(call));
+		capture_bound(FD(call), POINTER(1), call->argument[2]);
 }
 
 static void after_connect(struct call *call, long result)
@@ -105,6 +113,37 @@ static void after_dup(struct call *call, long result)
 		own_lose(result);
 }
 
+static bool before_prctl(struct call *call)
+{
+	const long *argument = call->argument;
+	bool filters = argument[1] == SECCOMP_MODE_FILTER;
+
+	call->confined = argument[0] == PR_SET_SECCOMP &&
+			 life_confine(filters ? POINTER(2) : NULL, false);
+	return true;
+}
+
+static bool before_seccomp(struct call *call)
+{
+	const long *argument = call->argument;
+	bool filters = argument[0] == SECCOMP_SET_MODE_FILTER;
+
+	if (filters || argument[0] == SECCOMP_SET_MODE_STRICT)
+		call->confined =
+			life_confine(filters ? POINTER(2) : NULL,
+				     argument[1] & SECCOMP_FILTER_FLAG_TSYNC);
+	return true;
+}
+
+/* seccomp(2) returns a thread that it failed for, or a new fd. */
+static void after_confine(struct call *call, long result)
+{
+	bool fd = call->argument[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER;
+
+	if (call->confined && (result < 0 || (result && !fd)))
+		life_confine_failed();
+}
+
 static bool before_exit(struct call *call)
 {
 	(void)call;
@@ -154,8 +193,8 @@ static const struct observer {
 	{ SYS_write, (carrier *)(void *)io_write, NULL, NULL },
 	{ SYS_writev, (carrier *)(void *)io_writev, NULL, NULL },
 	{ SYS_socket, NULL, NULL, after_socket },
-	{ SYS_accept, NULL, NULL, after_new_fd },
-	{ SYS_accept4, NULL, NULL, after_new_fd },
+	{ SYS_accept, NULL, NULL, after_accept },
+	{ SYS_accept4, NULL, NULL, after_accept },
 	{ SYS_dup, NULL, NULL, after_new_fd },
 	{ SYS_fcntl, NULL, NULL, after_fcntl },
 	{ SYS_bind, NULL, NULL, after_bind },
@@ -168,6 +207,8 @@ static const struct observer {
 #endif
 	{ SYS_execve, NULL, before_execve, after_exec },
 	{ SYS_execveat, NULL, before_execveat, after_exec },
+	{ SYS_prctl, NULL, before_prctl, after_confine },
+	{ SYS_seccomp, NULL, before_seccomp, after_confine },
 	{ SYS_exit_group, NULL, before_exit, NULL },
 };
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "shim/base/clock.h"
+#include "shim/base/sandbox.h"
 
 void queue_attend(struct queue *queue, pid_t process, pid_t thread)
 {
@@ -23,10 +24,12 @@ void queue_wake(struct queue *queue)
 	struct shared *shared = queue->shared;
 	int saved = errno;
 
-	/* A sandbox that the host has entered may forbid it. */
-	if (syscall(SYS_tgkill, shared->process, shared->thread,
-		    QUEUE_WAKE_SIGNAL) &&
-	    (errno == EPERM || errno == EACCES || errno == ENOSYS))
+	/* A sandbox that the host has entered may forbid it, and more. */
+	if (!sandbox_allows(SYS_tgkill))
+		atomic_store(&shared->refused, true);
+	else if (syscall(SYS_tgkill, shared->process, shared->thread,
+			 QUEUE_WAKE_SIGNAL) &&
+		 (errno == EPERM || errno == EACCES || errno == ENOSYS))
 		atomic_store(&shared->refused, true);
 	errno = saved;
 }
@@ -44,9 +47,15 @@ bool queue_wakes(const struct queue *queue)
 				     memory_order_relaxed);
 }
 
+void queue_wake_last(struct queue *queue)
+{
+	atomic_store(&queue->shared->refused, true);
+	queue_wake(queue);
+}
+
 bool queue_thread_exists(const struct queue *queue, pid_t thread)
 {
-	return !queue_wakes(queue) ||
+	return !queue_wakes(queue) || !sandbox_allows(SYS_tgkill) ||
 	       !syscall(SYS_tgkill, getpid(), thread, 0) || errno != ESRCH;
 }
 
@@ -92,6 +101,8 @@ void queue_await_finished(struct queue *queue, uint64_t deadline_ns)
 		uint64_t left = deadline_ns - now;
 		struct timespec timeout = { left / NS_PER_S, left % NS_PER_S };
 
-		syscall(SYS_futex, done, FUTEX_WAIT, 0, &timeout, NULL, 0);
+		if (sandbox_allows(SYS_futex))
+			syscall(SYS_futex, done, FUTEX_WAIT, 0, &timeout, NULL,
+				0);
 	}
 }

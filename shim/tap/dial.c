@@ -43,7 +43,10 @@ static int dial_begin(struct endpoint *endpoint,
 /* The collector is lost, or could not be had. */
 static void went_away(struct dial *dial, int error, uint64_t now_ns)
 {
-	const char *detail = session_error(dial->session);
+	const char *detail = error == -ESHUTDOWN
+				     ? "the server's own seccomp filter might "
+				       "end it for a connection"
+				     : session_error(dial->session);
 
 	dial->failed = true;
 	dial->unsaid = false;
@@ -80,7 +83,9 @@ static void dial_advance(struct endpoint *endpoint, uint64_t now_ns)
 		if (now_ns < dial->retry.at ||
 		    (dial->stopping && dial->connects))
 			return;
-		error = session_open(dial->session, now_ns);
+		error = transport_allowed(endpoint->config)
+				? session_open(dial->session, now_ns)
+				: -ESHUTDOWN;
 	}
 	if (!error)
 		error = session_advance(dial->session, now_ns);

@@ -22,6 +22,7 @@
 #include "shim/base/fds.h"
 #include "shim/base/log.h"
 #include "shim/base/own.h"
+#include "shim/base/sandbox.h"
 #include "shim/base/thread.h"
 
 /* glibc's count, which it shows to debuggers; NULL where it does not. */
@@ -34,18 +35,24 @@ static _Atomic unsigned *threads;
  * eventfd does. */
 static int open_nothing(void)
 {
-	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+	int fd = sandbox_allows(SYS_openat)
+			 ? open("/dev/null", O_RDWR | O_CLOEXEC)
+			 : -1;
 
-	return fd >= 0 ? fd : eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (fd < 0 && sandbox_allows(SYS_eventfd2))
+		fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	return fd;
 }
 
 /* By the one call, or else by an older one and a list of what there is to close. A
  * copy that keeps an fd would keep what the host closes alive. */
 static bool unshare_fds(void)
 {
-	if (!close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_UNSHARE))
+	if (sandbox_allows(SYS_close_range) &&
+	    !close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_UNSHARE))
 		return true;
-	if (!fds_listed() || unshare(CLONE_FILES))
+	if (!sandbox_allows(SYS_unshare) || !fds_listed() ||
+	    unshare(CLONE_FILES))
 		return false;
 	close(STDIN_FILENO); /* the list needs an fd, and all may be used up */
 	if (!fds_close_from(STDERR_FILENO + 1))
@@ -94,7 +101,9 @@ static void *run_task(void *made)
 	const struct isolate_task *task = made;
 
 	thread_state.muted = THREAD_OURS;
-	prctl(PR_SET_NAME, "dnstapshim");
+	sandbox_inherit();
+	if (sandbox_allows(SYS_prctl))
+		prctl(PR_SET_NAME, "dnstapshim");
 	task->run(task->argument);
 	/* libc takes the stack back, and counts a thread less. */
 	if (threads)

@@ -112,6 +112,11 @@ static void open_door(struct listen *listen)
 
 	if (listen->now < listen->retry.at || !has_context(listen))
 		return;
+	if (!transport_allowed(config)) {
+		say_failed(listen, "the server's own seccomp filter might end "
+				   "it for listening");
+		return;
+	}
 	const struct resolver_answer *to = address(listen, &figures);
 	if (!to)
 		return;

@@ -4,8 +4,10 @@
  */
 #include "shim/tap/metrics.h"
 
+#include <errno.h>
 #include <string.h>
 
+#include "shim/base/sandbox.h"
 #include "shim/base/clock.h"
 
 static const struct config *config;
@@ -83,6 +85,8 @@ int metrics_write(struct metrics *metrics)
 
 	if (!config->metrics_path)
 		return 0;
+	if (!sandbox_spares(sandbox_metrics))
+		return -EPERM;
 	atomic_store(&metrics->again, true);
 	/* Whoever writes looks at `again` after it has let go of `writing`, and
 	 * whoever is refused that has set `again` before. */

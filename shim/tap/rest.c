@@ -14,6 +14,7 @@
 
 #include "shim/base/clock.h"
 #include "shim/base/own.h"
+#include "shim/base/sandbox.h"
 
 #define POLL_NS      NS_PER_MS        /* while messages come in */
 #define POLL_MANY_NS (2 * NS_PER_MS)  /* while there are many */
@@ -51,7 +52,10 @@ static bool take_wake(void)
 	if (info.si_code == SI_TKILL && info.si_pid == getpid())
 		return true;
 	/* What only the kernel may say of a signal is lost. */
-	if (syscall(SYS_rt_sigqueueinfo, getpid(), QUEUE_WAKE_SIGNAL, &info))
+	if (sandbox_allows(SYS_rt_sigqueueinfo) &&
+	    !syscall(SYS_rt_sigqueueinfo, getpid(), QUEUE_WAKE_SIGNAL, &info))
+		return false;
+	if (sandbox_allows(SYS_kill))
 		kill(getpid(), QUEUE_WAKE_SIGNAL);
 	return false;
 }
@@ -61,6 +65,8 @@ static int open_wake(void)
 {
 	sigset_t wake;
 
+	if (!sandbox_allows(SYS_tgkill) || !sandbox_allows(SYS_signalfd4))
+		return -1;
 	wake_set(&wake);
 	int fd = own_take(signalfd(-1, &wake, SFD_CLOEXEC | SFD_NONBLOCK));
 	if (fd >= 0 &&

@@ -11,10 +11,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "shim/base/address.h"
 #include "shim/base/clock.h"
+#include "shim/base/sandbox.h"
 
 #define ENTRIES 1024
 
@@ -58,13 +60,24 @@ static socklen_t destination(const struct event *event,
 	return sizeof(*in);
 }
 
+static const struct sandbox_call asking[] = {
+	{ SYS_socket, { AF_INET, SOCK_DGRAM | SOCK_CLOEXEC } },
+	{ SYS_socket, { AF_INET6, SOCK_DGRAM | SOCK_CLOEXEC } },
+	{ .number = SYS_connect },
+	{ .number = SYS_getsockname },
+	{ .number = -1 },
+};
+
 static void ask(const struct event *event, struct address *local)
 {
 	struct sockaddr_storage name;
 	socklen_t size = destination(event, &name);
-	int fd = socket(name.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	int fd;
 
 	local->known = false;
+	if (!sandbox_spares(asking))
+		return;
+	fd = socket(name.ss_family, SOCK_DGRAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return;
 	if (!connect(fd, (struct sockaddr *)&name, size)) {

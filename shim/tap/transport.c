@@ -8,9 +8,14 @@
 #include <poll.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "shim/base/own.h"
+#include "shim/base/sandbox.h"
+#include "shim/tap/tcp.h"
+
+#define SOCKET_FLAGS (SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK)
 
 static const struct transport_ops *const by_kind[] = {
 	[ENDPOINT_UNIX] = &transport_unix,
@@ -18,6 +23,58 @@ static const struct transport_ops *const by_kind[] = {
 	[ENDPOINT_TLS] = &transport_tls,
 	[ENDPOINT_FILE] = &transport_file,
 };
+
+static const struct sandbox_call to_unix[] = {
+	{ SYS_socket, { AF_UNIX, SOCKET_FLAGS } },
+	{ .number = SYS_connect },
+	{ .number = -1 },
+};
+
+static const struct sandbox_call to_tcp[] = {
+	{ SYS_socket, { AF_INET, SOCKET_FLAGS } },
+	{ SYS_socket, { AF_INET6, SOCKET_FLAGS } },
+	{ .number = SYS_connect },
+	{ .number = SYS_setsockopt },
+	{ .number = SYS_getsockopt },
+	{ .number = -1 },
+};
+
+static const struct sandbox_call to_tls[] = {
+	{ .number = SYS_getrandom },
+	{ .number = SYS_shutdown },
+	{ .number = -1 },
+};
+
+static const struct sandbox_call to_file[] = {
+	{ .number = SYS_openat },   { .number = SYS_getdents64 },
+	{ .number = SYS_flock },    { .number = SYS_ftruncate },
+	{ .number = SYS_unlinkat },
+#ifdef SYS_unlink
+	{ .number = SYS_unlink },
+#endif
+	{ .number = -1 },
+};
+
+static const struct sandbox_call to_listen[] = {
+	{ .number = SYS_bind },       { .number = SYS_listen },
+	{ .number = SYS_accept4 },    { .number = SYS_getpeername },
+	{ .number = SYS_getsockopt }, { .number = -1 },
+};
+
+bool transport_allowed(const struct tap_config *config)
+{
+	enum endpoint_kind kind = config->kind;
+	bool inet = kind == ENDPOINT_TCP || kind == ENDPOINT_TLS;
+
+	return (kind != ENDPOINT_UNIX || sandbox_spares(to_unix)) &&
+	       (kind != ENDPOINT_TLS || sandbox_spares(to_tls)) &&
+	       (kind != ENDPOINT_FILE || sandbox_spares(to_file)) &&
+	       (!inet || sandbox_spares(to_tcp)) &&
+	       (!inet || !tcp_is_name(config->address) ||
+		sandbox_spares(sandbox_looking_up)) &&
+	       (!config->listen ||
+		(sandbox_spares(to_listen) && sandbox_spares(to_file)));
+}
 
 int transport_prepare(const struct tap_config *config,
 		      struct prepared **prepared, char *error)

@@ -73,6 +73,10 @@ extern const struct transport_ops transport_unix, transport_tcp, transport_tls,
 int transport_prepare(const struct tap_config *config,
 		      struct prepared **prepared, char *error);
 
+/* False if the host's own seccomp filter might end the process for a call that this
+ * endpoint needs to be opened. */
+bool transport_allowed(const struct tap_config *config);
+
 /* The one for the endpoint's kind; NULL when out of memory or threads. */
 struct transport *transport_new(const struct tap_config *config,
 				const struct prepared *prepared);

@@ -2,6 +2,8 @@
 """A server that gives up its rights, before its first message or behind it, is
 neither hindered nor ended, and its log is complete as far as it lets us."""
 
+import re
+
 from harness import host
 from harness.collector import Collector
 from harness.each import each
@@ -22,17 +24,18 @@ def test_complete(which):
     return running.check()
 
 
-@each(("no_tgkill", "no_signalfd"))
-def test_unwoken(scene):
+@each(("no_tgkill.before", "no_tgkill.behind", "no_signalfd.before"))
+def test_unwoken(which):
     """What nobody can wake looks for itself, and does not rest for long: a tap
     that can be woken goes to sleep for a second, then for two."""
-    running = host.Host(host.build("confine"), scene, Collector(port=6000),
-                        WHEN="before")
-    running.udp(EACH // 2)
-    running.collector.wait(EACH)
+    scene, when = which.split(".")
+    running = host.Host(host.build("confine"), scene, Collector(port=6000), WHEN=when)
+    asked = EACH // 2 + EACH * (when == "behind")
+    running.udp(asked)
+    running.collector.wait(2 * asked)
     assert running.sleeps(3) > 10
     running.udp(EACH // 2)
-    running.collector.wait(2 * EACH)
+    running.collector.wait(2 * asked + EACH)
     running.end()
     return running.check()
 
@@ -43,3 +46,31 @@ def test_no_unix_sockets():
     running.udp(EACH)
     running.end()
     assert "RestrictAddressFamilies" in running.log(), running.log()
+
+
+# What a filter of the host's own ends the process for, and what can be logged
+# under it: "all", or nothing BEFORE the first message, or nothing behind a filter
+# for ALL threads either. What is not logged is counted.
+KILLED = {"tgkill": "all", "getsockname": "all", "socketpair": "all", "open": "all",
+          "tables": "all", "thread_calls": "all", "socket": "before",
+          "clone": "before", "futex": "both", "ppoll": "both"}
+
+
+@each(f"{call}.{when}.{threads}" for call in KILLED for when in ("before", "behind")
+      for threads in ("one", "all"))
+def test_killed(which):
+    """The library makes no call that the filter is against."""
+    call, when, threads = which.split(".")
+    running = host.Host(host.build("confine"), f"kill_{call}", Collector(port=6000),
+                        WHEN=when, TSYNC="1" if threads == "all" else "")
+    running.udp(EACH * (1 + (when == "behind")))
+    running.end()
+    taps = running.collector.taps(orderly=False)
+    lost = sum(map(int, re.findall(r"dropped (\d+) messages", running.log())))
+    logged = (2 * EACH if when == "behind" else 0)
+    if (KILLED[call] == "all" or when == "behind"
+            and (KILLED[call] == "before" or threads == "one")):
+        return running.check(orderly=False)
+    assert len(taps) == logged, len(taps)
+    assert logged + lost == len(running.facts()), (logged, lost)
+    return f"{logged} logged, {lost} counted"

@@ -110,6 +110,24 @@ static void no_resources(void)
 		seccomp_filter(numbers, -1, REFUSE(error));       \
 	}
 
+#define PUNISHMENT(name, ...)                                     \
+	static void name(void)                                    \
+	{                                                         \
+		static const int numbers[] = { __VA_ARGS__, -1 }; \
+		seccomp_filter(numbers, -1, KILL);                \
+	}
+
+PUNISHMENT(kill_tgkill, SYS_tgkill, SYS_kill, SYS_tkill)
+PUNISHMENT(kill_getsockname, SYS_getsockname, SYS_getpeername)
+PUNISHMENT(kill_socket, SYS_socket, SYS_connect)
+PUNISHMENT(kill_socketpair, SYS_socketpair)
+PUNISHMENT(kill_clone, SYS_clone, SYS_clone3)
+PUNISHMENT(kill_open, SYS_openat)
+PUNISHMENT(kill_thread_calls, SYS_sigaltstack, SYS_tgkill)
+PUNISHMENT(kill_futex, SYS_futex)
+PUNISHMENT(kill_ppoll, SYS_ppoll)
+PUNISHMENT(kill_tables, SYS_close_range, SYS_unshare, SYS_signalfd4)
+
 REFUSAL(no_close_range, ENOSYS, SYS_close_range)
 REFUSAL(no_unshare, EPERM, SYS_close_range, SYS_unshare)
 REFUSAL(no_tgkill, EPERM, SYS_tgkill)
@@ -135,8 +153,7 @@ static void no_close_range_many_files(void)
 	struct sock_fprog program = { 8, filter };
 
 	limit_files_high();
-	MUST(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-	MUST(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
+	seccomp_set(&program);
 }
 
 static void no_unix_sockets(void)
@@ -156,6 +173,16 @@ static const struct scene scenes[] = {
 	{ "files_used", limit_files_used },
 	{ "files_high", limit_files_high },
 	{ "no_resources", no_resources },
+	{ "kill_tgkill", kill_tgkill },
+	{ "kill_getsockname", kill_getsockname },
+	{ "kill_socket", kill_socket },
+	{ "kill_socketpair", kill_socketpair },
+	{ "kill_clone", kill_clone },
+	{ "kill_open", kill_open },
+	{ "kill_thread_calls", kill_thread_calls },
+	{ "kill_futex", kill_futex },
+	{ "kill_ppoll", kill_ppoll },
+	{ "kill_tables", kill_tables },
 	{ "no_close_range", no_close_range },
 	{ "no_close_range_many_files", no_close_range_many_files },
 	{ "no_unshare", no_unshare },

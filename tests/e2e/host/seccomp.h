@@ -15,6 +15,20 @@
 #define REFUSE(error) (SECCOMP_RET_ERRNO | (error))
 #define KILL          SECCOMP_RET_KILL_PROCESS
 
+/* By seccomp(2) for all threads, if the environment says TSYNC, or by prctl(2) for
+ * this one. */
+static inline void seccomp_set(struct sock_fprog *program)
+{
+	const char *all = getenv("TSYNC");
+
+	MUST(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+	if (all && *all == '1')
+		MUST(!syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
+			      SECCOMP_FILTER_FLAG_TSYNC, program));
+	else
+		MUST(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, program));
+}
+
 /* `action` for calls of these numbers, up to one that is negative; where
  * `argument` is not -1, only for those with this first argument. */
 static inline void seccomp_filter(const int *numbers, int argument,
@@ -45,6 +59,5 @@ static inline void seccomp_filter(const int *numbers, int argument,
 	}
 	filter[n++] = (struct sock_filter)BPF_STMT(BPF_RET, SECCOMP_RET_ALLOW);
 	struct sock_fprog program = { n, filter };
-	MUST(!prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
-	MUST(!prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program));
+	seccomp_set(&program);
 }
