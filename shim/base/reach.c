@@ -12,6 +12,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shim/base/sandbox.h"
+
 _Thread_local uintptr_t reach_page[REACH_PAGES];
 
 /* Looks at the set before it looks at what to do with it, which is nothing. */
@@ -19,17 +21,28 @@ static bool ask_reads(uintptr_t at)
 {
 	const void *set = (const void *)(at & -sizeof(uint64_t));
 
-	return syscall(SYS_rt_sigprocmask, -1, set, NULL, sizeof(uint64_t)) &&
-	       errno != EFAULT;
+	return !sandbox_allows(SYS_rt_sigprocmask) ||
+	       (syscall(SYS_rt_sigprocmask, -1, set, NULL, sizeof(uint64_t)) &&
+		errno != EFAULT);
 }
 
-/* Writes one octet of an address, and no more. */
+/* Of a call that writes one octet, and no more. The host's own filter may be
+ * against one of them; where it is against both, it is trusted. */
+static bool writes_one(int fd, void *octet)
+{
+	socklen_t size = 1;
+
+	if (sandbox_allows(SYS_getsockname))
+		return !getsockname(fd, octet, &size);
+	return !sandbox_allows(SYS_getsockopt) ||
+	       !getsockopt(fd, SOL_SOCKET, SO_TYPE, octet, &size);
+}
+
 static bool ask_writes(int fd, uintptr_t at)
 {
 	uint8_t *octet = (uint8_t *)at, was = *octet;
-	socklen_t size = 1;
 
-	if (getsockname(fd, (struct sockaddr *)octet, &size))
+	if (!writes_one(fd, octet))
 		return false;
 	*octet = was;
 	return true;

@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shim/base/reach.h"
 #include "shim/base/thread.h"
 
 #if defined(__x86_64__)
@@ -222,34 +223,15 @@ void sandbox_inherit(void)
 	inherited = atomic_load(&sandbox_filters);
 }
 
-/* By a call that has no effect, but fails otherwise if it cannot read. The host
- * may give the kernel any pointer. */
-static bool is_readable(const void *from, size_t size)
-{
-	const char *at = (const char *)((uintptr_t)from & ~7ul);
-
-	for (; at < (const char *)from + size; at += 8) {
-		if (syscall(SYS_rt_sigprocmask, ~0, at, NULL, 8) >= 0 ||
-		    errno == EFAULT)
-			return false;
-		/* On to the end of the page. */
-		const char *next = (const char *)(((uintptr_t)at | 4095) - 7);
-		if (next > at && next < (const char *)from + size)
-			at = next - 8;
-	}
-	return true;
-}
-
 static bool copy(const struct sock_fprog *program, struct filter *to)
 {
 	size_t size;
 
-	if (!program || !sandbox_allows(SYS_rt_sigprocmask) ||
-	    !is_readable(program, sizeof(*program)))
+	if (!program || !reach_reads(program, sizeof(*program)))
 		return false;
 	size = program->len * sizeof(*program->filter);
 	if (!program->len || pooled + program->len > POOL_SIZE ||
-	    !is_readable(program->filter, size))
+	    !reach_reads(program->filter, size))
 		return false;
 	memcpy(pool + pooled, program->filter, size);
 	to->code = pool + pooled;
