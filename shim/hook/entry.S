@@ -123,6 +123,15 @@
 2:	jmpq	*(REAL_DLSYM + real)(%rip)
 	leave	dlsym
 
+	/* Indirect branches lead to endbr64, and no return address is touched;
+	 * else the linker would take these protections from all of the library,
+	 * and the loader from the process. */
+	.section .note.gnu.property, "a", @note
+	.p2align 3
+	.long	4, 16, 5 /* sizes of name and content; NT_GNU_PROPERTY_TYPE_0 */
+	.asciz	"GNU"
+	.long	0xc0000002, 4, 3, 0 /* X86_FEATURE_1_AND: IBT, SHSTK */
+
 	.section .note.GNU-stack, "", @progbits
 #elif defined(__aarch64__)
 	.macro	entry name
@@ -145,6 +154,8 @@
 
 	/* With the arguments, and the stack, as they were. */
 	.macro	mark_guest
+	hint	#25 /* paciasp */
+	.cfi_negate_ra_state
 	stp	x29, x30, [sp, #-80]!
 	.cfi_adjust_cfa_offset 80
 	.cfi_rel_offset x29, 0
@@ -159,6 +170,8 @@
 	ldp	x4, x5, [sp, #48]
 	ldp	x6, x7, [sp, #64]
 	ldp	x29, x30, [sp], #80
+	hint	#29 /* autiasp */
+	.cfi_negate_ra_state
 	.cfi_adjust_cfa_offset -80
 	.cfi_restore x29
 	.cfi_restore x30
@@ -166,6 +179,8 @@
 
 	/* Calls dl_attend(\deep) with the arguments kept. */
 	.macro	attend deep
+	hint	#25 /* paciasp */
+	.cfi_negate_ra_state
 	stp	x29, x30, [sp, #-32]!
 	.cfi_adjust_cfa_offset 32
 	.cfi_rel_offset x29, 0
@@ -175,6 +190,8 @@
 	bl	dl_attend
 	ldp	x0, x1, [sp, #16]
 	ldp	x29, x30, [sp], #32
+	hint	#29 /* autiasp */
+	.cfi_negate_ra_state
 	.cfi_adjust_cfa_offset -32
 	.cfi_restore x29
 	.cfi_restore x30
@@ -236,6 +253,13 @@
 1:	attend	wzr
 2:	go_on	REAL_DLSYM
 	leave	dlsym
+
+	/* As above. */
+	.section .note.gnu.property, "a", %note
+	.p2align 3
+	.long	4, 16, 5 /* sizes of name and content; NT_GNU_PROPERTY_TYPE_0 */
+	.asciz	"GNU"
+	.long	0xc0000000, 4, 3, 0 /* AARCH64_FEATURE_1_AND: BTI, PAC */
 
 	.section .note.GNU-stack, "", %progbits
 #endif

@@ -1,19 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the library shows to, and asks of, the process that it is loaded into."""
+"""What the library shows to, and asks of, the process that it is loaded into,
+and how both products are protected."""
 
+import os
 import pathlib
 import re
 import subprocess
 
+from harness import cli
 from harness.servers import LIBRARY
 
 NEWEST_GLIBC = (2, 36)  # Debian 12's
 CALLS = pathlib.Path(__file__).parents[2] / "shim/hook/calls.h"
 
 
-def output(*command):
-    return subprocess.run([*command, LIBRARY], check=True, text=True,
+BUILD = pathlib.Path(os.environ.get("DNSTAPSHIM_BUILD", "build"))
+# What the processor checks where every object of a process says that it is fit.
+NOTES = {"x86_64": ("IBT", "SHSTK"), "aarch64": ("BTI", "PAC")}[os.uname().machine]
+
+
+def output(*command, file=LIBRARY):
+    return subprocess.run([*command, file], check=True, text=True,
                           capture_output=True).stdout
+
+
+def notes(file):
+    return set(re.findall(r"\b[A-Z]{3,}\b", " ".join(re.findall(
+        r"feature: (.*)", output("readelf", "-nW", file=file)))))
 
 
 def test_names():
@@ -36,6 +49,29 @@ def test_glibc():
                 for version in re.findall(r"GLIBC_([\d.]+)", output("readelf", "-V"))}
     assert max(versions) <= NEWEST_GLIBC, max(versions)
     return f"needs GLIBC_{'.'.join(map(str, max(versions)))}"
+
+
+def test_notes():
+    """The loader takes a protection from a process in which one object lacks its
+    note. Indirect branches: as far as the static libraries have it, too."""
+    objects = [path for part in ("shim", "proto", "config")
+               for path in (BUILD / part).rglob("*.o")]
+    assert len(objects) > 50, objects
+    lacking = [path.name for path in objects if not notes(path) >= set(NOTES)]
+    assert not lacking, lacking
+    if "SHSTK" in NOTES:
+        assert "SHSTK" in notes(LIBRARY), notes(LIBRARY)
+    return f"the library: {', '.join(sorted(notes(LIBRARY))) or 'none'}"
+
+
+def test_hardened():
+    """As Debian builds: dnstapshim reads what strangers send."""
+    for file in LIBRARY, cli.COMMAND:
+        assert "__stack_chk_fail" in output("nm", "-D", file=file)
+        assert "GNU_RELRO" in output("readelf", "-lW", file=file)
+        assert "BIND_NOW" in output("readelf", "-dW", file=file)
+    assert re.search(r"FLAGS_1.* PIE", output("readelf", "-dW", file=cli.COMMAND))
+    assert "__snprintf_chk" in output("nm", "-D", file=cli.COMMAND)
 
 
 def test_segments():
