@@ -11,6 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/fields.h"
+
 const char *cli_command;
 
 __attribute__((format(printf, 1, 0))) static void vwarn(const char *format,
@@ -104,6 +106,15 @@ bool cli_duration(const char *text, int *ms)
 		return true;
 	}
 	return false;
+}
+
+void cli_put(const char *text, FILE *out)
+{
+	for (size_t size = strlen(text), n; size > 0; text += n, size -= n) {
+		n = *text == '\t' ? 1 : printable(text, size);
+		fwrite(n ? text : "?", 1, n ? n : 1, out);
+		n += !n;
+	}
 }
 
 bool cli_colour(FILE *stream)

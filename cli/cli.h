@@ -38,5 +38,9 @@ bool cli_number(const char *text, uint64_t min, uint64_t max, uint64_t *number);
 /* 10, 1.5s, 250ms or 2m, as milliseconds. */
 bool cli_duration(const char *text, int *ms);
 
+/* Prints what a file or another process says; what a terminal might take for a
+ * command becomes a question mark, also a newline. */
+void cli_put(const char *text, FILE *out);
+
 /* Whether colour is welcome on this stream: a terminal, and no NO_COLOR. */
 bool cli_colour(FILE *stream);

@@ -120,6 +120,14 @@ static bool is_control(uint32_t code)
 	return code < 0x20 || (code >= 0x7f && code < 0xa0);
 }
 
+size_t printable(const void *p, size_t size)
+{
+	uint32_t code;
+	size_t n = utf8(p, size, &code);
+
+	return n && !is_control(code) ? n : 0;
+}
+
 /* A letter behind a backslash for control characters. */
 static bool put_letter(ldns_buffer *out, uint32_t code, const char *codes,
 		       const char *letters)

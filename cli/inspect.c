@@ -32,6 +32,13 @@ static const struct {
 	[VERDICT_NO] = { "no", "\033[1;31m" },
 };
 
+static void print_line(const char *heading, const char *text)
+{
+	fputs(heading, stdout);
+	cli_put(text, stdout);
+	putchar('\n');
+}
+
 /* yes: what the first line says if nothing speaks against it. */
 static void print_verdict(const struct findings *findings, const char *subject,
 			  const char *yes)
@@ -41,14 +48,14 @@ static void print_verdict(const struct findings *findings, const char *subject,
 	const struct finding *first =
 		verdict == VERDICT_YES ? NULL : findings_heaviest(findings);
 
-	printf("%s%s%s: %s: %s\n", colour ? verdicts[verdict].colour : "",
-	       verdicts[verdict].word, colour ? "\033[0m" : "", subject,
-	       first ? first->text : yes);
+	printf("%s%s%s: ", colour ? verdicts[verdict].colour : "",
+	       verdicts[verdict].word, colour ? "\033[0m" : "");
+	cli_put(subject, stdout);
+	print_line(": ", first ? first->text : yes);
 	for (const struct finding *f = findings->first; f; f = f->next)
 		if (f != first)
-			printf("  %s%s\n",
-			       f->weight == VERDICT_YES ? "" : "also: ",
-			       f->text);
+			print_line(f->weight == VERDICT_YES ? "  " : "  also: ",
+				   f->text);
 }
 
 /* Who imports the n-th call: the first few by name. */
@@ -63,9 +70,10 @@ static void print_importers(const struct imports *imports, size_t n)
 			more++;
 			continue;
 		}
-		printf("%s%s%s", shown++ ? ", " : "", imports->modules[i].name,
-		       imports->modules[i].past >> n & 1 ? " (NOT hooked)"
-							 : "");
+		fputs(shown++ ? ", " : "", stdout);
+		cli_put(imports->modules[i].name, stdout);
+		if (imports->modules[i].past >> n & 1)
+			fputs(" (NOT hooked)", stdout);
 	}
 	if (more)
 		printf(" and %u more", more);
@@ -123,35 +131,37 @@ static int inspect_program(const char *name)
 }
 
 /* It may have a line for each tap. */
-static void print_config(const char *config)
+static void print_config(char *config)
 {
-	printf("  DNSTAP_CONFIG   ");
-	for (; *config; config++)
-		fputs(*config == '\n' ? "\n                  "
-				      : (char[]){ *config, '\0' },
-		      stdout);
-	putchar('\n');
+	const char *heading = "  DNSTAP_CONFIG   ";
+	char *line;
+
+	while ((line = strsep(&config, "\n"))) {
+		print_line(heading, line);
+		heading = "                  ";
+	}
 }
 
 static void print_process(const struct process *process)
 {
-	printf("  program         %s\n", process->program);
+	print_line("  program         ", process->program);
 	if (process->library)
-		printf("  library         %s\n", process->library);
+		print_line("  library         ", process->library);
 	if (process->config)
 		print_config(process->config);
 	if (process->metrics)
-		printf("  metrics         %s\n", process->metrics);
+		print_line("  metrics         ", process->metrics);
 }
 
 static void print_tap(const struct tap_counters *tap)
 {
-	printf("  tap %s: %s, captured %" PRIu64 ", skipped %" PRIu64
-	       ", sent %" PRIu64 " (%" PRIu64 " octets), queued %" PRIu64
-	       " of %" PRIu64 ", dropped %" PRIu64,
-	       tap->tap, tap->up ? "up" : "down", tap->captured, tap->skipped,
-	       tap->sent, tap->octets, tap->queued, tap->capacity,
-	       counters_dropped(tap));
+	fputs("  tap ", stdout);
+	cli_put(tap->tap, stdout);
+	printf(": %s, captured %" PRIu64 ", skipped %" PRIu64 ", sent %" PRIu64
+	       " (%" PRIu64 " octets), queued %" PRIu64 " of %" PRIu64
+	       ", dropped %" PRIu64,
+	       tap->up ? "up" : "down", tap->captured, tap->skipped, tap->sent,
+	       tap->octets, tap->queued, tap->capacity, counters_dropped(tap));
 	counters_print_causes(tap, stdout);
 	printf(", connected %" PRIu64 " times, lost %" PRIu64
 	       ", failed handshakes %" PRIu64 "\n",

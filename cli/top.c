@@ -75,12 +75,13 @@ static void print_tap(struct top *top, const struct tap_counters *tap,
 		before = tap;
 	print_heading(top);
 	printf("%s %3.0f %s%-5s%s %10" PRIu64 " %6.0f %10" PRIu64
-	       " %6.0f %9" PRIu64 " %6" PRIu64 " %6" PRIu64 " %s",
+	       " %6.0f %9" PRIu64 " %6" PRIu64 " %6" PRIu64 " ",
 	       clock, seconds_between(top->last.written, now), colour,
 	       tap->up ? "up" : "down", off, tap->captured,
 	       rate(top, before->captured, tap->captured), tap->sent,
 	       rate(top, before->sent, tap->sent), counters_dropped(tap),
-	       tap->queued, tap->high_water, tap->tap);
+	       tap->queued, tap->high_water);
+	cli_put(tap->tap, stdout);
 	counters_print_causes(tap, stdout);
 	putchar('\n');
 }

@@ -10,7 +10,7 @@ import subprocess
 from harness import cli, load, servers
 from harness.collector import Collector, build_golang
 from harness.each import each
-from harness.process import program, until
+from harness.process import Process, program, until
 from harness.scene import Scene
 
 BUILD = pathlib.Path(os.environ.get("DNSTAPSHIM_BUILD", "build"))
@@ -154,6 +154,22 @@ def test_process():
     done = cli.run("inspect", disabled.process.child.pid)
     shown = done.stdout.decode()
     assert done.returncode == cli.UNAVAILABLE and "DNSTAP_DISABLE" in shown, shown
+
+
+def test_terminal():
+    """Whoever owns a process does not speak to the terminal of who inspects it."""
+    shutil.copy2("/bin/sleep", "/mnt/sl\x1beep")
+    other = Process(["/mnt/sl\x1beep", "60"], name="sleep",
+                    environment=servers.tap_environment(
+                        "dnstap /x\x1b]0;\x07\u009b2J\n\tfull \x7f"))
+    metrics = pathlib.Path("/mnt/metrics")
+    metrics.write_text('dnstapshim_up{tap="\x1b[2J",index="0"} 1\n')
+    shown = (cli.run("inspect", other.child.pid).stdout
+             + cli.run("top", "-n", 1, metrics).stdout).decode()
+    assert all(c in "\n\t" or c.isprintable() for c in shown), shown
+    assert "\n  program         /mnt/sl?eep\n" in shown, shown
+    assert "dnstap /x?]0;???2J\n" in shown and "\tfull ?\n" in shown, shown
+    assert " ?[2J\n" in shown, shown
 
 
 def test_usage():
