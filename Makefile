@@ -48,6 +48,9 @@ CLI_O   := $(call obj,$(CLI))
 UNIT_O  := $(call obj,$(wildcard tests/unit/*.c))
 RACE    := $(patsubst tests/race/%.c,$(B)/race/%,$(wildcard tests/race/*.c))
 FUZZ    := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZER  := -g -pthread -fsanitize=fuzzer,address,undefined \
+           -fno-sanitize-recover=all
+FUZZED  := $(patsubst %.c,$(B)/fuzz/%.o,$(CORE) $(CLI)) $(B)/fuzz/gen.o
 BENCH   := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 
 all: $(B)/libdnstapshim.so $(B)/dnstapshim
@@ -71,12 +74,18 @@ $(B)/unit: $(UNIT_O) $(CORE_O) $(CLI_O)
 	@echo "  LINK  $@"
 	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(DEPS) -lldns -lcriterion
 
-$(B)/fuzz/%: tests/fuzz/%.c $(CORE) $(CLI) | $(GEN).h
+$(B)/fuzz/fuzz_%: $(FUZZED) $(B)/fuzz/tests/fuzz/fuzz_%.o
 	@echo "  FUZZ  $@"
+	$(Q)clang $(FUZZER) $^ -o $@ $(DEPS) -lldns
+
+$(B)/fuzz/%.o: %.c | $(GEN).h
 	@mkdir -p $(@D)
-	$(Q)clang -O1 -g -std=gnu11 $(WARN) $(CPPFLAGS) -pthread \
-	  -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	  $^ $(GEN).c -o $@ $(DEPS) -lldns
+	$(Q)clang -O1 -std=gnu11 $(WARN) $(CPPFLAGS) $(FUZZER) \
+	  -MMD -MP -c $< -o $@
+
+$(B)/fuzz/gen.o: $(GEN).h
+	@mkdir -p $(@D)
+	$(Q)clang -O1 $(FUZZER) -c $(GEN).c -o $@
 
 # Always under the thread sanitizer, which Criterion does not bear. -w, here and
 # above: of fences it says that it does not know them.
@@ -158,4 +167,5 @@ clean:
 
 -include $(shell find $(B) -type f -name '*.d' 2>/dev/null)
 .PHONY: all check unit fuzz demo bench lint format install uninstall deb clean
+.SECONDARY: $(FUZZED)
 .DELETE_ON_ERROR:
