@@ -3,6 +3,8 @@
 
 from harness import host
 
+QUERIES = 10
+
 
 def played(scene):
     return host.Host(host.build("rare"), scene)
@@ -18,9 +20,11 @@ def test_locals():
 
 def test_discard():
     """Octets that are taken out of a TCP stream unread: nobody knows what
-    they were, so the stream is given up, and that is counted."""
+    they were, so that direction is given up, and each call is counted. The answers
+    are in the other."""
     running = played("discard")
-    running.tcp(1)
+    running.tcp(QUERIES, QUERIES)
     running.end()
-    assert not running.collector.taps(orderly=False)
-    assert "dropped 1 messages" in running.log(), running.log()
+    taps = running.collector.taps(orderly=False)
+    assert [tap.is_response for tap in taps] == [True] * QUERIES, taps
+    assert f"dropped {QUERIES} messages" in running.log(), running.log()
