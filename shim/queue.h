@@ -30,8 +30,7 @@ struct thread_call; /* base/thread.h: whose reservation it is; NULL: nobody's */
 /* Room in the queue: written by the one who reserved it, then committed. */
 struct queue_room {
 	struct event *event; /* NULL: the queue is full */
-	_Atomic uint64_t *mark;
-	uint64_t mine; /* what the mark says */
+	uint64_t mark;       /* what its slot's mark says */
 };
 
 /* Maps a queue for at least `messages` messages of up to QUEUE_SLOT_PAYLOAD
@@ -57,7 +56,7 @@ void queue_commit(struct queue *queue, struct queue_room room);
 /* For one that is about to be sent: it counts when it lands. */
 struct queue_room queue_depart(struct queue *queue, struct thread_call *call,
 			       size_t size);
-void queue_departed(struct queue_room room); /* filled */
+void queue_departed(struct queue *queue, struct queue_room room); /* filled */
 
 /* Such a reservation as one number, which is never 0. */
 uint64_t queue_link(const struct queue *queue, struct queue_room room);

@@ -6,7 +6,6 @@
 #include "shim/base/thread.h"
 
 #include <signal.h>
-#include <stdatomic.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -62,7 +61,7 @@ static bool has_left(const char *open, const char *frame)
 	return frame + HANDLER_DEPTH > open;
 }
 
-static void close_above(unsigned depth, void (*left)(struct thread_call *call))
+void thread_close_above(unsigned depth, void (*left)(struct thread_call *call))
 {
 	while (thread_state.depth > depth) {
 		left(&thread_state.call[thread_state.depth]);
@@ -70,38 +69,12 @@ static void close_above(unsigned depth, void (*left)(struct thread_call *call))
 	}
 }
 
-static void close_left(const void *frame,
+void thread_close_left(const void *frame,
 		       void (*left)(struct thread_call *call))
 {
 	unsigned depth = thread_state.depth;
 
 	while (depth && has_left(thread_state.call[depth].frame, frame))
 		depth--;
-	close_above(depth, left);
-}
-
-struct thread_call *thread_open(const void *frame,
-				void (*left)(struct thread_call *call))
-{
-	if (__builtin_expect(thread_state.depth, 0))
-		close_left(frame, left);
-	if (thread_state.depth == THREAD_CALLS_MAX)
-		return NULL;
-	struct thread_call *call = &thread_state.call[thread_state.depth + 1];
-	*call = (struct thread_call){ .frame = frame };
-	/* A handler that comes in between uses, and leaves, the same place. */
-	atomic_signal_fence(memory_order_seq_cst);
-	thread_state.depth++;
-	atomic_signal_fence(memory_order_seq_cst);
-	*call = (struct thread_call){ .frame = frame };
-	atomic_signal_fence(memory_order_seq_cst);
-	return call;
-}
-
-void thread_close(struct thread_call *call,
-		  void (*left)(struct thread_call *call))
-{
-	close_above(call - thread_state.call, left);
-	atomic_signal_fence(memory_order_seq_cst);
-	thread_state.depth = call - thread_state.call - 1;
+	thread_close_above(depth, left);
 }

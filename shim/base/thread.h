@@ -16,7 +16,9 @@
 #define THREAD_CALLS_MAX 3
 
 #ifndef __ASSEMBLER__
+#include <stdatomic.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* A call that has reservations in queues, as links of queue.h. */
@@ -29,6 +31,7 @@ struct thread_call {
 struct thread_state {
 	uint8_t muted;
 	uint8_t lane; /* where it writes into queues, from 1; 0: not yet chosen */
+	bool owns_lane; /* alone */
 	uint8_t depth;  /* of the calls that are open */
 	uint16_t part;  /* of its messages */
 	uint32_t id;    /* gettid(), */
@@ -61,14 +64,45 @@ static inline uint32_t thread_id(uint64_t epoch)
 	return thread_state.id;
 }
 
+/* Not for callers. */
+void thread_close_left(const void *frame,
+		       void (*left)(struct thread_call *call));
+void thread_close_above(unsigned depth, void (*left)(struct thread_call *call));
+
 /* Opens a call, whose stack frame is `frame`. Returns NULL where too many are
  * open. Those that the thread has jumped out of have been closed before, the
  * newest first, each of them handed to `left`. */
-struct thread_call *thread_open(const void *frame,
-				void (*left)(struct thread_call *call));
+static inline struct thread_call *thread_open(
+	const void *frame, void (*left)(struct thread_call *call))
+{
+	struct thread_call *call;
+
+	if (__builtin_expect(thread_state.depth, 0)) {
+		thread_close_left(frame, left);
+		if (thread_state.depth == THREAD_CALLS_MAX)
+			return NULL;
+	}
+	call = &thread_state.call[thread_state.depth + 1];
+	*call = (struct thread_call){ .frame = frame };
+	/* A handler that comes in between uses, and leaves, the same place. */
+	atomic_signal_fence(memory_order_seq_cst);
+	thread_state.depth++;
+	atomic_signal_fence(memory_order_seq_cst);
+	*call = (struct thread_call){ .frame = frame };
+	atomic_signal_fence(memory_order_seq_cst);
+	return call;
+}
 
 /* Closes it, and before it likewise what handlers have left open above it, by
  * jumps of their own. */
-void thread_close(struct thread_call *call,
-		  void (*left)(struct thread_call *call));
+static inline void thread_close(struct thread_call *call,
+				void (*left)(struct thread_call *call))
+{
+	unsigned depth = call - thread_state.call;
+
+	if (__builtin_expect(thread_state.depth > depth, 0))
+		thread_close_above(depth, left);
+	atomic_signal_fence(memory_order_seq_cst);
+	thread_state.depth = depth - 1;
+}
 #endif

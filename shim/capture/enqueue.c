@@ -144,7 +144,7 @@ static void depart_into(struct enqueue_flight *flight, size_t index,
 	room.event->part = flight->parts;
 	append(flight, room.event, queue_link(queue, room));
 	write_event(room.event, seen, message);
-	queue_departed(room);
+	queue_departed(queue, room);
 }
 
 void enqueue_depart(struct enqueue_flight *flight, const struct event *seen,

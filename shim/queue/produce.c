@@ -14,15 +14,21 @@
 /* Claims between two wakes while the queue is filling up. */
 #define WAKE_CLAIMS 16
 
+/* The first threads have lanes of their own. */
+static void choose_lane(void)
+{
+	static _Atomic uint32_t threads;
+	uint32_t before =
+		atomic_fetch_add_explicit(&threads, 1, memory_order_relaxed);
+
+	thread_state.lane = 1 + before % LANES;
+	thread_state.owns_lane = before < LANES;
+}
+
 static struct lane *this_lane(struct queue *queue)
 {
-	static _Atomic uint8_t next;
-
-	if (!thread_state.lane)
-		thread_state.lane =
-			1 + atomic_fetch_add_explicit(&next, 1,
-						      memory_order_relaxed) %
-				    LANES;
+	if (__builtin_expect(!thread_state.lane, 0))
+		choose_lane();
 	return &queue->shared->lane[thread_state.lane - 1];
 }
 
@@ -205,12 +211,15 @@ static void fetch_to_write(const void *line)
 
 /* The consumer was the last to read the slots ahead: the one after next is
  * fetched, as far as a message of this size goes, and the marks' next line. */
-static void fetch_ahead(struct queue_room room, size_t slot, size_t size)
+static void fetch_ahead(const struct queue *queue, uint64_t position,
+			size_t size)
 {
-	const uint8_t *ahead = (uint8_t *)room.event + FETCH_SLOTS * SLOT_SIZE;
+	const uint8_t *ahead =
+		(uint8_t *)slot_at(queue, position + FETCH_SLOTS);
+	size_t slot = position % RUN_SLOTS;
 
 	if (slot % FETCH_MARKS == 0 && slot + FETCH_MARKS < RUN_SLOTS)
-		fetch_to_write(room.mark + FETCH_MARKS);
+		fetch_to_write(mark_at(queue, position + FETCH_MARKS));
 	if (slot + FETCH_SLOTS >= RUN_SLOTS || size > QUEUE_SLOT_PAYLOAD)
 		return;
 	for (size_t at = 0; at < sizeof(struct event) + size; at += CACHELINE)
@@ -220,29 +229,35 @@ static void fetch_ahead(struct queue_room room, size_t slot, size_t size)
 static struct queue_room reserve(struct queue *queue, struct thread_call *call,
 				 size_t size, enum mark_state state)
 {
-	struct queue_room room = { NULL, NULL, 0 };
+	uint64_t position, mine = signature(queue, call, state);
 	size_t slots = slots_for(size);
-	uint64_t position, mine;
+	struct event *event;
 
-	if (!call)
-		call = thread_state.call;
-	mine = signature(queue, call, state);
 	if (!reserve_slots(queue, call, slots, mine, &position))
-		return room;
-	room.event = slot_at(queue, position);
-	room.mark = mark_at(queue, position);
-	room.mine = turn_of(position) | mine;
-	fetch_ahead(room, position % RUN_SLOTS, size);
-	room.event->size = size;
-	room.event->slots = slots;
-	room.event->part = thread_state.part++;
-	room.event->link = 0;
-	return room;
+		return (struct queue_room){ NULL, 0 };
+	event = slot_at(queue, position);
+	fetch_ahead(queue, position, size);
+	event->size = size;
+	event->slots = slots;
+	event->part = thread_state.part++;
+	event->link = 0;
+	return (struct queue_room){ event, turn_of(position) | mine };
 }
 
-static void count_captured(struct lane *lane, uint64_t n)
+static void count_captured(struct queue *queue, const struct thread_call *call,
+			   uint64_t n)
 {
-	atomic_fetch_add_explicit(&lane->captured, n, memory_order_relaxed);
+	struct lane *lane = this_lane(queue);
+	_Atomic uint64_t *sum = &lane->captured[call - thread_state.call];
+
+	if (call == thread_state.call || !thread_state.owns_lane)
+		atomic_fetch_add_explicit(&lane->captured[0], n,
+					  memory_order_relaxed);
+	else /* costs less, and nobody else adds to it */
+		atomic_store_explicit(
+			sum,
+			atomic_load_explicit(sum, memory_order_relaxed) + n,
+			memory_order_relaxed);
 }
 
 void queue_count_drop(struct queue *queue, enum drop_cause cause, uint64_t n)
@@ -254,41 +269,50 @@ void queue_count_drop(struct queue *queue, enum drop_cause cause, uint64_t n)
 struct queue_room queue_reserve_for(struct queue *queue,
 				    struct thread_call *call, size_t size)
 {
+	if (!call)
+		call = thread_state.call;
 	/* First: what is left here has crossed, and is missed. */
-	count_captured(this_lane(queue), 1);
+	count_captured(queue, call, 1);
 	struct queue_room room = reserve(queue, call, size, MARK_HELD);
 	if (!room.event)
 		queue_count_drop(queue, DROP_QUEUE_FULL, 1);
 	return room;
 }
 
-static void set_mark(struct queue_room room, enum mark_state state)
+static size_t index_of(const struct queue *queue, const struct event *event)
+{
+	return ((const uint8_t *)event - queue->slot) / SLOT_SIZE;
+}
+
+static void set_mark(const struct queue *queue, struct queue_room room,
+		     enum mark_state state)
 {
 	/* Release: read_slot sees the event behind the mark. */
-	atomic_store_explicit(room.mark, with_state(room.mine, state),
+	atomic_store_explicit(&queue->mark[index_of(queue, room.event)],
+			      with_state(room.mark, state),
 			      memory_order_release);
 }
 
 void queue_commit(struct queue *queue, struct queue_room room)
 {
-	set_mark(room, MARK_DONE);
+	set_mark(queue, room, MARK_DONE);
 	queue_nudge(queue);
 }
 
 struct queue_room queue_depart(struct queue *queue, struct thread_call *call,
 			       size_t size)
 {
-	return reserve(queue, call, size, MARK_FILL);
+	return reserve(queue, call ? call : thread_state.call, size, MARK_FILL);
 }
 
-void queue_departed(struct queue_room room)
+void queue_departed(struct queue *queue, struct queue_room room)
 {
-	set_mark(room, MARK_SENT);
+	set_mark(queue, room, MARK_SENT);
 }
 
 uint64_t queue_link(const struct queue *queue, struct queue_room room)
 {
-	return link_of(queue, room.mark - queue->mark);
+	return link_of(queue, index_of(queue, room.event));
 }
 
 bool queue_has(const struct queue *queue, uint64_t link)
@@ -311,7 +335,7 @@ static bool is_mine(const struct queue *queue, const struct thread_call *call,
 
 void queue_landing(struct queue *queue, uint64_t n)
 {
-	count_captured(this_lane(queue), n);
+	count_captured(queue, thread_state.call, n);
 }
 
 bool queue_land(struct queue *queue, const struct thread_call *call,
@@ -352,7 +376,7 @@ void queue_abandon(struct queue *queue, const struct thread_call *call,
 
 void queue_count_lost(struct queue *queue, enum drop_cause cause, uint64_t n)
 {
-	count_captured(this_lane(queue), n);
+	count_captured(queue, thread_state.call, n);
 	queue_count_drop(queue, cause, n);
 }
 
@@ -368,7 +392,9 @@ uint64_t queue_captured(const struct queue *queue)
 					    memory_order_relaxed);
 
 	for (size_t i = 0; i < LANES; i++)
-		sum += atomic_load_explicit(&queue->shared->lane[i].captured,
-					    memory_order_relaxed);
+		for (size_t k = 0; k <= THREAD_CALLS_MAX; k++)
+			sum += atomic_load_explicit(
+				&queue->shared->lane[i].captured[k],
+				memory_order_relaxed);
 	return sum;
 }

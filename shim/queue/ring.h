@@ -85,7 +85,10 @@ _Static_assert(THREAD_CALLS_MAX < 4, "calls have 2");
 struct lane {
 	/* Its position in its run; 0: none. */
 	_Alignas(2 * CACHELINE) _Atomic uint64_t open;
-	_Atomic uint64_t captured;
+
+	/* What its owner has captured, in each of the calls that may be open at
+	 * once, so that none adds while another does; and, [0], all others. */
+	_Atomic uint64_t captured[1 + THREAD_CALLS_MAX];
 };
 
 struct ring {

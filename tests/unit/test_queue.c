@@ -262,7 +262,7 @@ static void *reserve_and_end(void *queue)
 {
 	queue_reserve(queue, 12);
 	queue_reserve(queue, 60000);
-	queue_departed(queue_depart(queue, NULL, 12));
+	queue_departed(queue, queue_depart(queue, NULL, 12));
 	queue_depart(queue, NULL, 3000); /* has not got as far as its call */
 	return NULL;
 }
@@ -315,7 +315,7 @@ static struct queue_room depart(struct queue *queue, uint64_t time,
 	room.event->stamp_ns = time;
 	room.event->part = part;
 	room.event->payload[2] = response ? 0x80 : 0;
-	queue_departed(room);
+	queue_departed(queue, room);
 	return room;
 }
 
