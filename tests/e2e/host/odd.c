@@ -10,6 +10,7 @@
 
 #define EACH   40
 #define HOSTS  200
+#define FORKS  60
 #define MILLIS 1000 /* microseconds */
 
 static int fd;
@@ -151,6 +152,45 @@ static void play_jump_anywhere(void)
 	host_serve(fd, EACH);
 }
 
+static volatile sig_atomic_t forked;
+static volatile bool is_child;
+
+static void divide(int number)
+{
+	int saved = errno;
+
+	(void)number;
+	if (is_child || forked == FORKS)
+		return;
+	is_child = !_Fork();
+	forked += !is_child;
+	errno = saved;
+}
+
+/* In the midst of a message, which the child goes on with. */
+static void play_fork_anywhere(void)
+{
+	static struct sockaddr_in nobody = { .sin_family = AF_INET };
+	static char octets[1200] = { 0, 0, (char)0x80 };
+
+	host_serve(fd, EACH);
+	nobody.sin_port = htons(5300);
+	inet_pton(AF_INET, ADDRESS, &nobody.sin_addr);
+	on(SIGPROF, divide);
+	every(ITIMER_PROF, 1 * MILLIS);
+	while (forked < FORKS && !is_child)
+		sendto(fd, octets, sizeof(octets), 0,
+		       (struct sockaddr *)&nobody, sizeof(nobody));
+	if (is_child)
+		kill(getpid(), SIGKILL); /* it has nothing to send */
+	every(ITIMER_PROF, 0);
+	for (int i = 0, status; i < FORKS; i++) {
+		MUST(waitpid(-1, &status, 0) > 0);
+		MUST(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+	}
+	host_serve(fd, EACH);
+}
+
 static volatile int in_handler;
 
 static void answer_here(int number)
@@ -237,9 +277,13 @@ static void play_sigurg(void)
 }
 
 static const struct scene scenes[] = {
-	{ "cancel", play_cancel },   { "cancel_async", play_cancel_async },
-	{ "jump", play_jump },       { "jump_anywhere", play_jump_anywhere },
-	{ "handler", play_handler }, { "both", play_both },
+	{ "cancel", play_cancel },
+	{ "cancel_async", play_cancel_async },
+	{ "jump", play_jump },
+	{ "jump_anywhere", play_jump_anywhere },
+	{ "fork_anywhere", play_fork_anywhere },
+	{ "handler", play_handler },
+	{ "both", play_both },
 	{ "sigurg", play_sigurg },
 };
 
