@@ -88,7 +88,7 @@ static void put(uint32_t stream, uint32_t number, size_t size, size_t barred)
 	};
 
 	crossed++;
-	enqueue(&seen, &(struct octets){ iov, 0, seen.size });
+	enqueue(&seen, &(struct octets){ .iov = iov, .left = seen.size });
 }
 
 static size_t some_size(void)
@@ -165,8 +165,9 @@ static void send_some(bool jump)
 		struct iovec iov[] = { { &head, sizeof(head) },
 				       { self->region, REGION } };
 
-		enqueue_depart(&flight, &seen,
-			       &(struct octets){ iov, 0, seen.size });
+		enqueue_depart(
+			&flight, &seen,
+			&(struct octets){ .iov = iov, .left = seen.size });
 	}
 	if (!jump) {
 		crossed += taken;
