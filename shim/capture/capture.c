@@ -13,6 +13,7 @@
 #include "shim/capture/connection.h"
 #include "shim/capture/control.h"
 #include "shim/capture/datagram.h"
+#include "shim/capture/enqueue.h"
 #include "shim/capture/facts.h"
 
 _Atomic bool capture_active;
@@ -90,6 +91,10 @@ void capture_give_up(const struct capture_call *call)
 {
 	if (call->kind == FD_STREAM)
 		connection_give_up(call, call->word);
+	else if (capture_is_datagram(call) &&
+		 (call->facts.serves ||
+		  facts_port(capture_ports, call->facts.remote.port)))
+		enqueue_count_drop(DROP_STREAM, 1);
 }
 
 void capture_socket(int fd, int domain, int type, int protocol)

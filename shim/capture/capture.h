@@ -87,7 +87,7 @@ void capture_fds(const struct msghdr *message);
 
 /* The call takes octets out of a TCP stream without writing them anywhere (tcp(7)
  * on MSG_TRUNC), or moves them where nobody sees them. What becomes of the stream
- * cannot be known then, so it is given up. */
+ * cannot be known then, so it is given up; a datagram is counted. */
 void capture_give_up(const struct capture_call *call);
 
 /* The fd table's side of socket(2), connect(2) and bind(2), and of what ends the

@@ -113,6 +113,23 @@ ssize_t io_readv(const struct real_table *by, int fd, const struct iovec *iov,
 	return result;
 }
 
+/* Offset -1 is the place of what has none, such as a socket. */
+ssize_t io_preadv2(const struct real_table *by, int fd, const struct iovec *iov,
+		   int count, off_t offset, int flags)
+{
+	struct capture_call call;
+
+	if (offset != -1 || !capture_enter(&call, fd, false))
+		return by->preadv2(fd, iov, count, offset, flags);
+	if (capture_is_datagram(&call) && !(flags & ~RWF_NOWAIT) &&
+	    reads_something(iov, count))
+		return receive_octets(&call, by, iov, count,
+				      flags ? MSG_DONTWAIT : 0, NULL, NULL);
+	ssize_t result = by->preadv2(fd, iov, count, offset, flags);
+	observe_iovec(&call, iov, count, result);
+	return result;
+}
+
 /* Sending. */
 
 struct sending {
@@ -246,6 +263,49 @@ ssize_t io_writev(const struct real_table *by, int fd, const struct iovec *iov,
 	return result;
 }
 
+ssize_t io_pwritev2(const struct real_table *by, int fd,
+		    const struct iovec *iov, int count, off_t offset, int flags)
+{
+	struct sending sending;
+	struct msghdr message = { .msg_iov = (struct iovec *)iov,
+				  .msg_iovlen = count };
+
+	if (offset != -1 || !departs(&sending, fd, 0))
+		return by->pwritev2(fd, iov, count, offset, flags);
+	depart(&sending, &message);
+	ssize_t result = by->pwritev2(fd, iov, count, offset, flags);
+	land(&sending, &message, result);
+	return result;
+}
+
+ssize_t io_sendfile(const struct real_table *by, int out, int in, off_t *offset,
+		    size_t count)
+{
+	struct capture_call call;
+	bool observed = capture_enter(&call, out, true);
+	ssize_t result = by->sendfile(out, in, offset, count);
+
+	if (observed && result > 0)
+		capture_give_up(&call);
+	return result;
+}
+
+ssize_t io_splice(const struct real_table *by, int in, off64_t *in_offset,
+		  int out, off64_t *out_offset, size_t size, unsigned flags)
+{
+	struct capture_call from, to;
+	bool received = capture_enter(&from, in, false);
+	bool sent = capture_enter(&to, out, true);
+	ssize_t result =
+		by->splice(in, in_offset, out, out_offset, size, flags);
+
+	if (received && result > 0)
+		capture_give_up(&from);
+	if (sent && result > 0)
+		capture_give_up(&to);
+	return result;
+}
+
 /* The names. What is of no interest is passed straight on. */
 
 ssize_t recv(int fd, void *buffer, size_t size, int flags)
@@ -330,4 +390,27 @@ ssize_t writev(int fd, const struct iovec *iov, int count)
 	if (!capture_watches(fd))
 		return real.writev(fd, iov, count);
 	return io_writev(&real, fd, iov, count);
+}
+
+ssize_t preadv2(int fd, const struct iovec *iov, int count, off_t offset,
+		int flags)
+{
+	return io_preadv2(&real, fd, iov, count, offset, flags);
+}
+
+ssize_t pwritev2(int fd, const struct iovec *iov, int count, off_t offset,
+		 int flags)
+{
+	return io_pwritev2(&real, fd, iov, count, offset, flags);
+}
+
+ssize_t sendfile(int out, int in, off_t *offset, size_t count)
+{
+	return io_sendfile(&real, out, in, offset, count);
+}
+
+ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset,
+	       size_t size, unsigned flags)
+{
+	return io_splice(&real, in, in_offset, out, out_offset, size, flags);
 }

@@ -34,3 +34,18 @@ ssize_t io_write(const struct real_table *by, int fd, const void *buffer,
 		 size_t size);
 ssize_t io_writev(const struct real_table *by, int fd, const struct iovec *iov,
 		  int count);
+
+/* At the offset -1 they are readv and writev with flags; at any other, nothing for
+ * sockets. */
+ssize_t io_preadv2(const struct real_table *by, int fd, const struct iovec *iov,
+		   int count, off_t offset, int flags);
+ssize_t io_pwritev2(const struct real_table *by, int fd,
+		    const struct iovec *iov, int count, off_t offset,
+		    int flags);
+
+/* They move octets that nobody sees. (vmsplice(2), tee(2) and copy_file_range(2)
+ * know no sockets.) */
+ssize_t io_sendfile(const struct real_table *by, int out, int in, off_t *offset,
+		    size_t count);
+ssize_t io_splice(const struct real_table *by, int in, off64_t *in_offset,
+		  int out, off64_t *out_offset, size_t size, unsigned flags);

@@ -24,6 +24,23 @@ ssize_t __recvfrom_chk(int fd, void *buffer, size_t size, size_t room,
 ssize_t __read_chk(int fd, void *buffer, size_t size, size_t room);
 #pragma GCC visibility pop
 
+ssize_t preadv64v2(int fd, const struct iovec *iov, int count, off64_t offset,
+		   int flags)
+{
+	return preadv2(fd, iov, count, offset, flags);
+}
+
+ssize_t pwritev64v2(int fd, const struct iovec *iov, int count, off64_t offset,
+		    int flags)
+{
+	return pwritev2(fd, iov, count, offset, flags);
+}
+
+ssize_t sendfile64(int out, int in, off64_t *offset, size_t count)
+{
+	return sendfile(out, in, offset, count);
+}
+
 ssize_t __send(int fd, const void *buffer, size_t size, int flags)
 {
 	return send(fd, buffer, size, flags);

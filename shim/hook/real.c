@@ -84,6 +84,19 @@ static int early_clone(long start, long stack, long flags, long argument,
 	return found(start, stack, flags, argument, a, b, c);
 }
 
+/* The kernel takes the offset in two halves, of which the first is all of it. */
+static long early_preadv2(long fd, long iov, long count, long offset,
+			  long flags)
+{
+	return raw_syscall(SYS_preadv2, fd, iov, count, offset, 0, flags);
+}
+
+static long early_pwritev2(long fd, long iov, long count, long offset,
+			   long flags)
+{
+	return raw_syscall(SYS_pwritev2, fd, iov, count, offset, 0, flags);
+}
+
 /* A child of its own memory: the stub's frame is not to be shared. */
 static pid_t early_vfork(void)
 {
@@ -106,6 +119,8 @@ struct real_table real = {
 	.vfork = early_vfork,
 	.closefrom = early_closefrom,
 	.dup2 = early_dup2,
+	.preadv2 = (void *)early_preadv2,
+	.pwritev2 = (void *)early_pwritev2,
 	.syscall = (void *)early_syscall,
 };
 #pragma GCC diagnostic pop
@@ -118,10 +133,27 @@ struct real_table real = {
 	}
 #include "shim/hook/calls.h"
 
+static long numbered_in_halves_preadv2(long fd, long iov, long count,
+				       long offset, long flags)
+{
+	return real.syscall(SYS_preadv2, fd, iov, count, offset, 0, flags);
+}
+
+static long numbered_in_halves_pwritev2(long fd, long iov, long count,
+					long offset, long flags)
+{
+	return real.syscall(SYS_pwritev2, fd, iov, count, offset, 0, flags);
+}
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Woverride-init"
 const struct real_table real_by_number = {
 #define CALL(name, number, arguments) .name = (void *)numbered_##name,
 #include "shim/hook/calls.h"
+	.preadv2 = (void *)numbered_in_halves_preadv2,
+	.pwritev2 = (void *)numbered_in_halves_pwritev2,
 };
+#pragma GCC diagnostic pop
 
 void *real_find(const char *name, void *hook)
 {

@@ -176,6 +176,23 @@ static void after_exec(struct call *call, long result)
 typedef long carrier(const struct real_table *by, long a, long b, long c,
 		     long d, long e, long f);
 
+/* The offset comes in two halves, of which the first is all of it. */
+static long carry_preadv2(const struct real_table *by, long fd, long iov,
+			  long count, long offset, long none, long flags)
+{
+	(void)none;
+	return io_preadv2(by, fd, (const struct iovec *)iov, count, offset,
+			  flags);
+}
+
+static long carry_pwritev2(const struct real_table *by, long fd, long iov,
+			   long count, long offset, long none, long flags)
+{
+	(void)none;
+	return io_pwritev2(by, fd, (const struct iovec *)iov, count, offset,
+			   flags);
+}
+
 static const struct observer {
 	int number;
 	carrier *carry; /* makes the call, instead of the following */
@@ -192,6 +209,10 @@ static const struct observer {
 	{ SYS_sendmmsg, (carrier *)(void *)io_sendmmsg, NULL, NULL },
 	{ SYS_write, (carrier *)(void *)io_write, NULL, NULL },
 	{ SYS_writev, (carrier *)(void *)io_writev, NULL, NULL },
+	{ SYS_preadv2, carry_preadv2, NULL, NULL },
+	{ SYS_pwritev2, carry_pwritev2, NULL, NULL },
+	{ SYS_sendfile, (carrier *)(void *)io_sendfile, NULL, NULL },
+	{ SYS_splice, (carrier *)(void *)io_splice, NULL, NULL },
 	{ SYS_socket, NULL, NULL, after_socket },
 	{ SYS_accept, NULL, NULL, after_accept },
 	{ SYS_accept4, NULL, NULL, after_accept },

@@ -8,7 +8,7 @@ import threading
 from harness import dns, host, metrics, namespace, oracle
 from harness.metrics import Metrics
 
-WAYS, ROUNDS, ROOM = 18, 20, 100  # of host/datagram.c
+WAYS, ROUNDS, ROOM = 20, 20, 100  # of host/datagram.c
 CLIENT = namespace.SERVER4, 5300
 SERVER = namespace.SERVER4, 53
 
@@ -71,3 +71,30 @@ def test_gone():
     running.end(0)
     assert len(running.facts()) == 2 * 8 * ROUNDS
     return check(running)
+
+
+def test_rights():
+    """A socket that came over another one, by a number that was something else."""
+    running = played("rights")
+    running.udp(40)
+    running.end(0)
+    return check(running)
+
+
+def test_moved():
+    """Octets that are moved into a connection without passing by: that direction
+    is given up, and what it carries from then on is counted."""
+    running = played("moved")
+    running.listens()
+    for connection in range(4):
+        with socket.create_connection(SERVER, timeout=20) as client:
+            for number in range(3):
+                query = dns.query(connection * 3 + number, "host1.test")
+                query = len(query).to_bytes(2, "big") + query
+                client.sendall(query)
+                assert len(client.recv(len(query), socket.MSG_WAITALL)) == len(query)
+            assert not client.recv(1)
+    running.end(0)
+    seen = [fact for fact in running.facts()
+            if not fact.sent or dns.ident(fact.key[-1]) % 3 == 0]
+    return check(running, seen, {"stream": 8})

@@ -57,8 +57,12 @@ class Host:
         self.bound()
         load.udp([namespace.SERVER4], count, load.Mix("host", odd=0))
 
-    def tcp(self, count, batch=10):
+    def listens(self):
+        """Awaits its TCP socket."""
         self._until(lambda: listening(53))
+
+    def tcp(self, count, batch=10):
+        self.listens()
         load.tcp([namespace.SERVER4], count, load.Mix("host", odd=0), batch)
 
     def _until(self, bound):

@@ -4,6 +4,7 @@
  */
 #include <limits.h>
 #include <stdint.h>
+#include <sys/sendfile.h>
 #include <sys/uio.h>
 
 #include "host.h"
@@ -174,6 +175,16 @@ static ssize_t by_sys_readv(int fd, unsigned char *octets)
 	return syscall(SYS_readv, fd, pieces(octets), 2);
 }
 
+static ssize_t by_preadv2(int fd, unsigned char *octets)
+{
+	return preadv2(fd, pieces(octets), 2, -1, 0);
+}
+
+static ssize_t by_sys_preadv2(int fd, unsigned char *octets)
+{
+	return syscall(SYS_preadv2, fd, pieces(octets), 2, -1L, -1L, 0);
+}
+
 static way *const ways[] = {
 	by_recv,
 	by_read,
@@ -193,6 +204,8 @@ static way *const ways[] = {
 	by_sys_recvmmsg,
 	by_sys_read,
 	by_sys_readv,
+	by_preadv2,
+	by_sys_preadv2,
 };
 #define WAYS (sizeof(ways) / sizeof(*ways))
 
@@ -325,10 +338,106 @@ static void play_gone(void)
 	MUST(!pthread_join(thread, NULL));
 }
 
+/* A server's socket comes over another one, under a number that was a FILE's: it
+ * was closed where nobody could see it. */
+
+static void pass(int over, int fd)
+{
+	char octet = 0;
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))] = { 0 };
+	struct iovec iov = { &octet, 1 };
+	struct msghdr made = { .msg_iov = &iov,
+			       .msg_iovlen = 1,
+			       .msg_control = control,
+			       .msg_controllen = sizeof(control) };
+	struct cmsghdr *item = CMSG_FIRSTHDR(&made);
+
+	*item = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET,
+				  SCM_RIGHTS };
+	memcpy(CMSG_DATA(item), &fd, sizeof(fd));
+	MUST(sendmsg(over, &made, 0) == 1);
+}
+
+static int take(int over, int how)
+{
+	char octet;
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { &octet, 1 };
+	struct mmsghdr list = { .msg_hdr = { .msg_iov = &iov,
+					     .msg_iovlen = 1,
+					     .msg_control = control,
+					     .msg_controllen =
+						     sizeof(control) } };
+	int fd;
+
+	MUST(how == 0   ? recvmsg(over, &list.msg_hdr, 0)
+	     : how == 1 ? recvmmsg(over, &list, 1, 0, NULL)
+	     : how == 2 ? syscall(SYS_recvmsg, over, &list.msg_hdr, 0)
+			: syscall(SYS_recvmmsg, over, &list, 1, 0, NULL));
+	memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&list.msg_hdr)), sizeof(fd));
+	return fd;
+}
+
+static void play_rights(void)
+{
+	int pair[2], server = fcntl(host_udp(), F_DUPFD, 100);
+
+	MUST(!socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
+	for (int how = 0; how < 4; how++) {
+		FILE *file = fdopen(open("/dev/null", O_RDONLY), "r");
+		int number = fileno(file);
+
+		pass(pair[0], server);
+		fclose(file);
+		int fd = take(pair[1], how);
+		MUST(fd == number);
+		host_serve(fd, 10);
+		close(fd);
+	}
+}
+
+/* A server of one connection that answers by a write, by octets which it never had
+ * in its memory, and by a write again. */
+
+static void answer_by(int fd, int how)
+{
+	unsigned char octets[ROOM];
+	int pair[2], file = memfd_create("answer", 0);
+	ssize_t n = read(fd, octets, sizeof(octets));
+
+	MUST(n > 14 && n == 2 + octets[1]);
+	octets[4] |= 0x80;
+	if (how == 0) {
+		MUST(write(fd, octets, n) == n);
+		return;
+	}
+	MUST(!pipe(pair) && write(pair[1], octets, n) == n);
+	MUST(pwrite(file, octets, n, 0) == n);
+	MUST(n == (how == 1   ? splice(pair[0], NULL, fd, NULL, n, 0)
+		   : how == 2 ? sendfile(fd, file, NULL, n)
+		   : how == 3
+			   ? syscall(SYS_splice, pair[0], NULL, fd, NULL, n, 0)
+			   : syscall(SYS_sendfile, fd, file, NULL, n)));
+}
+
+static void play_moved(void)
+{
+	int listener = host_socket(SOCK_STREAM);
+
+	for (int how = 1; how <= 4; how++) {
+		int fd = accept(listener, NULL, NULL);
+
+		answer_by(fd, 0);
+		answer_by(fd, how);
+		answer_by(fd, 0);
+		close(fd);
+	}
+}
+
 static const struct scene scenes[] = {
-	{ "receives", play_receives },
-	{ "asks", play_asks },
-	{ "gone", play_gone },
+	{ "receives", play_receives }, { "asks", play_asks },
+	{ "gone", play_gone },         { "rights", play_rights },
+	{ "moved", play_moved },
 };
 
 HOST_MAIN(scenes)
