@@ -61,8 +61,8 @@ static void answer(int fd)
 	struct sockaddr_in from;
 	socklen_t size = sizeof(from);
 
-	MUST(recvfrom(fd, message, sizeof(message), 0,
-		      (struct sockaddr *)&from, &size) > 12);
+	MUST(recvfrom(fd, message, sizeof(message), 0, (struct sockaddr *)&from,
+		      &size) > 12);
 }
 
 /* Has the answer of the one that is late, and others of its own. */
