@@ -10,6 +10,10 @@
 
 static bool may_begin_with_header(const struct event *event)
 {
+	uint8_t first = event->payload[0]; /* by which most are told */
+
+	if (first != 'P' && first != '\r')
+		return false;
 	if (event->flags & EVENT_TCP)
 		return event->flags & EVENT_PROXY;
 	return event->flags & (EVENT_SERVES | EVENT_SENT);
