@@ -57,9 +57,11 @@ static enum fd_kind learn(struct capture_call *call,
 	if (kind == FD_FRESH_TCP && !facts->remote.port && name)
 		address_from_sockaddr(&facts->remote, name, name_size);
 	kind = facts_ask(call->fd, kind, capture_ports, facts);
-	if (kind >= FD_FOREIGN && fdtable_learn(call->fd, word, kind, facts))
-		call->word = fdtable_word(call->fd);
-	return kind;
+	if (kind >= FD_FOREIGN)
+		fdtable_learn(call->fd, word, kind, facts);
+	/* The answers may have been of a socket that came meanwhile. */
+	call->word = fdtable_word(call->fd);
+	return fd_same_socket(call->word, word) ? kind : FD_FOREIGN;
 }
 
 bool capture_learn(struct capture_call *call)

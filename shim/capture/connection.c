@@ -337,7 +337,12 @@ void connection_land(struct capture_call *call, uint64_t word,
 	} else if (size) {
 		connection_give_up(call, word);
 	}
-	if (kept)
+	connection_leave(call);
+}
+
+void connection_leave(struct capture_call *call)
+{
+	if (call->copy && still_there(call->copy))
 		give_back(call->copy);
 	call->copy = 0;
 }

@@ -29,6 +29,10 @@ void connection_depart(struct capture_call *call, const struct msghdr *message,
 void connection_land(struct capture_call *call, uint64_t word,
 		     const struct fd_facts *facts, size_t size);
 
+/* In the place of connection_land(), where the call's thread ends in it. Does
+ * nothing behind that. */
+void connection_leave(struct capture_call *call);
+
 /* Octets of the call crossed the connection that nobody looks at, in a way that
  * tells nothing of the stream's place behind them. That direction is not followed
  * any further: this call and each later one is counted as a drop. */

@@ -137,9 +137,19 @@ struct sending {
 	struct datagram_departure departure;
 };
 
+/* The real call is a cancellation point, and then this is all that runs. */
+static void leave(struct sending *sending)
+{
+	if (sending->call.copy)
+		connection_leave(&sending->call);
+}
+
+#define SENDING struct sending sending __attribute__((cleanup(leave)))
+
 /* Before the real call. Returns false if it is of no interest. */
 static bool departs(struct sending *sending, int fd, int flags)
 {
+	sending->call.copy = 0;
 	if (!observes(&sending->call, fd, flags, true))
 		return false;
 	if (capture_is_datagram(&sending->call))
@@ -182,7 +192,7 @@ ssize_t io_sendto(const struct real_table *by, int fd, const void *buffer,
 		  size_t size, int flags, const struct sockaddr *name,
 		  socklen_t name_size)
 {
-	struct sending sending;
+	SENDING;
 	struct iovec iov = { (void *)buffer, size };
 	struct msghdr message = {
 		.msg_name = (void *)name,
@@ -202,7 +212,7 @@ ssize_t io_sendto(const struct real_table *by, int fd, const void *buffer,
 ssize_t io_sendmsg(const struct real_table *by, int fd,
 		   const struct msghdr *message, int flags)
 {
-	struct sending sending;
+	SENDING;
 
 	if (!departs(&sending, fd, flags))
 		return by->sendmsg(fd, message, flags);
@@ -215,7 +225,7 @@ ssize_t io_sendmsg(const struct real_table *by, int fd,
 ssize_t io_sendmmsg(const struct real_table *by, int fd, struct mmsghdr *vector,
 		    unsigned length, int flags)
 {
-	struct sending sending;
+	SENDING;
 
 	if (!departs(&sending, fd, flags))
 		return by->sendmmsg(fd, vector, length, flags);
@@ -236,7 +246,7 @@ ssize_t io_sendmmsg(const struct real_table *by, int fd, struct mmsghdr *vector,
 ssize_t io_write(const struct real_table *by, int fd, const void *buffer,
 		 size_t size)
 {
-	struct sending sending;
+	SENDING;
 	struct iovec iov = { (void *)buffer, size };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 
@@ -251,7 +261,7 @@ ssize_t io_write(const struct real_table *by, int fd, const void *buffer,
 ssize_t io_writev(const struct real_table *by, int fd, const struct iovec *iov,
 		  int count)
 {
-	struct sending sending;
+	SENDING;
 	struct msghdr message = { .msg_iov = (struct iovec *)iov,
 				  .msg_iovlen = count };
 

@@ -75,6 +75,17 @@ def test_writers():
     return f"{answers} responses"
 
 
+def test_senders():
+    """Thousands of threads that are cancelled where they send leave nothing
+    behind."""
+    running = played("senders")
+    first = load.Connection(namespace.SERVER4)
+    running.tcp(CONNECTIONS * PER_CONNECTION, PER_CONNECTION)
+    first.socket.close()
+    running.end()
+    return checked(running)
+
+
 def test_jumps():
     """What a thread leaves half done is no matter to later connections."""
     running, mix = played("jumps"), load.Mix("jumps", odd=0)

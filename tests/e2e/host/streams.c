@@ -112,6 +112,7 @@ static void play_reset(void)
 	}
 }
 
+#define SENDERS 9000 /* more than there are blocks for copies */
 #define WRITERS 4
 #define EACH    200
 
@@ -218,6 +219,32 @@ static void play_cancel(void)
 	serve(CONNECTIONS, NULL);
 }
 
+static void *send_and_end(void *connection)
+{
+	static char message[100];
+
+	pthread_cancel(pthread_self());
+	MUST(write(*(int *)connection, message, sizeof(message)) < 0);
+	return NULL;
+}
+
+/* Threads that are cancelled where they send. */
+static void play_senders(void)
+{
+	int fd = next();
+
+	for (int i = 0; i < SENDERS; i++) {
+		pthread_t thread;
+		void *result;
+
+		MUST(!pthread_create(&thread, NULL, send_and_end, &fd));
+		MUST(!pthread_join(thread, &result));
+		MUST(result == PTHREAD_CANCELED);
+	}
+	close(fd);
+	serve(CONNECTIONS, NULL);
+}
+
 /* Reads a client's octets, as many as come at a time, and says how much of the
  * processor's time that took. */
 static void play_reads(void)
@@ -238,6 +265,7 @@ static const struct scene scenes[] = {
 	{ "fail", play_fail },       { "reset", play_reset },
 	{ "writers", play_writers }, { "jumps", play_jumps },
 	{ "cancel", play_cancel },   { "reads", play_reads },
+	{ "senders", play_senders },
 };
 
 int main(int argc, char **argv)
