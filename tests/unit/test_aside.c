@@ -92,7 +92,7 @@ Test(aside, waits_for_what_is_in_flight)
 	room.event->stamp_ns = 1;
 	room.event->flags = EVENT_SENT;
 	memset(room.event->payload, 0, 12);
-	queue_departed(room);
+	queue_departed(queue, room);
 	put(1);
 	queue_collect(queue, 2);
 	aside_look(aside, queue, false);
