@@ -9,8 +9,10 @@ took from it; the wire tells that the witness is right.
 
 import glob
 import os
+import subprocess
 import time
 from collections import Counter, defaultdict
+from dataclasses import replace
 
 from harness import chaos, dns, namespace, oracle, servers, witness
 from harness.collector import Collector
@@ -64,40 +66,38 @@ class Truth:
     def _datagrams(self, wire, calls):
         """Each was on the wire, which knows its addresses; and nothing was there
         that the server did not send, or that the kernel did not drop."""
-        crossed = defaultdict(list)
+        crossed = {True: defaultdict(list), False: defaultdict(list)}
         for m in wire:
             if m.protocol == "UDP":
-                crossed[m.source_port, m.target_port, m.payload[:HEADER]].append(m)
-        for call in calls:
-            if not call.octets:
-                continue
-            ports = (call.source() or (0, 0))[1], (call.target() or (0, 0))[1]
-            those = crossed[(*ports, call.octets[:HEADER])]
+                for direction in crossed.values():  # it may talk to itself
+                    direction[m.payload[:HEADER]].append(m)
+        for call in filter(lambda call: call.octets, calls):
+            those = crossed[call.sent][call.octets[:HEADER]]
             found = next((m for m in those if self._is(m, call)), None)
             assert found, f"not on the wire: {call}"
             those.remove(found)
-            self._sort(found, call.sent, call.local[1] == 53,
+            self._sort(replace(found, time=call.time), call.sent, call.local[1] == 53,
                        len(found.payload) > len(call.octets))
-        left = [m for those in crossed.values() for m in those]
-        sent = [m for m in left if m.source in self.server.addresses
-                and m.source_port == 53 or m.target == namespace.UPSTREAM]
-        assert not sent, f"the witness missed {len(sent)}, such as {sent[0]}"
+        sent, received = ([m for those in crossed[sent].values() for m in those]
+                          for sent in (True, False))
+        missed = [m for m in sent if m.source in self.server.addresses
+                  and m.source_port == 53 or m.target == namespace.UPSTREAM]
+        assert not missed, f"the witness missed {len(missed)}, such as {missed[0]}"
         self.lost = sum(m.target in self.server.addresses and m.target_port == 53
-                        and bool(m.payload) for m in left)
+                        and bool(m.payload) for m in received)
 
     @staticmethod
     def _is(m, call):
         """Is this message of the wire the one that the call carried?"""
-        whole = m.payload.startswith(call.octets)
-        ends = ((call.source(), (m.source, m.source_port)),
-                (call.target(), (m.target, m.target_port)))
-        return whole and all(
-            known is None or known == seen or known[0] in ("0.0.0.0", "::")
-            for known, seen in ends)
+        return m.payload.startswith(call.octets) and all(
+            known is None
+            or known[0] in ("0.0.0.0", "::", seen[0]) and known[1] in (0, seen[1])
+            for known, seen in ((call.source(), (m.source, m.source_port)),
+                                (call.target(), (m.target, m.target_port))))
 
     def _connections(self, wire):
-        """What was read had crossed the wire, and what crossed it was written, in
-        that order."""
+        """What was read had crossed the wire, and what crossed it was written.
+        Threads may write to one connection at once: the order is not compared."""
         crossed, passed = defaultdict(list), defaultdict(list)
         for m in wire:
             if m.protocol == "TCP":
@@ -110,16 +110,26 @@ class Truth:
                 serving = (m.source_port if sent else m.target_port) == 53
                 self._sort(m, sent, serving)
         for (*ends, sent), payloads in passed.items():
-            few, many = crossed[tuple(ends)], payloads
-            if not sent:
-                few, many = many, few
-            rest = iter(many)
-            assert all(payload in rest for payload in few), (
-                f"the witness and the wire differ: {ends}")
+            few, many = Counter(crossed[tuple(ends)]), Counter(payloads)
+            strange = few - many if sent else many - few
+            assert not strange, (f"the witness and the wire differ: {ends}, "
+                                 + ", ".join(map(dns.describe, strange)))
 
     def facts(self):
         asks = [namespace.UPSTREAM] if self.server.server.upstream else []
-        return oracle.facts(self.messages, self.server.addresses, asks)
+        return [self._alone(fact) for fact in oracle.facts(
+            self.messages, self.server.addresses, asks)]
+
+    @staticmethod
+    def _alone(fact):
+        """A response that only happens to have the id of a query is nobody's."""
+        if not fact.query or oracle.matches(fact):
+            return fact
+        kind = fact.type.split("_")[0]
+        for pair in ("FORWARDER", "RESOLVER"), ("CLIENT", "AUTH"):
+            if kind in pair:
+                kind = pair[not dns.flags(fact.key[-1]) & dns.RD]
+        return replace(fact, query=None, type=f"{kind}_RESPONSE")
 
     def total(self):
         return len(self.messages) + len(self.either) + self.causes.total()
@@ -143,10 +153,18 @@ def assail(server):
     return {type(worker).__name__: worker.count for worker in workers}
 
 
-def settle(server, wire):
-    """Until it has read all that came."""
+def processes(server):
+    """How many it consists of: some have one for each connection."""
+    pid = server.process.child.pid
+    with open(f"/proc/{pid}/task/{pid}/children") as children:
+        return len(children.read().split())
+
+
+def settle(server, wire, before):
+    """Until it has read all that came, and is as many processes as before."""
     until(lambda: not any(waiting for _, waiting, _ in servers.udp_sockets()),
           "the server does not read")
+    until(lambda: processes(server) <= before, "the end of its children")
     for address in server.addresses:
         assert server._answers(address)
     wire.quiet()
@@ -169,6 +187,24 @@ def end(server, collector):
     return collector.taps(orderly=server.server.lingers)
 
 
+def summary(verdict):
+    """Of what kinds the faults are."""
+    surplus = Counter(key[-1] for _, key in verdict.surplus)
+    kinds = Counter()
+    for (_, _), (protocol, port, _, response, payload) in verdict.missing:
+        same = surplus[payload] > 0
+        surplus[payload] -= same
+        kinds[f"{protocol} {'response' if response else 'query'} "
+              f"{'logged with other addresses' if same else 'missing'}"] += 1
+    for (_, _), (protocol, _, _, response, payload) in verdict.surplus:
+        if surplus[payload] > 0:
+            surplus[payload] -= 1
+            kinds[f"{protocol} {'response' if response else 'query'} surplus"] += 1
+    for what, *_ in verdict.wrong:
+        kinds[f"wrong {what}"] += 1
+    return ", ".join(f"{count} {kind}" for kind, count in kinds.most_common())
+
+
 def check(truth, taps, metrics):
     """The log and the counters against what happened."""
     either = Counter(m.payload for m in truth.either)
@@ -184,7 +220,7 @@ def check(truth, taps, metrics):
             expected[key] -= 1
             logged.append(tap)
     verdict = oracle.compare(truth.facts(), logged)
-    faults = [] if verdict.clean() else [verdict.text()]
+    faults = [] if verdict.clean() else [summary(verdict), verdict.text(4)]
     causes = truth.causes + Counter(unsolicited=len(truth.either) - doubtful)
     for cause in sorted({*causes, *metrics.drops()}):
         if causes[cause] != metrics.dropped[cause]:
@@ -196,6 +232,14 @@ def check(truth, taps, metrics):
     assert not faults, "\n".join(faults)
 
 
+def see_room(root):
+    """The room is in its place for a server that makes this its root, too."""
+    os.chmod(namespace.ROOM, 0o777)  # it drops its privileges, too
+    os.makedirs(root + namespace.ROOM)
+    subprocess.run(["mount", "--bind", namespace.ROOM, root + namespace.ROOM],
+                   check=True)
+
+
 @each(servers.SERVERS)
 def test_true(name):
     print(f"CHAOS_SEED={chaos.SEED}")
@@ -203,12 +247,15 @@ def test_true(name):
     collector = Collector(port=6000 if server.chroot else None)
     if server.upstream:
         servers.Running("nsd", address=namespace.UPSTREAM)
+    if server.chroot:
+        see_room(f"{namespace.ROOM}/{name}-{namespace.SERVER4}")
     wire = Recorder()
     running = servers.Running(name, {
         **servers.tap_environment(f"dnstap {collector.endpoint} full 1 {QUEUE}",
                                   **SETTING), **witness.preload(servers.LIBRARY)})
+    before = processes(running)
     counts = assail(running)
-    settle(running, wire)
+    settle(running, wire, before)
     taps = end(running, collector)
     truth = Truth(wire.messages(), running, witness.calls())
     metrics = Metrics()

@@ -4,7 +4,6 @@
 import heapq
 import os
 import random
-import select
 import socket
 import ssl
 import struct
@@ -16,10 +15,10 @@ from . import dns, load, namespace, servers
 SEED = os.environ.get("CHAOS_SEED", "1")
 ONLY = os.environ.get("CHAOS_ONLY", "").split()  # workers and kinds of words
 UDP, SPOOFED = 300, 1000  # attempts a second
-AT_ONCE = 24  # TCP connections
+CONNECTIONS, AT_ONCE = 40, 20  # over TCP, likewise
 ROUND = 0.02  # seconds between two looks at the rate
-PATIENCE = 20  # seconds until an honest query must have been answered
-RESENT = 1  # seconds after which a client asks again
+GIVEN_UP = 1  # seconds after which a client asks on
+PATIENCE = 30  # seconds until an honest query must have been answered
 SPOOFERS4 = [f"127.0.66.{last}" for last in range(1, 9)]
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER
 
@@ -62,47 +61,45 @@ class Worker(threading.Thread):
         began, done = time.monotonic(), 0
         while not self.ended.wait(ROUND):
             due = int((time.monotonic() - began) * rate) - done
-            due = min(due, int(rate * ROUND) * 2)
+            due = min(due, int(rate * ROUND) * 2 + 1)
             done += due
             yield due
 
 
 class Honest(Worker):
-    """Asks over UDP, and asks again where the kernel had no room for a query, as
-    clients do. Every query is answered in the end."""
+    """Asks over UDP. What is not answered in the end, the kernel had no room for:
+    at the server, or on the way to the one that it asks itself."""
 
     def __init__(self, addresses, seed="honest"):
         super().__init__(seed)
         self.clients = [load.clients(address) for address in addresses]
         self.mix = load.Mix(f"{SEED} {seed}", odd=0)
-        self.open = {}  # (client, fd, ident) → (when it is sent again, message)
-        self.count = self.again = 0
+        self.open = {}  # (client, fd, ident) → (when it was sent, message)
+        self.count = 0
 
     def work(self):
         for due in self.rounds(UDP):
-            for _ in range(min(due, load.WINDOW - len(self.open))):
+            late = time.monotonic() - GIVEN_UP
+            waiting = sum(when > late for when, _ in self.open.values())
+            for _ in range(min(due, load.WINDOW - waiting)):
                 self._ask()
             self._read()
-            self._repeat()
         deadline = time.monotonic() + PATIENCE
-        while self.open:
-            assert time.monotonic() < deadline, "unanswered: " + ", ".join(
-                dns.describe(message) for _, message in self.open.values())
+        while self.open and time.monotonic() < deadline:
+            if len(self.open) <= overflown():
+                deadline = min(deadline, time.monotonic() + GIVEN_UP)
             time.sleep(ROUND)
             self._read()
-            self._repeat()
+        assert len(self.open) <= overflown(), "unanswered: " + ", ".join(
+            dns.describe(message) for _, message in self.open.values())
 
     def _ask(self):
-        client = self.draw.randrange(len(self.clients))
-        query = self.mix.next()
-        fd = self.draw.choice(list(self.clients[client].by_fd))
+        at = self.draw.randrange(len(self.clients))
+        client, query = self.clients[at], self.mix.next()
+        fd = self.draw.choice(list(client.by_fd))
         self.count += 1
-        self._send((client, fd, dns.ident(query.message)), query.message)
-
-    def _send(self, key, message):
-        client = self.clients[key[0]]
-        self.open[key] = time.monotonic() + RESENT, message
-        client.by_fd[key[1]].sendto(message, client.server)
+        self.open[at, fd, dns.ident(query.message)] = time.monotonic(), query.message
+        client.by_fd[fd].sendto(query.message, client.server)
 
     def _read(self):
         for at, client in enumerate(self.clients):
@@ -111,11 +108,16 @@ class Honest(Worker):
                     answer = client.by_fd[fd].recv(65535)
                     self.open.pop((at, fd, dns.ident(answer)), None)
 
-    def _repeat(self):
-        for key, (due, message) in list(self.open.items()):
-            if due < time.monotonic():
-                self.again += 1
-                self._send(key, message)
+
+def overflown():
+    """How many datagrams found a socket full."""
+    count = 0
+    with open("/proc/net/snmp") as four, open("/proc/net/snmp6") as six:
+        names, values = [line.split() for line in four if line.startswith("Udp:")]
+        count += int(values[names.index("RcvbufErrors")])
+        count += sum(int(line.split()[1]) for line in six
+                     if line.startswith("Udp6RcvbufErrors"))
+    return count
 
 
 class Spoofed(Worker):
@@ -130,6 +132,7 @@ class Spoofed(Worker):
                             for port in (0, 53)],
                         6: [self._bound("fd00::77", port) for port in (0, 53)]}
         self.raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW)
+        self.raw.setblocking(False)
         self.ephemeral = []
         self.count = 0
 
@@ -137,7 +140,6 @@ class Spoofed(Worker):
     def _bound(address, port):
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
         made = socket.socket(family, socket.SOCK_DGRAM)
-        made.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1)
         made.setblocking(False)
         made.bind((address, port))
         return made
@@ -341,15 +343,21 @@ class Strangers(Worker):
 
     def work(self):
         due = []  # a heap of (when, number, stranger)
-        while due or not self.ended.is_set():
-            while len(due) < AT_ONCE and not self.ended.is_set():
+        for new in self.rounds(CONNECTIONS):
+            for _ in range(min(new, AT_ONCE - len(due))):
                 self.count += 1
-                heapq.heappush(due, (time.monotonic() + self.draw.random() * 0.1,
-                                     self.count, Stranger(
-                    self.draw, self.draw.choice(self.addresses),
-                    self.words.some())))
-            when, number, stranger = heapq.heappop(due)
-            select.select([], [], [], max(0, when - time.monotonic()))
+                heapq.heappush(due, (time.monotonic(), self.count, Stranger(
+                    self.draw, self.draw.choice(self.addresses), self.words.some())))
+            self._steps(due)
+        while due:
+            self._steps(due)
+            time.sleep(ROUND)
+
+    @staticmethod
+    def _steps(due):
+        """Those that are due."""
+        while due and due[0][0] <= time.monotonic():
+            _, number, stranger = heapq.heappop(due)
             pause = stranger.step()
             if pause is not None:
                 heapq.heappush(due, (time.monotonic() + pause, number, stranger))

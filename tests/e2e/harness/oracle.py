@@ -154,7 +154,7 @@ def compare(expected, log):
     return verdict
 
 
-def _matches(fact):
+def matches(fact):
     """Can this response be told to be its query's? One that repeats another
     question than a malformed query had cannot."""
     question = dns.first_question(fact.key[-1])
@@ -177,7 +177,7 @@ def _compare_one(verdict, fact, tap, query):
     same("response_address", fact.ends[1], tap.response_address)
     same("family", "INET6" if ":" in "".join(filter(None, fact.ends)) else "INET",
          tap.family)
-    if tap.is_response and (tap.query_time or _matches(fact)):
+    if tap.is_response and (tap.query_time or matches(fact)):
         same("query_time", query and query[1].query_time, tap.query_time)
     if query and query[1].time:
         demand(query[1].time <= fact.time + EARLY, "order", fact.time, query[1].time)

@@ -55,11 +55,12 @@ static uint64_t now(void)
 struct call {
 	struct record found;
 	bool watched;
+	int fd;
 };
 
 static struct call before(int fd, bool sent)
 {
-	struct call call = { .found.sent = sent };
+	struct call call = { .found.sent = sent, .fd = fd };
 	struct record *found = &call.found;
 	socklen_t size = sizeof(found->local);
 	int saved = errno, type = 0;
@@ -105,6 +106,7 @@ static void after(struct call *call, const struct msghdr *message,
 {
 	int saved = errno;
 	size_t room = 0;
+	socklen_t size;
 
 	if (!call->watched || length < 0)
 		return;
@@ -113,14 +115,19 @@ static void after(struct call *call, const struct msghdr *message,
 	struct record found = call->found;
 	found.length = (size_t)length < room ? (size_t)length : room;
 	found.cut = length - found.length;
-	/* A connection has no other peer than its own, whatever is passed. */
-	if (!found.stream && message->msg_name && message->msg_namelen)
+	/* A connection has no other peer than its own, whatever is passed;
+	 * but the first octets may open it (RFC 7413). */
+	if (message->msg_name && message->msg_namelen &&
+	    !(found.stream && found.remote.sin6_family))
 		memcpy(&found.remote, message->msg_name,
 		       message->msg_namelen < sizeof(found.remote)
 			       ? message->msg_namelen
 			       : sizeof(found.remote));
+	size = sizeof(found.local);
+	if (!found.local.sin6_port)
+		getsockname(call->fd, (struct sockaddr *)&found.local, &size);
 	found.ended = now();
-	uint32_t size = (sizeof(found) + found.length + 7) & ~7U;
+	size = (sizeof(found) + found.length + 7) & ~7U;
 	uint64_t at = atomic_fetch_add(&space->used, size);
 	if (at + size > ROOM - sizeof(*space))
 		abort();
