@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * random SEED COUNT TRANSCRIPT: so many calls with arguments good and bad,
- * drawn from the seed, on sockets of a network of its own. The transcript tells
- * what each returned, and a checksum of all the memory that it was given.
+ * random SEED COUNT TRANSCRIPT [gentle]: so many calls with arguments good and
+ * bad, drawn from the seed, on sockets of a network of its own. The transcript
+ * tells what each returned, and a checksum of all the memory that it was given.
+ * gentle: no pointer is bad, for sanitizers read what they point to.
  *
  * What the kernel might choose, it chooses alike each time: nothing blocks,
  * memory lies at fixed addresses, there is one ephemeral port, and a call is
@@ -66,11 +67,15 @@ static bool chance(unsigned of_a_hundred)
 	((const long[]){ __VA_ARGS__ }[draw(sizeof((long[]){ __VA_ARGS__ }) / \
 					    sizeof(long))])
 
-/* The memory that calls are given: the arena's pages are, in turn, there and
- * not there; the last of those that are there can only be read. */
+/* The memory that calls are given: its pages are, in turn, there and not there;
+ * the last of those that are there can only be read. The address sanitizer has
+ * the first place for itself. */
+static uint8_t *arena = (uint8_t *)0x100000000;
+static bool gentle;
+
 static uint8_t *page(unsigned number)
 {
-	return ARENA + 2UL * PAGE * number;
+	return arena + 2UL * PAGE * number;
 }
 
 static uint64_t checksum(void)
@@ -94,7 +99,7 @@ static void *memory(size_t size)
 
 	if (size > PAGE)
 		size = PAGE;
-	switch (draw(24)) {
+	switch (gentle ? 4 + draw(20) : draw(24)) {
 	case 0:
 		return NULL;
 	case 1:
@@ -112,13 +117,13 @@ static void *memory(size_t size)
 
 static bool writable(const void *at)
 {
-	return (uint8_t *)at >= ARENA && (uint8_t *)at < page(ROOM / PAGE - 1);
+	return (uint8_t *)at >= arena && (uint8_t *)at < page(ROOM / PAGE - 1);
 }
 
 /* Sets what memory() has given out, as far as it is there. */
 static void fill(void *to, const void *from, size_t size)
 {
-	uintptr_t offset = ((uintptr_t)to - (uintptr_t)ARENA) % (2 * PAGE);
+	uintptr_t offset = ((uintptr_t)to - (uintptr_t)arena) % (2 * PAGE);
 
 	if (writable(to) && offset < PAGE)
 		memcpy(to, from, size < PAGE - offset ? size : PAGE - offset);
@@ -226,7 +231,8 @@ static long told(const char *name, int fd, long result)
 {
 	int error = result < 0 ? errno : 0;
 
-	settle();
+	if (!error || error == EINPROGRESS)
+		settle();
 	say("%s %d: %ld %d %016lx\n", name, fd, result, error,
 	    (unsigned long)checksum());
 	return result;
@@ -828,6 +834,8 @@ static void play(unsigned count)
 	}
 }
 
+#define FIXED (MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE)
+
 static void prepare(void)
 {
 	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
@@ -846,12 +854,13 @@ static void prepare(void)
 	CPU_SET(sched_getcpu(), &one);
 	MUST(!sched_setaffinity(0, sizeof(one), &one));
 	MUST(!setrlimit(RLIMIT_CORE, &none));
+	if (mmap(arena, PAGE, PROT_NONE, FIXED, -1, 0) != arena)
+		arena = (uint8_t *)0x200000000000;
+	munmap(arena, PAGE);
 	for (unsigned i = 0; i < ROOM / PAGE; i++)
-		MUST(mmap(page(i), PAGE,
-			  i < ROOM / PAGE - 1 ? PROT_READ | PROT_WRITE
-					      : PROT_READ,
-			  MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1,
+		MUST(mmap(page(i), PAGE, PROT_READ | PROT_WRITE, FIXED, -1,
 			  0) == page(i));
+	MUST(!mprotect(page(ROOM / PAGE - 1), PAGE, PROT_READ));
 	mark();
 	signal(SIGPIPE, SIG_IGN);
 	alarm(120);
@@ -869,7 +878,8 @@ static void begin(const char *path)
 
 int main(int argc, char **argv)
 {
-	MUST(argc == 4);
+	MUST(argc >= 4);
+	gentle = argc > 4;
 	state = strtoul(argv[1], NULL, 0);
 	begin(argv[3]);
 	prepare();
