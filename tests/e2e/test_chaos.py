@@ -14,7 +14,7 @@ import time
 from collections import Counter, defaultdict
 from dataclasses import replace
 
-from harness import chaos, dns, namespace, oracle, servers, witness
+from harness import chaos, dns, framestream, namespace, oracle, servers, witness
 from harness.collector import Collector
 from harness.each import each
 from harness.metrics import SETTING, Metrics
@@ -24,6 +24,7 @@ from harness.wire import Recorder
 SECONDS = 10
 QUEUE = 10  # times 10,000 messages: an overloaded machine is not on trial
 HEADER = 12
+TINY = 1000  # messages without a header, after which a stream is given up
 
 
 def is_response(payload):
@@ -104,16 +105,27 @@ class Truth:
                 crossed[m.source, m.source_port, m.target, m.target_port].append(
                     m.payload)
         for (_, sent), side in self.sides.items():
-            for m in side.messages:
+            self._direction(sent, side)
+            for m in (m for _, messages in side.calls for m in messages):
                 passed[m.source, m.source_port, m.target, m.target_port, sent].append(
                     m.payload)
-                serving = (m.source_port if sent else m.target_port) == 53
-                self._sort(m, sent, serving)
         for (*ends, sent), payloads in passed.items():
             few, many = Counter(crossed[tuple(ends)]), Counter(payloads)
             strange = few - many if sent else many - few
             assert not strange, (f"the witness and the wire differ: {ends}, "
                                  + ", ".join(map(dns.describe, strange)))
+
+    def _direction(self, sent, side):
+        """What is given up counts the call that it is given up in, and each
+        later one."""
+        tiny = 0
+        for call, messages in side.calls:
+            for m in messages if tiny <= TINY else ():
+                tiny += len(m.payload) < HEADER
+                if tiny > TINY:
+                    break
+                self._sort(m, sent, call.local[1] == 53)
+            self.causes["stream"] += tiny > TINY
 
     def facts(self):
         asks = [namespace.UPSTREAM] if self.server.server.upstream else []
@@ -184,6 +196,10 @@ def end(server, collector):
         until(lambda: written(began), "the metrics of every process", 60)
         collector.wait(Metrics().count["sent_total"])
     server.stop()
+    for connection, thread in collector.connections:
+        thread.join(10)
+        if connection.state != framestream.STOP:
+            print(f"ended without STOP: state {connection.state}")
     return collector.taps(orderly=server.server.lingers)
 
 

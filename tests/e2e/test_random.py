@@ -8,6 +8,7 @@ RANDOM_SEEDS=A-B tries others than those of every run.
 import glob
 import itertools
 import os
+import re
 import subprocess
 import sys
 
@@ -64,3 +65,41 @@ def test_equal():
     assert not faults, f"{len(faults)} seeds differ\n" + "\n".join(faults[:10])
     collector.taps(orderly=False)
     return f"{LAST - FIRST + 1} seeds, {len(collector.frames)} messages"
+
+
+def sanitized(kind):
+    """What the library finds in itself where no pointer of the host's is bad."""
+    words, runtimes, variable, options = SANITIZERS[kind]
+    library = f"build/{words.replace(',', '-')}/libdnstapshim.so"
+    subprocess.run(["make", "-C", TREE, f"SAN={words}", library], check=True)
+    return {"LD_PRELOAD": ":".join([*map(runtime, runtimes), str(TREE / library)]),
+            variable: f"{options}:log_path={namespace.ROOM}/report"}
+
+
+@each(("address", "valgrind"))
+def test_sound(kind):
+    """One seed under each, which must find nothing in the library."""
+    program, collector = host.build("random", *FLAGS), Collector()
+    environment = servers.tap_environment(f"dnstap {collector.endpoint} full")
+    through, mode = (), ("gentle",)
+    if kind == "valgrind":
+        through, mode = ("valgrind", f"--log-file={namespace.ROOM}/report.%p"), ()
+    else:
+        environment.update(sanitized(kind))
+    end, lines, said = run(program, FIRST, environment, through, mode)
+    assert lines and lines[-1] == "the end", (end, lines[-3:], said)
+    for path in glob.glob(f"{namespace.ROOM}/report*"):
+        with open(path) as file:
+            text = file.read()
+        found = blamed(text) if kind == "valgrind" else reports(text)
+        assert not found, found[0]
+    return f"{len(lines)} lines, {len(collector.frames)} messages"
+
+
+def blamed(log):
+    """valgrind's reports of what the library did, other than to hand the host's
+    own arguments to the kernel."""
+    blocks = re.split(r"(?m)^==\d+== *\n", log)
+    return [block for block in blocks if "libdnstapshim.so" in block
+            and re.search("Invalid|uninitialised|Mismatched|overlap", block)
+            and "Syscall param" not in block]

@@ -211,6 +211,7 @@ class Words:
         self.draw = draw
         self.mix = load.Mix(f"{SEED} {seed}", odd=20)
         self.sound = load.Mix(f"{SEED} {seed}", odd=0)
+        self.sound.count = 1 << 15  # other ids
 
     def queries(self, most=6):
         return b"".join(frame(self.mix.next().message)
@@ -229,7 +230,7 @@ class Words:
         return [header, bytes(5000 - 12), *self.cut(self.queries())]
 
     def zeros(self):
-        return self.cut(bytes(2 * self.draw.choice((1, 2, 30, 1000)))
+        return self.cut(bytes(2 * self.draw.choice((1, 2, 30, 1500)))
                         + self.queries())
 
     def too_long(self):

@@ -80,17 +80,19 @@ class Side:
     """One direction of one TCP connection, as the host saw it."""
 
     def __init__(self):
-        self.calls, self.messages, self.buffer = [], [], b""
+        self.calls = []  # (call, the messages that it completed)
+        self.buffer = b""
 
     def add(self, call):
-        self.calls.append(call)
+        messages = []
+        self.calls.append((call, messages))
         self.buffer += call.octets
         while len(self.buffer) >= 2:
             end = 2 + int.from_bytes(self.buffer[:2], "big")
             if len(self.buffer) < end:
                 return
-            self.messages.append(Message(call.time, "TCP", *call.source(),
-                                         *call.target(), self.buffer[2:end]))
+            messages.append(Message(call.time, "TCP", *call.source(), *call.target(),
+                                    self.buffer[2:end]))
             self.buffer = self.buffer[end:]
 
 
