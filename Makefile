@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# make, make check, make demo, make bench; V=1 shows the commands.
+# make, make check, make demo, make bench, make soak; V=1 shows the commands.
 
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
@@ -145,6 +145,9 @@ bench:
 	$(Q)$(MAKE) $(JOBS) all $(BENCH)
 	$(Q)bench/run
 
+soak: all
+	$(Q)tests/soak
+
 lint:
 	clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 
@@ -166,6 +169,6 @@ clean:
 	rm -rf build
 
 -include $(shell find $(B) -type f -name '*.d' 2>/dev/null)
-.PHONY: all check unit fuzz demo bench lint format install uninstall deb clean
+.PHONY: all check unit fuzz demo bench soak lint format install uninstall deb clean
 .SECONDARY: $(FUZZED)
 .DELETE_ON_ERROR:
