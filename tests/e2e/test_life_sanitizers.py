@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The library built with the sanitizers, in hosts that are not."""
 
+import fcntl
 import glob
 import pathlib
 import subprocess
@@ -26,6 +27,17 @@ def runtime(name):
                           capture_output=True).stdout.strip()
 
 
+def preloads(kind):
+    """The library built so, with what must come before it. Built once, though
+    tests run beside each other."""
+    words, runtimes, *_ = SANITIZERS[kind]
+    library = f"build/{words.replace(',', '-')}/libdnstapshim.so"
+    with open(TREE / "build" / "sanitizers.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run(["make", "-C", TREE, f"SAN={words}", library], check=True)
+    return ":".join([*map(runtime, runtimes), str(TREE / library)])
+
+
 def reports(log):
     """What it found. Of two threads whose fds lie in tables of their own the
     thread sanitizer thinks that they share them."""
@@ -36,10 +48,8 @@ def reports(log):
 
 @each(SANITIZERS)
 def test_clean(kind):
-    words, runtimes, variable, options = SANITIZERS[kind]
-    library = f"build/{words.replace(',', '-')}/libdnstapshim.so"
-    subprocess.run(["make", "-C", TREE, f"SAN={words}", library], check=True)
-    preload = ":".join([*map(runtime, runtimes), str(TREE / library)])
+    *_, variable, options = SANITIZERS[kind]
+    preload = preloads(kind)
     count = 0
     for program, scene, queries, status in PLAYS:
         # The thread sanitizer does not bear every layout of the memory.

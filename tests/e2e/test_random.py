@@ -16,7 +16,7 @@ from harness import host, namespace, servers
 from harness.collector import Collector
 from harness.each import each
 from harness.process import PATH
-from test_life_sanitizers import SANITIZERS, TREE, reports, runtime
+from test_life_sanitizers import SANITIZERS, preloads, reports
 from test_transparency import FLAGS
 
 FIRST, LAST = map(int, os.environ.get("RANDOM_SEEDS", "1-30").split("-"))
@@ -67,26 +67,19 @@ def test_equal():
     return f"{LAST - FIRST + 1} seeds, {len(collector.frames)} messages"
 
 
-def sanitized(kind):
-    """What the library finds in itself where no pointer of the host's is bad."""
-    words, runtimes, variable, options = SANITIZERS[kind]
-    library = f"build/{words.replace(',', '-')}/libdnstapshim.so"
-    subprocess.run(["make", "-C", TREE, f"SAN={words}", library], check=True)
-    return {"LD_PRELOAD": ":".join([*map(runtime, runtimes), str(TREE / library)]),
-            variable: f"{options}:log_path={namespace.ROOM}/report"}
-
-
 @each(("address", "valgrind"))
 def test_sound(kind):
     """One seed under each, which must find nothing in the library."""
     program, collector = host.build("random", *FLAGS), Collector()
     environment = servers.tap_environment(f"dnstap {collector.endpoint} full")
-    through, mode = (), ("gentle",)
+    through = ()
     if kind == "valgrind":
-        through, mode = ("valgrind", f"--log-file={namespace.ROOM}/report.%p"), ()
+        through = "valgrind", f"--log-file={namespace.ROOM}/report.%p"
     else:
-        environment.update(sanitized(kind))
-    end, lines, said = run(program, FIRST, environment, through, mode)
+        *_, variable, options = SANITIZERS[kind]
+        environment["LD_PRELOAD"] = preloads(kind)
+        environment[variable] = f"{options}:log_path={namespace.ROOM}/report"
+    end, lines, said = run(program, FIRST, environment, through, ("gentle",))
     assert lines and lines[-1] == "the end", (end, lines[-3:], said)
     for path in glob.glob(f"{namespace.ROOM}/report*"):
         with open(path) as file:

@@ -165,7 +165,8 @@ static int any_flags(int fd)
 
 static size_t any_size(void)
 {
-	return chance(4) ? (size_t)PICK(65507, 65508, 70000, 1UL << 31, -1)
+	return !gentle && chance(4)
+		       ? (size_t)PICK(65507, 65508, 70000, 1UL << 31, -1)
 	       : chance(50)
 		       ? (size_t)PICK(0, 1, 2, 11, 12, 13, 14, 98, 100, 512)
 		       : draw(2000);
@@ -301,13 +302,14 @@ static void any_message(struct msghdr *header, int fd, bool sends)
 		if (sends)
 			fill_query(pieces[i].iov_base, pieces[i].iov_len);
 	}
-	header->msg_iovlen = chance(98) ? count : PICK(1024, 1025, -1);
+	header->msg_iovlen =
+		gentle || chance(98) ? count : PICK(1024, 1025, -1);
 	header->msg_iov = memory(count * sizeof(*pieces));
 	fill(header->msg_iov, pieces, count * sizeof(*pieces));
 	header->msg_flags = draw(2) * MSG_TRUNC;
 	if (chance(60)) {
 		header->msg_namelen = any_name(&name);
-		if (chance(20))
+		if (!gentle && chance(20))
 			header->msg_namelen = PICK(0, 2, 8, 16, 128, 1000, -1);
 		header->msg_name = memory(header->msg_namelen);
 		if (sends)
