@@ -60,8 +60,8 @@ class Scene:
         was logged. One that sends to itself sees a message twice."""
         server = self.server.server
         if self.counts_all and server.lingers and not server.ignore:
-            metrics.check(len(oracle.facts(self.wire.messages(),
-                                           self.server.addresses, self.asks)))
+            metrics.check(len(oracle.crossed(self.wire.messages(),
+                                             self.server.addresses, self.asks)))
 
     def compare(self, taps):
         """Holds the log against the wire."""
