@@ -84,15 +84,16 @@ static void append(const struct queue *queue, struct event *event)
 }
 
 /* The event's call is not over: messages of it that come before this one may
- * still be on their way. */
+ * still be on their way. Of more calls than are noted nothing is held back: what
+ * never ends must not hold up the rest. */
 static bool is_call_open(const struct shared *shared, uint64_t mark,
 			 uint64_t stamp_ns)
 {
-	for (size_t i = 0; i < shared->calls && i < CALLS_MAX; i++)
+	for (size_t i = 0; i < shared->calls; i++)
 		if (shared->call[i].thread == thread_of(mark) &&
 		    shared->call[i].stamp_ns == stamp_ns)
 			return true;
-	return shared->calls > CALLS_MAX;
+	return false;
 }
 
 static void note_sent(struct shared *shared, uint64_t mark,
@@ -102,9 +103,9 @@ static void note_sent(struct shared *shared, uint64_t mark,
 
 	if (query && event->stamp_ns < shared->oldest_query)
 		shared->oldest_query = event->stamp_ns;
-	if (!is_call_open(shared, mark, event->stamp_ns) &&
-	    shared->calls++ < CALLS_MAX)
-		shared->call[shared->calls - 1] =
+	if (shared->calls < CALLS_MAX &&
+	    !is_call_open(shared, mark, event->stamp_ns))
+		shared->call[shared->calls++] =
 			(struct call){ thread_of(mark), event->stamp_ns };
 }
 
