@@ -134,6 +134,19 @@ static int any_fd(void)
 	return chance(96) ? 3 + (int)draw(FDS) : (int)PICK(-1, 777, 1 << 30);
 }
 
+/* One that something waits at, if there is any. */
+static int ready_fd(void)
+{
+	int from = draw(FDS), waiting = 0;
+
+	for (int i = 0; i < FDS; i++) {
+		int fd = 3 + (from + i) % FDS;
+		if (!ioctl(fd, FIONREAD, &waiting) && waiting)
+			return fd;
+	}
+	return any_fd();
+}
+
 static int kind_of(int fd, int option)
 {
 	int value = -1;
@@ -182,7 +195,7 @@ static socklen_t any_name(struct sockaddr_storage *name)
 				    .sin6_addr = IN6ADDR_LOOPBACK_INIT };
 
 	memset(name, 0, sizeof(*name));
-	four.sin_addr.s_addr = htonl(0x7f00000b + draw(3));
+	four.sin_addr.s_addr = htonl(0x7f00000b + (chance(70) ? 0 : draw(3)));
 	if (chance(5))
 		four.sin_family = PICK(AF_UNSPEC, AF_UNIX, 99);
 	if (chance(70)) {
@@ -196,6 +209,19 @@ static socklen_t any_name(struct sockaddr_storage *name)
 	}
 	memcpy(name, &six, sizeof(six));
 	return sizeof(six);
+}
+
+/* That of a socket there is, if the first that is looked at has one. */
+static socklen_t live_name(struct sockaddr_storage *name)
+{
+	socklen_t size = sizeof(*name);
+
+	memset(name, 0, sizeof(*name));
+	if (chance(70) &&
+	    !getsockname(3 + draw(FDS), (struct sockaddr *)name, &size) &&
+	    (name->ss_family == AF_INET || name->ss_family == AF_INET6))
+		return size;
+	return any_name(name);
 }
 
 /* What is sent looks like a DNS message, or two of a stream. */
@@ -308,7 +334,7 @@ static void any_message(struct msghdr *header, int fd, bool sends)
 	fill(header->msg_iov, pieces, count * sizeof(*pieces));
 	header->msg_flags = draw(2) * MSG_TRUNC;
 	if (chance(60)) {
-		header->msg_namelen = any_name(&name);
+		header->msg_namelen = live_name(&name);
 		if (!gentle && chance(20))
 			header->msg_namelen = PICK(0, 2, 8, 16, 128, 1000, -1);
 		header->msg_name = memory(header->msg_namelen);
@@ -364,7 +390,8 @@ extern ssize_t __recvfrom_chk(int, void *, size_t, size_t, int,
 
 static void receive(void)
 {
-	int fd = any_fd(), flags = any_flags(fd), count;
+	int fd = chance(60) ? ready_fd() : any_fd(), flags = any_flags(fd),
+	    count;
 	size_t size = any_size();
 	void *to = memory(size);
 	struct named from = any_room();
@@ -439,7 +466,7 @@ static void transmit(void)
 	int fd = any_fd(), flags = any_flags(fd), count;
 	size_t size = any_size();
 	struct sockaddr_storage name;
-	socklen_t name_size = any_name(&name);
+	socklen_t name_size = live_name(&name);
 	void *from = memory(size), *to = memory(name_size);
 	struct iovec *iov = any_iovec(fd, &count, true);
 	unsigned number = draw(5);
@@ -521,17 +548,18 @@ static void options(int fd)
 /* A socket, mostly one that can be used at once. */
 static void make(void)
 {
-	int domain = chance(70) ? AF_INET : PICK(AF_INET6, AF_UNIX, 99);
-	int type =
-		PICK(SOCK_DGRAM, SOCK_DGRAM, SOCK_STREAM, SOCK_SEQPACKET, 77);
+	int domain =
+		chance(75) ? AF_INET : PICK(AF_INET6, AF_INET6, AF_UNIX, 99);
+	int type = chance(95) ? PICK(SOCK_DGRAM, SOCK_DGRAM, SOCK_STREAM)
+			      : PICK(SOCK_SEQPACKET, 77);
+	int protocol = chance(95) ? 0 : PICK(IPPROTO_TCP, 200);
 	struct sockaddr_storage name;
 	socklen_t size = any_name(&name);
 	static int ports = 20000;
 	int on = 1;
 
 	errno = 0;
-	int fd = chance(80) ? socket(domain, type | SOCK_NONBLOCK,
-				     PICK(0, 0, 0, IPPROTO_TCP, 200))
+	int fd = chance(80) ? socket(domain, type | SOCK_NONBLOCK, protocol)
 			    : (int)syscall(SYS_socket, domain,
 					   type | SOCK_NONBLOCK, 0);
 	told("socket", fd, fd);
@@ -548,6 +576,7 @@ static void make(void)
 		};
 
 		bind(fd, (struct sockaddr *)&own, sizeof(own));
+		size = live_name(&name);
 		told("connect", fd,
 		     connect(fd, (struct sockaddr *)&name, size));
 		return;
@@ -570,7 +599,7 @@ static void join(void)
 {
 	int fd = any_fd();
 	struct sockaddr_storage name;
-	socklen_t size = any_name(&name);
+	socklen_t size = live_name(&name);
 	void *to = memory(size);
 	struct named from = any_room();
 	const char *what;
@@ -887,6 +916,8 @@ int main(int argc, char **argv)
 	state = strtoul(argv[1], NULL, 0);
 	begin(argv[3]);
 	prepare();
+	for (int i = 0; i < FDS; i++)
+		make();
 	play(strtoul(argv[2], NULL, 0));
 	say("the end\n");
 	switch (draw(4)) {
