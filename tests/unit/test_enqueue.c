@@ -7,6 +7,7 @@
  */
 #include <criterion/criterion.h>
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -160,22 +161,43 @@ Test(enqueue, retires_what_was_jumped_out_of)
 	cr_assert_eq(queue_dropped(queue[0], DROP_QUEUE_FULL), 0);
 }
 
-static void with_own_stack(void)
-{
-	static uint8_t stack[1 << 16];
+#define STACK (1 << 16)
 
-	cr_assert_eq(sigaltstack(&(stack_t){ .ss_sp = stack,
-					     .ss_size = sizeof(stack) },
-				 NULL),
-		     0);
+static uint8_t *stacks; /* the thread's, and above it its handlers' */
+
+static void *with_stack(void *what)
+{
+	stack_t own = { .ss_sp = stacks + STACK, .ss_size = STACK };
+
+	sigaltstack(&own, NULL);
+	((void (*)(void))what)();
+	return NULL;
+}
+
+/* In a thread whose handlers have a stack of their own, which lies higher. */
+static void with_own_stack(void (*what)(void))
+{
+	pthread_attr_t attributes;
+	pthread_t thread;
+
+	stacks = mmap(NULL, 2 * STACK, PROT_READ | PROT_WRITE,
+		      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pthread_attr_init(&attributes);
+	pthread_attr_setstack(&attributes, stacks, STACK);
+	pthread_create(&thread, &attributes, with_stack, what);
+	pthread_join(thread, NULL);
+}
+
+static void jump_out_and_put(void)
+{
+	jump_out_of(put_barred);
+	put_whole();
 }
 
 Test(enqueue, retires_what_was_jumped_out_of_from_another_stack)
 {
-	with_own_stack();
 	on_fault(jump, SA_ONSTACK);
-	jump_out_of(put_barred);
-	put_whole();
+	with_own_stack(jump_out_and_put);
 	expect(0, 1);
 	cr_assert_eq(queue_dropped(queue[0], DROP_ABANDONED), 1);
 }
@@ -187,30 +209,62 @@ static void put_and_unbar(int number)
 	(void)number;
 	put_whole();
 	put_whole();
+	queue_collect(queue[0], UINT64_MAX); /* the other is kept */
 	unbar();
 }
 
-static void interrupt_and_go_on(int flags)
+static void interrupt_and_go_on(void)
 {
-	on_fault(put_and_unbar, flags);
 	for (int i = 0; i < 100; i++) {
 		put_barred();
-		expect(0, 3);
-		expect(1, 3);
 		bar();
 	}
+}
+
+static void expect_all(void)
+{
+	expect(0, 300);
+	expect(1, 300);
 	expect_counts(300, 0);
 }
 
 Test(enqueue, goes_on_behind_a_handler)
 {
-	interrupt_and_go_on(0);
+	on_fault(put_and_unbar, 0);
+	interrupt_and_go_on();
+	expect_all();
 }
 
 Test(enqueue, goes_on_behind_a_handler_on_another_stack)
 {
-	with_own_stack();
-	interrupt_and_go_on(SA_ONSTACK);
+	on_fault(put_and_unbar, SA_ONSTACK);
+	with_own_stack(interrupt_and_go_on);
+	expect_all();
+}
+
+static void put_barred_in_handler(int number)
+{
+	(void)number;
+	on_fault(jump, SA_ONSTACK);
+	put_barred();
+}
+
+static void jump_out_of_handler(void)
+{
+	sigaction(SIGUSR1,
+		  &(struct sigaction){ .sa_handler = put_barred_in_handler,
+				       .sa_flags = SA_ONSTACK },
+		  NULL);
+	if (!sigsetjmp(back, 1))
+		raise(SIGUSR1);
+	put_whole();
+}
+
+Test(enqueue, retires_what_was_left_on_another_stack)
+{
+	with_own_stack(jump_out_of_handler);
+	expect(0, 1);
+	cr_assert_eq(queue_dropped(queue[0], DROP_ABANDONED), 1);
 }
 
 static void jump_within(int number)
@@ -236,6 +290,11 @@ Test(enqueue, retires_what_a_handler_has_left)
 
 static int forks_left;
 
+static void die_of(int number)
+{
+	_exit(number);
+}
+
 /* The child goes on where its parent was interrupted, and so does that. */
 static void fork_there(int number)
 {
@@ -244,15 +303,12 @@ static void fork_there(int number)
 
 	(void)number;
 	unbar();
+	if (!child)
+		on_fault(die_of, 0);
 	if (child > 0)
 		cr_assert_eq(waitpid(child, &status, 0), child);
 	if (child > 0)
 		cr_assert_eq(status, 0, "%#x", status);
-}
-
-static void die_of(int number)
-{
-	_exit(number);
 }
 
 Test(enqueue, lets_a_child_finish_what_it_was_forked_in)
@@ -263,7 +319,6 @@ Test(enqueue, lets_a_child_finish_what_it_was_forked_in)
 		on_fault(fork_there, 0);
 		put_barred();
 		if (getpid() != self) {
-			on_fault(die_of, SA_RESETHAND);
 			put_whole();
 			_exit(0);
 		}
