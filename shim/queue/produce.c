@@ -135,8 +135,6 @@ static bool take_in_run(const struct queue *queue, struct thread_call *call,
 	size_t slot = open % RUN_SLOTS;
 
 	for (open -= slot; slot + slots <= RUN_SLOTS;) {
-		if (is_closed(queue, open + slot))
-			return false;
 		call->newest = link_of(queue, open + slot);
 		atomic_signal_fence(memory_order_seq_cst);
 		size_t taken = take_row(queue, open + slot, slots, mine);
@@ -144,6 +142,8 @@ static bool take_in_run(const struct queue *queue, struct thread_call *call,
 			*position = open + slot;
 			return true;
 		}
+		if (!taken && is_closed(queue, open + slot))
+			return false;
 		slot += taken ? taken : 1;
 	}
 	/* What is left is too short for this message, or nothing. */
