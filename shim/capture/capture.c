@@ -116,13 +116,23 @@ void capture_socket(int fd, int domain, int type, int protocol)
 		fdtable_forget(fd);
 }
 
+/* What setsockopt(2) has been told stays when the address changes, and is not
+ * known of a socket that is unlearned. */
+static bool has_options(int fd)
+{
+	struct fd_facts facts;
+
+	return fd_kind(fdtable_known(fd, &facts)) == FD_DATAGRAM &&
+	       (facts.segment || facts.corked);
+}
+
 void capture_connect(int fd, const struct sockaddr *name, socklen_t size)
 {
 	struct address remote;
 
 	if (!recording())
 		return;
-	if (address_from_sockaddr(&remote, name, size))
+	if (!has_options(fd) && address_from_sockaddr(&remote, name, size))
 		fdtable_connected(fd, &remote);
 	else
 		fdtable_forget(fd); /* AF_UNSPEC: it may be connected anew */
@@ -130,7 +140,11 @@ void capture_connect(int fd, const struct sockaddr *name, socklen_t size)
 
 void capture_unlearn(int fd)
 {
-	if (fdtable_entry(fd) && recording())
+	if (!fdtable_entry(fd) || !recording())
+		return;
+	if (has_options(fd))
+		fdtable_forget(fd);
+	else
 		fdtable_unlearn(fd);
 }
 

@@ -9,6 +9,7 @@
 
 #include "shim/base/reach.h"
 #include "shim/capture/control.h"
+#include "shim/capture/cork.h"
 #include "shim/capture/facts.h"
 #include "shim/capture/observed.h"
 
@@ -87,10 +88,13 @@ void datagram_arrived(const struct capture_call *call,
 		enqueue_count_drop(DROP_TRUNCATED, 1);
 }
 
-void datagram_depart_begin(struct datagram_departure *departure)
+void datagram_depart_begin(struct datagram_departure *departure, int flags)
 {
 	enqueue_flight_begin(&departure->flight);
 	departure->messages = 0;
+	departure->more = flags & MSG_MORE;
+	departure->cork = NULL;
+	departure->leaves = departure->lost = departure->unfollowed = false;
 }
 
 /* Whether all that a message points to can be read, and the size of it. */
@@ -119,31 +123,118 @@ static void depart_part(struct datagram_departure *departure,
 	enqueue_depart(&departure->flight, malformed ? NULL : seen, message);
 }
 
-bool datagram_depart(struct datagram_departure *departure,
-		     const struct capture_call *call,
-		     const struct msghdr *message)
+/* One message of the call: `octets`, in as many datagrams as they are cut into. Not
+ * to be logged where `seen` is NULL. */
+static void depart_message(struct datagram_departure *departure,
+			   struct event *seen, struct octets octets,
+			   size_t segment)
 {
-	struct octets octets = { 0 };
-	struct event seen;
-
-	if (departure->messages == ENQUEUE_PARTS_MAX ||
-	    !reach_reads(message, sizeof(*message)) ||
-	    !readable(message, &octets.left))
-		return false;
-	octets.iov = message->msg_iov;
-	bool wanted = octets.left && describe(&seen, call, message);
-	size_t segment = wanted ? control_segment(message) : 0;
 	do {
 		struct octets part = octets;
 
 		if (departure->flight.parts == ENQUEUE_PARTS_MAX)
 			break;
-		seen.size = part.left = next_size(&octets, segment);
-		depart_part(departure, wanted ? &seen : NULL, &part);
+		part.left = next_size(&octets, segment);
+		if (seen)
+			seen->size = part.left;
+		depart_part(departure, seen, &part);
 		octets_pass(&octets, part.left);
 	} while (octets.left);
 	departure->end[departure->messages++] = departure->flight.parts;
+}
+
+static size_t segment_of(const struct capture_call *call,
+			 const struct msghdr *message)
+{
+	size_t segment = message->msg_control ? control_segment(message) : 0;
+
+	return segment ? segment : call->facts.segment;
+}
+
+static void depart_corked(struct datagram_departure *departure,
+			  const struct capture_call *call)
+{
+	struct cork *cork = departure->cork;
+	struct iovec iov = { cork->octets, cork->size };
+	struct msghdr message = { .msg_name = &cork->name,
+				  .msg_namelen = cork->name_size };
+	struct event seen;
+	bool wanted = describe(&seen, call, &message);
+
+	departure->leaves = true;
+	departure->lost = wanted && cork->lost;
+	depart_message(departure, wanted && !cork->lost ? &seen : NULL,
+		       (struct octets){ .iov = &iov, .left = cork->size },
+		       call->facts.segment);
+}
+
+/* A part of a datagram, which leaves with the last one. */
+static void depart_piece(struct datagram_departure *departure,
+			 const struct capture_call *call,
+			 const struct msghdr *message, size_t size)
+{
+	departure->cork = cork_of(call, true);
+	if (departure->cork)
+		cork_add(departure->cork, message, size);
+	else
+		departure->unfollowed = true;
+	if (departure->cork && !departure->more && !call->facts.corked)
+		depart_corked(departure, call);
+	else
+		depart_message(departure, NULL, (struct octets){ 0 }, 0);
+}
+
+static bool is_piece(const struct datagram_departure *departure,
+		     const struct capture_call *call)
+{
+	return departure->more || call->facts.corked ||
+	       (cork_count && cork_of(call, false));
+}
+
+bool datagram_depart(struct datagram_departure *departure,
+		     const struct capture_call *call,
+		     const struct msghdr *message)
+{
+	struct event seen;
+	size_t size;
+
+	if (departure->messages == ENQUEUE_PARTS_MAX ||
+	    !reach_reads(message, sizeof(*message)) ||
+	    !readable(message, &size))
+		return false;
+	if (is_piece(departure, call)) {
+		depart_piece(departure, call, message, size);
+		return true;
+	}
+	bool wanted = size && describe(&seen, call, message);
+	depart_message(departure, wanted ? &seen : NULL,
+		       (struct octets){ .iov = message->msg_iov, .left = size },
+		       wanted ? segment_of(call, message) : 0);
 	return true;
+}
+
+void datagram_uncork(struct datagram_departure *departure,
+		     const struct capture_call *call)
+{
+	departure->cork = cork_count ? cork_of(call, false) : NULL;
+	if (departure->cork)
+		depart_corked(departure, call);
+}
+
+/* What comes of the datagram that the call went on with. One that fails undoes all
+ * that there was of it. */
+static void land_corked(struct datagram_departure *departure,
+			const struct capture_call *call, bool failed)
+{
+	if (departure->cork && (failed || departure->leaves))
+		cork_end(departure->cork);
+	if (failed)
+		return;
+	if (departure->lost || departure->unfollowed)
+		enqueue_count_drop(DROP_POOL, 1);
+	/* Which call is the end of one can no longer be told. */
+	if (departure->unfollowed)
+		fdtable_learn(call->fd, call->word, FD_FOREIGN, &call->facts);
 }
 
 static void count_malformed(const struct datagram_departure *departure,
@@ -163,6 +254,7 @@ void datagram_land(struct datagram_departure *departure,
 
 	if (count > departure->messages)
 		count = departure->messages;
+	land_corked(departure, call, !count);
 	if (count) {
 		parts = departure->end[count - 1];
 		count_malformed(departure, parts);

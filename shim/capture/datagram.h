@@ -19,17 +19,26 @@ void datagram_arrived(const struct capture_call *call,
  */
 struct datagram_departure {
 	struct enqueue_flight flight;
+	bool more;         /* MSG_MORE */
+	struct cork *cork; /* of the datagram that the call goes on with */
+	bool leaves;       /* which it is the end of */
+	bool lost;         /* but which cannot be logged */
+	bool unfollowed;   /* there is no room for it */
 	size_t messages;
 	uint16_t end[ENQUEUE_PARTS_MAX]; /* of each, in parts of the flight */
 	uint64_t malformed[ENQUEUE_PARTS_MAX / 64]; /* bits: parts */
 };
 
-void datagram_depart_begin(struct datagram_departure *departure);
+void datagram_depart_begin(struct datagram_departure *departure, int flags);
 
 /* Returns false if the call can get no further than this message. */
 bool datagram_depart(struct datagram_departure *departure,
 		     const struct capture_call *call,
 		     const struct msghdr *message);
+
+/* What the socket holds back leaves as a message: it is uncorked. */
+void datagram_uncork(struct datagram_departure *departure,
+		     const struct capture_call *call);
 
 /* `count` messages have left. */
 void datagram_land(struct datagram_departure *departure,

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * At most four system calls for a socket, once in its life.
+ * At most six system calls for a socket, once in its life.
  */
 #include "shim/capture/facts.h"
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,13 +17,13 @@
 #define IPPROTO_MPTCP 262
 #endif
 
-static int option(int fd, int name)
+static int option(int fd, int level, int name)
 {
 	int value = -1;
 	socklen_t size = sizeof(value);
 
 	return !sandbox_allows(SYS_getsockopt) ||
-			       getsockopt(fd, SOL_SOCKET, name, &value, &size)
+			       getsockopt(fd, level, name, &value, &size)
 		       ? -1
 		       : value;
 }
@@ -35,7 +36,7 @@ static enum fd_kind protocol_of(int fd, enum fd_kind known)
 		return FD_DATAGRAM;
 	if (known == FD_FRESH_TCP)
 		return FD_STREAM;
-	switch (option(fd, SO_PROTOCOL)) {
+	switch (option(fd, SOL_SOCKET, SO_PROTOCOL)) {
 	case IPPROTO_UDP:
 		return FD_DATAGRAM;
 	case IPPROTO_TCP:
@@ -75,10 +76,19 @@ static bool peer_name(int fd, struct address *address, sa_family_t family)
 				     size);
 }
 
+/* A new socket has none of them, and one that is given some is forgotten. */
+static void ask_options(int fd, struct fd_facts *facts)
+{
+	int segment = option(fd, SOL_UDP, UDP_SEGMENT);
+
+	facts->segment = segment > 0 ? segment : 0;
+	facts->corked = option(fd, SOL_UDP, UDP_CORK) > 0;
+}
+
 static enum fd_kind ask(int fd, enum fd_kind known, const uint64_t *ports,
 			struct fd_facts *facts)
 {
-	sa_family_t family = facts->local.inet6 ? AF_INET6 : AF_INET;
+	sa_family_t family = AF_INET6; /* the one with larger names */
 
 	errno = 0;
 	/* The host may have given up the right to ask: what is known must do. */
@@ -88,6 +98,8 @@ static enum fd_kind ask(int fd, enum fd_kind known, const uint64_t *ports,
 	enum fd_kind kind = protocol_of(fd, known);
 	if (kind == FD_FOREIGN)
 		return FD_FOREIGN;
+	if (kind == FD_DATAGRAM && known != FD_FRESH_UDP)
+		ask_options(fd, facts);
 	facts->name_size = family == AF_INET6 ? sizeof(struct sockaddr_in6)
 					      : sizeof(struct sockaddr_in);
 	bool connected =

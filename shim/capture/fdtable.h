@@ -41,6 +41,8 @@ struct fd_facts {
 	bool serves;           /* the local port is a DNS port */
 	bool introduced;       /* by a proxy: fdtable_introduction() */
 	uint8_t name_size;     /* of a name in the socket's address family */
+	bool corked;           /* UDP_CORK */
+	uint16_t segment;      /* UDP_SEGMENT */
 };
 
 /*

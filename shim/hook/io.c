@@ -5,6 +5,8 @@
 #include "shim/hook/io.h"
 
 #include <limits.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
 #include <stdint.h>
 
 #include "shim/base/reach.h"
@@ -153,7 +155,7 @@ static bool departs(struct sending *sending, int fd, int flags)
 	if (!observes(&sending->call, fd, flags, true))
 		return false;
 	if (capture_is_datagram(&sending->call))
-		datagram_depart_begin(&sending->departure);
+		datagram_depart_begin(&sending->departure, flags);
 	return true;
 }
 
@@ -316,6 +318,33 @@ ssize_t io_splice(const struct real_table *by, int in, off64_t *in_offset,
 	return result;
 }
 
+static bool is_zero(const void *value, socklen_t size)
+{
+	int zero;
+
+	if (size < sizeof(zero) || !reach_reads(value, sizeof(zero)))
+		return false;
+	memcpy(&zero, value, sizeof(zero));
+	return !zero;
+}
+
+ssize_t io_setsockopt(const struct real_table *by, int fd, int level, int name,
+		      const void *value, socklen_t size)
+{
+	struct sending sending;
+
+	if (level != SOL_UDP || !departs(&sending, fd, 0) ||
+	    !capture_is_datagram(&sending.call))
+		return by->setsockopt(fd, level, name, value, size);
+	if (name == UDP_CORK && is_zero(value, size))
+		datagram_uncork(&sending.departure, &sending.call);
+	int result = by->setsockopt(fd, level, name, value, size);
+	datagram_land(&sending.departure, &sending.call, !result);
+	if (!result)
+		capture_forget(fd);
+	return result;
+}
+
 /* The names. What is of no interest is passed straight on. */
 
 ssize_t recv(int fd, void *buffer, size_t size, int flags)
@@ -423,4 +452,9 @@ ssize_t splice(int in, off64_t *in_offset, int out, off64_t *out_offset,
 	       size_t size, unsigned flags)
 {
 	return io_splice(&real, in, in_offset, out, out_offset, size, flags);
+}
+
+int setsockopt(int fd, int level, int name, const void *value, socklen_t size)
+{
+	return io_setsockopt(&real, fd, level, name, value, size);
 }

@@ -211,6 +211,7 @@ static const struct observer {
 	{ SYS_writev, (carrier *)(void *)io_writev, NULL, NULL },
 	{ SYS_preadv2, carry_preadv2, NULL, NULL },
 	{ SYS_pwritev2, carry_pwritev2, NULL, NULL },
+	{ SYS_setsockopt, (carrier *)(void *)io_setsockopt, NULL, NULL },
 	{ SYS_sendfile, (carrier *)(void *)io_sendfile, NULL, NULL },
 	{ SYS_splice, (carrier *)(void *)io_splice, NULL, NULL },
 	{ SYS_socket, NULL, NULL, after_socket },

@@ -98,3 +98,52 @@ def test_moved():
     seen = [fact for fact in running.facts()
             if not fact.sent or dns.ident(fact.key[-1]) % 3 == 0]
     return check(running, seen, {"stream": 8})
+
+
+def sent_to_client(scene, count):
+    """What a scene sends, and what its client has received of it."""
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client.bind(CLIENT)
+    client.settimeout(20)
+    running = played(scene)
+    received = [client.recv(65536) for _ in range(count)]
+    running.end(0)
+    return running, received
+
+
+def check_payloads(running, payloads, dropped=None):
+    """Of datagrams that crossed in one packet, or in pieces."""
+    taps = running.collector.taps()
+    assert sorted(tap.payload for tap in taps) == sorted(payloads), taps
+    counted = Metrics()
+    counted.check()
+    assert counted.drops() == (dropped or {}), counted.drops()
+    return f"{len(taps)} messages"
+
+
+def test_segments():
+    """UDP_SEGMENT: one call sends several."""
+    running, received = sent_to_client("segments", 4 + 4 + 3 + 3 + 3 + 1)
+    assert max(map(len, received[:-1])) == 60 and len(received[-1]) == 180
+    return check_payloads(running, received)
+
+
+def test_pieces():
+    """MSG_MORE, UDP_CORK: several calls send one."""
+    running, received = sent_to_client("pieces", 5)
+    assert [len(one) for one in received] == [150, 70, 70, 10000, 40], received
+    received.pop(3)
+    return check_payloads(running, received, {"pool": 1})
+
+
+def test_coalesced():
+    """UDP_GRO: one call receives several."""
+    running = played("coalesced")
+    running.bound()
+    queries = [dns.query(ident, "host1.test").ljust(60, b"\xee") for ident in range(4)]
+    queries[-1] = queries[-1][:40]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.setsockopt(socket.IPPROTO_UDP, 103, 60)  # UDP_SEGMENT
+        client.sendto(b"".join(queries), SERVER)
+        running.end(0)
+    return check_payloads(running, queries)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The local address in control data: both families, both directions, none, and
- * control data that are cut short.
+ * Control data: the local address of both families in both directions, sizes of
+ * segments, fds; none, and control data that are cut short.
  */
 #include <criterion/criterion.h>
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/udp.h>
 #include <string.h>
 
 #include "shim/capture/control.h"
@@ -96,4 +97,42 @@ Test(control, knows_nothing_where_nothing_stands)
 	cr_assert_not(control_local(&message, false, &local), "cut short");
 	message.msg_control = NULL;
 	cr_assert_not(control_local(&message, false, &local));
+}
+
+Test(control, several_datagrams_have_a_size)
+{
+	uint16_t sent = 60;
+	int received = 1200;
+
+	cr_assert_eq(control_segment(&message), 0);
+	add_info("192.0.2.1", "192.0.2.2");
+	cr_assert_eq(control_segment(&message), 0);
+	add(SOL_UDP, UDP_SEGMENT, &sent, sizeof(sent));
+	cr_assert_eq(control_segment(&message), 60);
+	message.msg_controllen = 0;
+	add(SOL_UDP, UDP_GRO, &received, sizeof(received));
+	cr_assert_eq(control_segment(&message), 1200);
+	message.msg_controllen--;
+	cr_assert_eq(control_segment(&message), 1200, "but for the padding");
+	message.msg_controllen = CMSG_LEN(sizeof(received)) - 1;
+	cr_assert_eq(control_segment(&message), 0, "cut short");
+}
+
+static int fds_seen[4], fds_count;
+
+static void see(int fd)
+{
+	fds_seen[fds_count++] = fd;
+}
+
+Test(control, fds_come_along)
+{
+	int fds[3] = { 5, 7, 900 };
+
+	add_info("192.0.2.1", "192.0.2.2");
+	add(SOL_SOCKET, SCM_RIGHTS, fds, sizeof(fds));
+	add(SOL_SOCKET, SCM_CREDENTIALS, fds, sizeof(fds));
+	control_fds(&message, see);
+	cr_assert_eq(fds_count, 3);
+	cr_assert_arr_eq(fds_seen, fds, sizeof(fds));
 }

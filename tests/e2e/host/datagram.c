@@ -3,6 +3,7 @@
  * Servers that receive and send datagrams in every way.
  */
 #include <limits.h>
+#include <netinet/udp.h>
 #include <stdint.h>
 #include <sys/sendfile.h>
 #include <sys/uio.h>
@@ -434,10 +435,118 @@ static void play_moved(void)
 	}
 }
 
+/* One call, several datagrams. */
+
+static unsigned char responses[4 * SIZE];
+
+static void fill(int id)
+{
+	memset(responses, id, sizeof(responses));
+	for (int i = 0; i < 4; i++) {
+		responses[i * SIZE] = id;
+		responses[i * SIZE + 1] = i;
+		responses[i * SIZE + 2] = 0x80;
+	}
+}
+
+static struct mmsghdr segmented(struct sockaddr_in *to, size_t size)
+{
+	static _Alignas(struct cmsghdr) char control[CMSG_SPACE(2)];
+	static struct iovec iov[2];
+	static int next;
+	struct cmsghdr *item = (struct cmsghdr *)control;
+	struct mmsghdr made = { 0 };
+
+	*item = (struct cmsghdr){ CMSG_LEN(2), SOL_UDP, UDP_SEGMENT };
+	*(uint16_t *)CMSG_DATA(item) = SIZE;
+	iov[next % 2] = (struct iovec){ responses, size };
+	made.msg_hdr = (struct msghdr){ to, sizeof(*to), &iov[next++ % 2],
+					1,  control,     sizeof(control),
+					0 };
+	return made;
+}
+
+static void play_segments(void)
+{
+	struct sockaddr_in to = address_of(ADDRESS, 5300);
+	int fd = host_udp(), size = SIZE, none = 0;
+
+	fill(1);
+	struct mmsghdr list[2] = { segmented(&to, 4 * SIZE),
+				   segmented(&to, 2 * SIZE + 20) };
+	MUST(sendmsg(fd, &list[0].msg_hdr, 0) == 4 * SIZE);
+	fill(2);
+	MUST(sendmmsg(fd, list, 2, 0) == 2);
+	fill(3);
+	MUST(!setsockopt(fd, SOL_UDP, UDP_SEGMENT, &size, sizeof(size)));
+	MUST(sendto(fd, responses, 3 * SIZE, 0, (struct sockaddr *)&to,
+		    sizeof(to)) == 3 * SIZE);
+	fill(4);
+	MUST(!connect(fd, (struct sockaddr *)&to, sizeof(to)));
+	MUST(write(fd, responses, 3 * SIZE) == 3 * SIZE);
+	fill(5);
+	MUST(!syscall(SYS_setsockopt, fd, SOL_UDP, UDP_SEGMENT, &none,
+		      sizeof(none)));
+	MUST(write(fd, responses, 3 * SIZE) == 3 * SIZE);
+}
+
+/* Several calls, one datagram. */
+static void play_pieces(void)
+{
+	struct sockaddr_in to = address_of(ADDRESS, 5300);
+	int fd = host_udp(), on = 1, off = 0;
+
+	fill(1);
+	MUST(sendto(fd, responses, 50, MSG_MORE, (struct sockaddr *)&to,
+		    sizeof(to)) == 50);
+	MUST(send(fd, responses + 50, 50, MSG_MORE) == 50);
+	MUST(sendto(fd, responses, 70000, 0, NULL, 0) == -1);
+	MUST(send(fd, responses + 100, 50, 0) == 50);
+	fill(2);
+	MUST(!setsockopt(fd, SOL_UDP, UDP_CORK, &on, sizeof(on)));
+	MUST(sendto(fd, responses, 10, 0, (struct sockaddr *)&to, sizeof(to)) ==
+	     10);
+	MUST(write(fd, responses + 10, 60) == 60);
+	MUST(!setsockopt(fd, SOL_UDP, UDP_CORK, &off, sizeof(off)));
+	fill(3);
+	MUST(sendto(fd, responses, 70, 0, (struct sockaddr *)&to, sizeof(to)) ==
+	     70);
+	/* One that comes to nothing, and one that is too long. */
+	fill(4);
+	MUST(sendto(fd, responses, 50, MSG_MORE, (struct sockaddr *)&to,
+		    sizeof(to)) == 50);
+	MUST(send(fd, (void *)8, 50, 0) == -1);
+	for (int i = 0; i < 50; i++)
+		MUST(sendto(fd, responses, 200, i < 49 ? MSG_MORE : 0,
+			    (struct sockaddr *)&to, sizeof(to)) == 200);
+	fill(5);
+	MUST(sendto(fd, responses, 40, 0, (struct sockaddr *)&to, sizeof(to)) ==
+	     40);
+}
+
+/* One call receives them all, by a socket that has been told to before. */
+static void play_coalesced(void)
+{
+	struct sockaddr_in name = address_of(ADDRESS, 53);
+	unsigned char octets[4096];
+	_Alignas(struct cmsghdr) char control[64];
+	struct iovec iov = { octets, sizeof(octets) };
+	struct msghdr made = { .msg_iov = &iov,
+			       .msg_iovlen = 1,
+			       .msg_control = control,
+			       .msg_controllen = sizeof(control) };
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), on = 1;
+
+	MUST(!setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof(on)));
+	MUST(!bind(fd, (struct sockaddr *)&name, sizeof(name)));
+	MUST(recvmsg(fd, &made, 0) == 3 * SIZE + 40);
+}
+
 static const struct scene scenes[] = {
 	{ "receives", play_receives }, { "asks", play_asks },
 	{ "gone", play_gone },         { "rights", play_rights },
-	{ "moved", play_moved },
+	{ "moved", play_moved },       { "segments", play_segments },
+	{ "pieces", play_pieces },     { "coalesced", play_coalesced },
 };
 
 HOST_MAIN(scenes)

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Datagrams that are put together by several calls: MSG_MORE and UDP_CORK (udp(7)).
+ * Few programs know of it, so there is room for few of them, in memory of its own
+ * that a forked child has a copy of. Lock-free; async-signal-safe.
+ */
+#pragma once
+
+#include "shim/capture/capture.h"
+
+#define CORKS    8
+#define CORK_MAX 4096
+
+struct cork {
+	_Atomic uint64_t socket; /* whose: the word, with the fd; 0: nobody's */
+	_Atomic bool held;
+	bool begun;
+	bool lost; /* too long, or two threads were at it */
+	uint32_t size;
+	socklen_t name_size;
+	struct sockaddr_storage name; /* that the first call gave */
+	uint8_t octets[CORK_MAX];
+};
+
+extern _Atomic int cork_count;
+
+/* What there is of the socket's next datagram; `begin`: even if that is nothing.
+ * Returns NULL if there is none, or no room for it. */
+struct cork *cork_of(const struct capture_call *call, bool begin);
+
+/* All that the message points to can be read: `size` octets. */
+void cork_add(struct cork *cork, const struct msghdr *message, size_t size);
+
+/* It has left, or come to nothing. */
+void cork_end(struct cork *cork);

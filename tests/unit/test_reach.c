@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Addresses that are good, that are not, and that are for reading only; octets
+ * that go over the end of a page.
+ */
+#include <criterion/criterion.h>
+
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+
+#include "shim/base/reach.h"
+
+static uint8_t *page; /* followed by one to read, and one that is not there */
+static int fd;
+
+static void begin(void)
+{
+	page = mmap(NULL, 3 * REACH_PAGE, PROT_NONE,
+		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	mprotect(page, REACH_PAGE, PROT_READ | PROT_WRITE);
+	mprotect(page + REACH_PAGE, REACH_PAGE, PROT_READ);
+	memset(page, 0x55, REACH_PAGE);
+	fd = socket(AF_INET, SOCK_DGRAM, 0);
+	errno = ENOTTY;
+}
+
+TestSuite(reach, .init = begin);
+
+Test(reach, reads)
+{
+	cr_assert(reach_reads(page, REACH_PAGE));
+	cr_assert(reach_reads(page + 1, 2 * REACH_PAGE - 1));
+	cr_assert_not(reach_reads(page + 1, 2 * REACH_PAGE));
+	cr_assert_not(reach_reads(page + 2 * REACH_PAGE - 3, 4));
+	cr_assert(reach_reads(page + 2 * REACH_PAGE - 3, 3));
+	cr_assert(reach_reads(NULL, 0));
+	cr_assert_eq(errno, ENOTTY);
+}
+
+Test(reach, writes_and_changes_nothing)
+{
+	cr_assert(reach_writes(fd, page + 9, 4));
+	cr_assert(reach_writes(fd, page + REACH_PAGE - 4, 4));
+	cr_assert_not(reach_writes(fd, page + REACH_PAGE - 3, 4));
+	cr_assert_not(reach_writes(fd, page + REACH_PAGE, 4));
+	cr_assert(reach_reads(page + REACH_PAGE, 4));
+	cr_assert_not(reach_writes(fd, page + REACH_PAGE, 4), "known to read");
+	for (int i = 0; i < REACH_PAGE; i++)
+		cr_assert_eq(page[i], 0x55);
+	cr_assert_eq(errno, ENOTTY);
+}
+
+Test(reach, nowhere)
+{
+	static const uintptr_t nowhere[] = { 0,     8,         -1ul,
+					     -64ul, 1ul << 47, 1ul << 63 };
+
+	for (size_t i = 0; i < sizeof(nowhere) / sizeof(*nowhere); i++) {
+		cr_assert_not(reach_reads((void *)nowhere[i], 8));
+		cr_assert_not(reach_writes(fd, (void *)nowhere[i], 8));
+	}
+	cr_assert_not(reach_reads(page, SIZE_MAX), "around the end");
+}
+
+Test(reach, vectors)
+{
+	struct iovec iov[] = { { page, 10 },
+			       { NULL, 0 },
+			       { page + REACH_PAGE, 20 },
+			       { page + 2 * REACH_PAGE, 1 } };
+	size_t size;
+
+	cr_assert(reach_iovec(iov, 3, &size));
+	cr_assert_eq(size, 30);
+	cr_assert_not(reach_iovec(iov, 4, &size));
+	cr_assert_eq(size, 30);
+	cr_assert_not(reach_iovec((void *)8, 1, &size));
+	cr_assert_eq(size, 0);
+	cr_assert_not(reach_iovec(iov, 1025, &size));
+}
