@@ -8,8 +8,10 @@
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 
 #include "shim/base/reach.h"
+#include "shim/base/sandbox.h"
 #include "shim/capture/connection.h"
 #include "shim/capture/datagram.h"
 #include "shim/hook/observe.h"
@@ -20,6 +22,12 @@
 
 /* Receiving. */
 
+/* The host may have given up the right to receive as we would. */
+static bool is_ours_to_receive(const struct capture_call *call)
+{
+	return capture_is_datagram(call) && sandbox_allows(SYS_recvmsg);
+}
+
 ssize_t io_recvfrom(const struct real_table *by, int fd, void *buffer,
 		    size_t size, int flags, struct sockaddr *name,
 		    socklen_t *name_size)
@@ -27,7 +35,7 @@ ssize_t io_recvfrom(const struct real_table *by, int fd, void *buffer,
 	struct capture_call call;
 	bool observed = observes(&call, fd, flags, false);
 
-	if (observed && capture_is_datagram(&call) &&
+	if (observed && is_ours_to_receive(&call) &&
 	    (!name || receive_can_name(&call, name, name_size))) {
 		struct iovec iov = { buffer,
 				     size < OCTETS_MAX ? size : OCTETS_MAX };
@@ -36,7 +44,7 @@ ssize_t io_recvfrom(const struct real_table *by, int fd, void *buffer,
 				      name_size);
 	}
 	ssize_t result = by->recvfrom(fd, buffer, size, flags, name, name_size);
-	if (observed && !capture_is_datagram(&call))
+	if (observed)
 		observe_buffer(&call, buffer, size, result);
 	return result;
 }
@@ -94,7 +102,7 @@ ssize_t io_read(const struct real_table *by, int fd, void *buffer, size_t size)
 
 	if (!capture_enter(&call, fd, false))
 		return by->read(fd, buffer, size);
-	if (capture_is_datagram(&call) && size && size <= SSIZE_MAX)
+	if (is_ours_to_receive(&call) && size && size <= SSIZE_MAX)
 		return receive_octets(&call, by, &iov, 1, 0, NULL, NULL);
 	ssize_t result = by->read(fd, buffer, size);
 	observe_iovec(&call, &iov, 1, result);
@@ -108,7 +116,7 @@ ssize_t io_readv(const struct real_table *by, int fd, const struct iovec *iov,
 
 	if (!capture_enter(&call, fd, false))
 		return by->readv(fd, iov, count);
-	if (capture_is_datagram(&call) && reads_something(iov, count))
+	if (is_ours_to_receive(&call) && reads_something(iov, count))
 		return receive_octets(&call, by, iov, count, 0, NULL, NULL);
 	ssize_t result = by->readv(fd, iov, count);
 	observe_iovec(&call, iov, count, result);
@@ -123,7 +131,7 @@ ssize_t io_preadv2(const struct real_table *by, int fd, const struct iovec *iov,
 
 	if (offset != -1 || !capture_enter(&call, fd, false))
 		return by->preadv2(fd, iov, count, offset, flags);
-	if (capture_is_datagram(&call) && !(flags & ~RWF_NOWAIT) &&
+	if (is_ours_to_receive(&call) && !(flags & ~RWF_NOWAIT) &&
 	    reads_something(iov, count))
 		return receive_octets(&call, by, iov, count,
 				      flags ? MSG_DONTWAIT : 0, NULL, NULL);

@@ -41,7 +41,8 @@ static inline void observe_message(struct capture_call *call,
 	capture_message(call, message, result);
 }
 
-/* Without a name: of a connection, or where the kernel had none to give. */
+/* Without a name: of a connection, or of a datagram that was received as it stands.
+ * If that fills all the room there is, nobody can tell whether it was whole. */
 static inline void observe_iovec(struct capture_call *call,
 				 const struct iovec *iov, size_t count,
 				 ssize_t result)
@@ -50,7 +51,14 @@ static inline void observe_iovec(struct capture_call *call,
 		.msg_iov = (struct iovec *)iov,
 		.msg_iovlen = count,
 	};
+	size_t room = 0;
 
+	if (result > 0 && !call->sent && capture_is_datagram(call)) {
+		for (size_t i = 0; i < count; i++)
+			room += iov[i].iov_len;
+		if ((size_t)result >= room)
+			message.msg_flags = MSG_TRUNC;
+	}
 	observe_message(call, &message, result);
 }
 
