@@ -18,7 +18,7 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 MACHINE := $(shell $(CC) -dumpmachine)
 PROTECT := -fstack-protector-strong $(if $(filter aarch64%,$(MACHINE)), \
            -mbranch-protection=standard,-fcf-protection)
-CFLAGS  ?= -O2 -g $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+CFLAGS  ?= -O2 -g
 CFLAGS  += -std=gnu11 $(WARN) $(PROTECT) -fPIC -fvisibility=hidden \
            -fexceptions -ftls-model=initial-exec -ffunction-sections \
            -fdata-sections -fno-semantic-interposition -pthread \
@@ -60,7 +60,8 @@ $(B)/libdnstapshim.so: $(CORE_O) $(HOOK_O) $(B)/exports.map
 	$(Q)$(CC) -shared -o $@ $(CORE_O) $(HOOK_O) $(LDFLAGS) \
 	  -Wl,--version-script=$(B)/exports.map -Wl,--exclude-libs,ALL \
 	  -Wl,--gc-sections $(if $(SAN),,-Wl,-z,defs) -Wl,-z,nodelete $(SHSTK) \
-	  -Wl,-soname,libdnstapshim.so -Wl,-e,about_main $(LINKED)
+	  -Wl,-soname,libdnstapshim.so -Wl,-e,about_main $(LINKED) \
+	  -static-libgcc
 
 $(B)/exports.map: shim/hook/calls.h shim/hook/exports.map.in
 	@mkdir -p $(@D)
@@ -121,9 +122,10 @@ $(GEN).h: proto/dnstap.proto
 	@mkdir -p $(@D)
 	$(Q)protoc-c -Iproto --c_out=$(@D) $<
 
-# Hooks must call the very functions they stand for, not their fortified kin.
+# Hooks must call the very functions they stand for, not their fortified kin; nor
+# is a host to be ended by a check of the rest.
 $(HOOK_O): CFLAGS += -U_FORTIFY_SOURCE -fno-builtin
-$(BENCH): private CFLAGS += -U_FORTIFY_SOURCE
+$(CLI_O): CFLAGS += $(if $(SAN),,-D_FORTIFY_SOURCE=2)
 
 check:
 	$(Q)tests/setup check
