@@ -285,12 +285,12 @@ static bool follows(const struct capture_call *call)
 void connection_depart(struct capture_call *call, const struct msghdr *message,
 		       size_t total)
 {
-	struct octets octets = { .iov = message->msg_iov, .left = total };
-
 	sweep((uintptr_t)call);
 	call->copy = total && follows(call) ? chain_new() : 0;
 	if (!call->copy)
 		return;
+	/* Not before: where there is nothing to copy it may be a bad pointer. */
+	struct octets octets = { .iov = message->msg_iov, .left = total };
 	struct chain_note *note = chain_note(call->copy);
 	note->frame = (uintptr_t)call;
 	note->previous = departed;
