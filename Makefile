@@ -60,8 +60,7 @@ $(B)/libdnstapshim.so: $(CORE_O) $(HOOK_O) $(B)/exports.map
 	$(Q)$(CC) -shared -o $@ $(CORE_O) $(HOOK_O) $(LDFLAGS) \
 	  -Wl,--version-script=$(B)/exports.map -Wl,--exclude-libs,ALL \
 	  -Wl,--gc-sections $(if $(SAN),,-Wl,-z,defs) -Wl,-z,nodelete $(SHSTK) \
-	  -Wl,-soname,libdnstapshim.so -Wl,-e,about_main $(LINKED) \
-	  -static-libgcc
+	  -Wl,-soname,libdnstapshim.so -Wl,-e,about_main $(LINKED)
 
 $(B)/exports.map: shim/hook/calls.h shim/hook/exports.map.in
 	@mkdir -p $(@D)

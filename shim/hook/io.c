@@ -5,6 +5,7 @@
 #include "shim/hook/io.h"
 
 #include <limits.h>
+#include <pthread.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <stdint.h>
@@ -145,16 +146,20 @@ ssize_t io_preadv2(const struct real_table *by, int fd, const struct iovec *iov,
 struct sending {
 	struct capture_call call;
 	struct datagram_departure departure;
+	struct _pthread_cleanup_buffer cleanup; /* while there is a copy */
 };
 
-/* The real call is a cancellation point, and then this is all that runs. */
-static void leave(struct sending *sending)
-{
-	if (sending->call.copy)
-		connection_leave(&sending->call);
-}
+/* libc's own way of cleaning up, also behind a jump: what the compiler makes of
+ * the macros of <pthread.h> would need libgcc_s. */
+void _pthread_cleanup_push(struct _pthread_cleanup_buffer *buffer,
+			   void (*routine)(void *call), void *call);
+void _pthread_cleanup_pop(struct _pthread_cleanup_buffer *buffer, int execute);
 
-#define SENDING struct sending sending __attribute__((cleanup(leave)))
+/* The real call is a cancellation point, and then this is all that runs. */
+static void leave(void *call)
+{
+	connection_leave(call);
+}
 
 /* Before the real call. Returns false if it is of no interest. */
 static bool departs(struct sending *sending, int fd, int flags)
@@ -180,6 +185,8 @@ static void depart(struct sending *sending, const struct msghdr *message)
 			reach_iovec(message->msg_iov, message->msg_iovlen,
 				    &size);
 		connection_depart(call, message, size);
+		if (call->copy)
+			_pthread_cleanup_push(&sending->cleanup, leave, call);
 	}
 }
 
@@ -189,6 +196,8 @@ static void land(struct sending *sending, const struct msghdr *message,
 {
 	struct capture_call *call = &sending->call;
 
+	if (call->copy)
+		_pthread_cleanup_pop(&sending->cleanup, 0);
 	if (capture_is_datagram(call))
 		datagram_land(&sending->departure, call, result >= 0);
 	else if (call->kind == FD_STREAM)
@@ -202,7 +211,7 @@ ssize_t io_sendto(const struct real_table *by, int fd, const void *buffer,
 		  size_t size, int flags, const struct sockaddr *name,
 		  socklen_t name_size)
 {
-	SENDING;
+	struct sending sending;
 	struct iovec iov = { (void *)buffer, size };
 	struct msghdr message = {
 		.msg_name = (void *)name,
@@ -222,7 +231,7 @@ ssize_t io_sendto(const struct real_table *by, int fd, const void *buffer,
 ssize_t io_sendmsg(const struct real_table *by, int fd,
 		   const struct msghdr *message, int flags)
 {
-	SENDING;
+	struct sending sending;
 
 	if (!departs(&sending, fd, flags))
 		return by->sendmsg(fd, message, flags);
@@ -235,7 +244,7 @@ ssize_t io_sendmsg(const struct real_table *by, int fd,
 ssize_t io_sendmmsg(const struct real_table *by, int fd, struct mmsghdr *vector,
 		    unsigned length, int flags)
 {
-	SENDING;
+	struct sending sending;
 
 	if (!departs(&sending, fd, flags))
 		return by->sendmmsg(fd, vector, length, flags);
@@ -256,7 +265,7 @@ ssize_t io_sendmmsg(const struct real_table *by, int fd, struct mmsghdr *vector,
 ssize_t io_write(const struct real_table *by, int fd, const void *buffer,
 		 size_t size)
 {
-	SENDING;
+	struct sending sending;
 	struct iovec iov = { (void *)buffer, size };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 
@@ -271,7 +280,7 @@ ssize_t io_write(const struct real_table *by, int fd, const void *buffer,
 ssize_t io_writev(const struct real_table *by, int fd, const struct iovec *iov,
 		  int count)
 {
-	SENDING;
+	struct sending sending;
 	struct msghdr message = { .msg_iov = (struct iovec *)iov,
 				  .msg_iovlen = count };
 
