@@ -175,15 +175,16 @@ static bool departs(struct sending *sending, int fd, int flags)
 /* Of a connection's octets the kernel takes those before a bad address. */
 static void depart(struct sending *sending, const struct msghdr *message)
 {
+	static const struct msghdr none;
 	struct capture_call *call = &sending->call;
-	size_t size = 0;
+	size_t size;
 
 	if (capture_is_datagram(call)) {
 		datagram_depart(&sending->departure, call, message);
 	} else if (call->kind == FD_STREAM) {
-		if (reach_reads(message, sizeof(*message)))
-			reach_iovec(message->msg_iov, message->msg_iovlen,
-				    &size);
+		if (!reach_reads(message, sizeof(*message)))
+			message = &none;
+		reach_iovec(message->msg_iov, message->msg_iovlen, &size);
 		connection_depart(call, message, size);
 		if (call->copy)
 			_pthread_cleanup_push(&sending->cleanup, leave, call);
