@@ -245,6 +245,14 @@ static void count_malformed(const struct datagram_departure *departure,
 			enqueue_count_drop(DROP_MALFORMED, 1);
 }
 
+/* The kernel could read what nobody let us ask it for. */
+static void count_unread(const struct capture_call *call, size_t messages)
+{
+	if (call->facts.serves ||
+	    facts_port(capture_ports, call->facts.remote.port))
+		enqueue_count_drop(DROP_POOL, messages);
+}
+
 /* A socket that had no port has been bound by what it sent. */
 void datagram_land(struct datagram_departure *departure,
 		   struct capture_call *call, size_t count)
@@ -252,8 +260,10 @@ void datagram_land(struct datagram_departure *departure,
 	const struct address *local = NULL;
 	size_t parts = 0;
 
-	if (count > departure->messages)
+	if (count > departure->messages) {
+		count_unread(call, count - departure->messages);
 		count = departure->messages;
+	}
 	land_corked(departure, call, !count);
 	if (count) {
 		parts = departure->end[count - 1];

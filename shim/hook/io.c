@@ -29,25 +29,40 @@ static bool is_ours_to_receive(const struct capture_call *call)
 	return capture_is_datagram(call) && sandbox_allows(SYS_recvmsg);
 }
 
+static ssize_t receive_as_is(struct capture_call *call,
+			     const struct real_table *by, struct iovec *iov,
+			     int flags, struct sockaddr *name,
+			     socklen_t *name_size)
+{
+	struct msghdr message = { .msg_iov = iov, .msg_iovlen = 1 };
+	socklen_t room = 0;
+
+	if (name && reach_reads(name_size, sizeof(*name_size)))
+		room = *name_size;
+	ssize_t result = by->recvfrom(call->fd, iov->iov_base, iov->iov_len,
+				      flags, name, name_size);
+	if (result > 0 && room && capture_is_datagram(call)) {
+		message.msg_name = name;
+		message.msg_namelen = room < *name_size ? room : *name_size;
+	}
+	observe_octets(call, &message, result);
+	return result;
+}
+
 ssize_t io_recvfrom(const struct real_table *by, int fd, void *buffer,
 		    size_t size, int flags, struct sockaddr *name,
 		    socklen_t *name_size)
 {
 	struct capture_call call;
-	bool observed = observes(&call, fd, flags, false);
+	struct iovec iov = { buffer, size < OCTETS_MAX ? size : OCTETS_MAX };
 
-	if (observed && is_ours_to_receive(&call) &&
-	    (!name || receive_can_name(&call, name, name_size))) {
-		struct iovec iov = { buffer,
-				     size < OCTETS_MAX ? size : OCTETS_MAX };
-
+	if (!observes(&call, fd, flags, false))
+		return by->recvfrom(fd, buffer, size, flags, name, name_size);
+	if (is_ours_to_receive(&call) &&
+	    (!name || receive_can_name(&call, name, name_size)))
 		return receive_octets(&call, by, &iov, 1, flags, name,
 				      name_size);
-	}
-	ssize_t result = by->recvfrom(fd, buffer, size, flags, name, name_size);
-	if (observed)
-		observe_buffer(&call, buffer, size, result);
-	return result;
+	return receive_as_is(&call, by, &iov, flags, name, name_size);
 }
 
 ssize_t io_recvmsg(const struct real_table *by, int fd, struct msghdr *message,
@@ -100,13 +115,14 @@ ssize_t io_read(const struct real_table *by, int fd, void *buffer, size_t size)
 {
 	struct capture_call call;
 	struct iovec iov = { buffer, size < OCTETS_MAX ? size : OCTETS_MAX };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	if (!capture_enter(&call, fd, false))
 		return by->read(fd, buffer, size);
 	if (is_ours_to_receive(&call) && size && size <= SSIZE_MAX)
 		return receive_octets(&call, by, &iov, 1, 0, NULL, NULL);
 	ssize_t result = by->read(fd, buffer, size);
-	observe_iovec(&call, &iov, 1, result);
+	observe_octets(&call, &message, result);
 	return result;
 }
 
@@ -114,13 +130,15 @@ ssize_t io_readv(const struct real_table *by, int fd, const struct iovec *iov,
 		 int count)
 {
 	struct capture_call call;
+	struct msghdr message = { .msg_iov = (struct iovec *)iov,
+				  .msg_iovlen = count };
 
 	if (!capture_enter(&call, fd, false))
 		return by->readv(fd, iov, count);
 	if (is_ours_to_receive(&call) && reads_something(iov, count))
 		return receive_octets(&call, by, iov, count, 0, NULL, NULL);
 	ssize_t result = by->readv(fd, iov, count);
-	observe_iovec(&call, iov, count, result);
+	observe_octets(&call, &message, result);
 	return result;
 }
 
@@ -129,6 +147,8 @@ ssize_t io_preadv2(const struct real_table *by, int fd, const struct iovec *iov,
 		   int count, off_t offset, int flags)
 {
 	struct capture_call call;
+	struct msghdr message = { .msg_iov = (struct iovec *)iov,
+				  .msg_iovlen = count };
 
 	if (offset != -1 || !capture_enter(&call, fd, false))
 		return by->preadv2(fd, iov, count, offset, flags);
@@ -137,7 +157,7 @@ ssize_t io_preadv2(const struct real_table *by, int fd, const struct iovec *iov,
 		return receive_octets(&call, by, iov, count,
 				      flags ? MSG_DONTWAIT : 0, NULL, NULL);
 	ssize_t result = by->preadv2(fd, iov, count, offset, flags);
-	observe_iovec(&call, iov, count, result);
+	observe_octets(&call, &message, result);
 	return result;
 }
 
@@ -357,7 +377,8 @@ ssize_t io_setsockopt(const struct real_table *by, int fd, int level, int name,
 	if (name == UDP_CORK && is_zero(value, size))
 		datagram_uncork(&sending.departure, &sending.call);
 	int result = by->setsockopt(fd, level, name, value, size);
-	datagram_land(&sending.departure, &sending.call, !result);
+	datagram_land(&sending.departure, &sending.call,
+		      result ? 0 : sending.departure.messages);
 	if (!result)
 		capture_forget(fd);
 	return result;

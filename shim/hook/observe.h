@@ -41,33 +41,20 @@ static inline void observe_message(struct capture_call *call,
 	capture_message(call, message, result);
 }
 
-/* Without a name: of a connection, or of a datagram that was received as it stands.
- * If that fills all the room there is, nobody can tell whether it was whole. */
-static inline void observe_iovec(struct capture_call *call,
-				 const struct iovec *iov, size_t count,
-				 ssize_t result)
+/* What was received into the octets of `message`'s vector by a call that does not
+ * tell whether a datagram was cut: nobody knows if it fills all the room. */
+static inline void observe_octets(struct capture_call *call,
+				  struct msghdr *message, ssize_t result)
 {
-	struct msghdr message = {
-		.msg_iov = (struct iovec *)iov,
-		.msg_iovlen = count,
-	};
 	size_t room = 0;
 
-	if (result > 0 && !call->sent && capture_is_datagram(call)) {
-		for (size_t i = 0; i < count; i++)
-			room += iov[i].iov_len;
+	if (result > 0 && capture_is_datagram(call)) {
+		for (size_t i = 0; i < message->msg_iovlen; i++)
+			room += message->msg_iov[i].iov_len;
 		if ((size_t)result >= room)
-			message.msg_flags = MSG_TRUNC;
+			message->msg_flags = MSG_TRUNC;
 	}
-	observe_message(call, &message, result);
-}
-
-static inline void observe_buffer(struct capture_call *call, const void *buffer,
-				  size_t size, ssize_t result)
-{
-	struct iovec iov = { (void *)buffer, size };
-
-	observe_iovec(call, &iov, 1, result);
+	observe_message(call, message, result);
 }
 
 /* Several messages of one call share its time. */

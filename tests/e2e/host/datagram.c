@@ -8,7 +8,7 @@
 #include <sys/sendfile.h>
 #include <sys/uio.h>
 
-#include "host.h"
+#include "seccomp.h"
 
 #define ROOM   100 /* of what they receive into */
 #define ROUNDS 20
@@ -542,11 +542,36 @@ static void play_coalesced(void)
 	MUST(recvmsg(fd, &made, 0) == 3 * SIZE + 40);
 }
 
+/* A server that has given up all calls but its own. */
+static void play_confined(void)
+{
+	static const int others[] = { SYS_recvmsg, SYS_getsockname,
+				      SYS_getsockopt, SYS_rt_sigprocmask, -1 };
+	unsigned char octets[ROOM];
+	struct sockaddr_in from;
+	int fd = host_udp();
+
+	host_answer(fd);
+	seccomp_filter(others, -1, KILL);
+	for (int i = 0; i < ROUNDS; i++) {
+		socklen_t size = sizeof(from);
+		ssize_t n = recvfrom(fd, octets, ROOM, 0,
+				     (struct sockaddr *)&from, &size);
+
+		MUST(n >= 12);
+		octets[2] |= 0x80;
+		MUST(sendto(fd, octets, n, 0, (struct sockaddr *)&from, size) ==
+		     n);
+	}
+	_exit(0);
+}
+
 static const struct scene scenes[] = {
 	{ "receives", play_receives }, { "asks", play_asks },
 	{ "gone", play_gone },         { "rights", play_rights },
 	{ "moved", play_moved },       { "segments", play_segments },
 	{ "pieces", play_pieces },     { "coalesced", play_coalesced },
+	{ "confined", play_confined },
 };
 
 HOST_MAIN(scenes)
