@@ -14,8 +14,6 @@
 
 #include "shim/base/sandbox.h"
 
-#include "shim/base/sandbox.h"
-
 _Thread_local uintptr_t reach_page[REACH_PAGES];
 
 /* Looks at the set before it looks at what to do with it, which is nothing. */
