@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from . import dns
 
 MILLISECOND = 10**6
-EARLY = 250 * MILLISECOND  # the recorder's first packets are stamped when read
+EARLY = 5000 * MILLISECOND  # the recorder's first packets are stamped when read
 LATE = 60000 * MILLISECOND  # but it may wait, as may a thread within send()
 TYPICAL = 500 * MILLISECOND  # at most, for the median of a run on a busy machine
 
