@@ -88,6 +88,20 @@ static ssize_t stub_recvmsg(int fd, struct msghdr *message, int flags)
 	return message->msg_iov->iov_len;
 }
 
+static ssize_t stub_sendto(int fd, const void *buffer, size_t size, int flags,
+			   const struct sockaddr *name, socklen_t name_size)
+{
+	(void)fd, (void)buffer, (void)flags, (void)name, (void)name_size;
+	return size;
+}
+
+static int stub_sendmmsg(int fd, struct mmsghdr *vector, unsigned int length,
+			 int flags)
+{
+	(void)fd, (void)vector, (void)flags;
+	return length;
+}
+
 static ssize_t stub_read(int fd, void *buffer, size_t size)
 {
 	(void)fd, (void)buffer;
@@ -97,12 +111,16 @@ static ssize_t stub_read(int fd, void *buffer, size_t size)
 /* Volatile: called through a pointer, as by way of the PLT. */
 static typeof(recvfrom) *volatile call_recvfrom;
 static typeof(recvmmsg) *volatile call_recvmmsg;
+static typeof(sendto) *volatile call_sendto;
+static typeof(sendmmsg) *volatile call_sendmmsg;
 static typeof(read) *volatile call_read;
 
 static void use_hooks(bool hooks)
 {
 	call_recvfrom = hooks ? recvfrom : stub_recvfrom;
 	call_recvmmsg = hooks ? recvmmsg : stub_recvmmsg;
+	call_sendto = hooks ? sendto : stub_sendto;
+	call_sendmmsg = hooks ? sendmmsg : stub_sendmmsg;
 	call_read = hooks ? read : stub_read;
 }
 
@@ -123,6 +141,33 @@ static void receive_batch(struct server *server, size_t messages)
 	for (size_t i = 0; i < messages; i += BATCH)
 		call_recvmmsg(dns_fd, server->vector, BATCH, 0, NULL);
 }
+
+static void send_single(struct server *server, size_t messages)
+{
+	for (size_t i = 0; i < messages; i++)
+		call_sendto(dns_fd, server->payload[i % BATCH], task.size, 0,
+			    (struct sockaddr *)&server->name[i % BATCH],
+			    sizeof(*server->name));
+}
+
+static void send_batch(struct server *server, size_t messages)
+{
+	for (size_t i = 0; i < messages; i += BATCH)
+		call_sendmmsg(dns_fd, server->vector, BATCH, 0);
+}
+
+static const struct way {
+	const char *name;
+	void (*work)(struct server *server, size_t messages);
+	unsigned threads_max;
+} ways[] = {
+	{ "single", receive_single, THREADS_MAX },
+	{ "batch", receive_batch, THREADS_MAX },
+	{ "send", send_single, 1 },
+	{ "send_batch", send_batch, 1 },
+};
+
+#define WAYS (sizeof(ways) / sizeof(*ways))
 
 static struct {
 	uint8_t *slots;
@@ -285,29 +330,29 @@ static void set_size(size_t size)
 static struct setting {
 	size_t size, burst, taps;
 	unsigned threads;
-	bool batch;
+	const struct way *way;
 	double cost[ROUNDS], floor[ROUNDS];
-} setting[96];
+} setting[128];
 
 static size_t settings;
 
 static void add_settings(size_t size, unsigned threads, size_t taps)
 {
-	for (int i = 0; i < 4; i++)
-		setting[settings++] = (struct setting){
-			.size = size,
-			.burst = i & 2 ? BEHIND : STEADY,
-			.taps = taps,
-			.threads = threads,
-			.batch = i & 1,
-		};
+	for (size_t i = 0; i < 2 * WAYS; i++)
+		if (threads <= ways[i / 2].threads_max)
+			setting[settings++] = (struct setting){
+				.size = size,
+				.burst = i & 1 ? BEHIND : STEADY,
+				.taps = taps,
+				.threads = threads,
+				.way = &ways[i / 2],
+			};
 }
 
 /* Hooks and floor in turns. */
 static void measure(struct setting *of, size_t pass)
 {
-	void (*work)(struct server *, size_t) =
-		of->batch ? receive_batch : receive_single;
+	void (*work)(struct server *, size_t) = of->way->work;
 	double *cost = of->cost + pass * TURNS,
 	       *floor = of->floor + pass * TURNS;
 
@@ -329,10 +374,9 @@ static void report(struct setting *of)
 {
 	const char *state = of->burst == STEADY ? "steady" : "behind";
 
-	printf("%s.%s.%zu.threads%u.taps%zu %.2f\n", state,
-	       of->batch ? "batch" : "single", of->size, of->threads, of->taps,
-	       median(of->cost, ROUNDS));
-	if (!of->batch && of->taps == 1)
+	printf("%s.%s.%zu.threads%u.taps%zu %.2f\n", state, of->way->name,
+	       of->size, of->threads, of->taps, median(of->cost, ROUNDS));
+	if (of->way == ways && of->taps == 1)
 		printf("%s.floor.%zu.threads%u.taps1 %.2f\n", state, of->size,
 		       of->threads, median(of->floor, ROUNDS));
 }
@@ -425,6 +469,8 @@ int main(void)
 	real.recvfrom = stub_recvfrom;
 	real.recvmsg = stub_recvmsg;
 	real.recvmmsg = stub_recvmmsg;
+	real.sendto = stub_sendto;
+	real.sendmmsg = stub_sendmmsg;
 	real.read = stub_read;
 	start_servers();
 	pin(pthread_self(), 1);

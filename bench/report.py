@@ -45,6 +45,12 @@ def capture_rows(r):
         yield at_most(f"capture, batch of 32, {size} octets", 1.0,
                       batch[size] / floor[size], " × floor",
                       f" ({batch[size]:.0f} of {floor[size]:.0f} ns)")
+    for name, limit, way in (("sends, one thread", 1.5, "send"),
+                             ("sends, batch of 32", 1.0, "send_batch")):
+        for size in SIZES:
+            cost = r[f"steady.{way}.{size}.threads1.taps1"]
+            yield at_most(f"{name}, {size} octets", limit, cost / floor[size],
+                          " × floor", f" ({cost:.0f} of {floor[size]:.0f} ns)")
     for size in SIZES:
         two = r[f"steady.single.{size}.threads2.taps1"]
         yield at_least(f"two threads on two cores, {size} octets", 1.6,
@@ -125,16 +131,18 @@ def server_table(result):
 
 def capture_table(r):
     yield ("| octets | threads | consumer | floor | single | batch "
-           "| single, 2 taps | batch, 2 taps |")
-    yield "|---|---|---|---|---|---|---|---|"
-    columns = "floor.1", "single.1", "batch.1", "single.2", "batch.2"
+           "| single, 2 taps | batch, 2 taps | sent | sent, batch |")
+    yield "|---|---|---|---|---|---|---|---|---|---|"
+    columns = ("floor.1", "single.1", "batch.1", "single.2", "batch.2",
+               "send.1", "send_batch.1")
     for size in SIZES:
         for threads in 1, 2, 4:
             for state in "steady", "behind":
                 kinds = (column.split(".") for column in columns)
+                keys = (f"{state}.{kind}.{size}.threads{threads}.taps{taps}"
+                        for kind, taps in kinds)
                 yield f"| {size:,} | {threads} | {state} | " + " | ".join(
-                    f"{r[f'{state}.{kind}.{size}.threads{threads}.taps{taps}']:.0f}"
-                    for kind, taps in kinds) + " |"
+                    f"{r[key]:.0f}" if key in r else "" for key in keys) + " |"
 
 
 def results_text(result, table):
