@@ -85,7 +85,7 @@ def calls(log):
     """The system calls of each thread while the server answers."""
     with open(log) as trace:
         lines = trace.read().splitlines()
-    first = next(at for at, line in enumerate(lines) if " recvfrom(" in line)
+    first = next(at for at, line in enumerate(lines) if " recvmsg(" in line)
     last = max(at for at, line in enumerate(lines) if " sendto(" in line)
     return {re.match(r"\d+ +(\w+)", line)[1] for line in lines[first:last]
             if re.match(r"\d+ +\w+\(", line)}
@@ -113,7 +113,7 @@ def test_no_files():
     os.kill(pid, signal.SIGTERM)
     running.end()
     done = calls("/mnt/strace.log")
-    assert {"recvfrom", "sendto"} <= done and not done & FILES, done
+    assert {"recvmsg", "sendto"} <= done and not done & FILES, done
     with open(f"{namespace.ROOM}/counts") as file:  # which it has replaced
         assert f'cause="unstarted"}} {len(running.facts())}\n' in file.read()
 

@@ -54,7 +54,7 @@ def test_clean(kind):
     for program, scene, queries, status in PLAYS:
         # The thread sanitizer does not bear every layout of the memory.
         running = host.Host(host.build(program), scene, through=("setarch", "-R"),
-                            LD_PRELOAD=preload,
+                            LD_PRELOAD=preload, DNSTAP_EXIT_MS="60000",
                             **{variable: f"{options}:log_path={namespace.ROOM}/report"})
         running.udp(queries)
         running.end(status)
