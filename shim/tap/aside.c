@@ -6,10 +6,15 @@
 
 #include <string.h>
 
+#include "shim/base/clock.h"
 #include "shim/base/map.h"
 
 /* Of all copies: so many of usual size, or a few of the longest. */
 #define OCTETS (256 * 1024)
+
+/* What is sent over TCP gets into the queue when it has been sent: so long a
+ * thread may take for it. */
+#define STAGED_NS ((int64_t)(50 * NS_PER_MS))
 
 /* From here on room is left for what is likely to have a query. */
 #define LITTLE (ASIDE_MESSAGES / 4)
@@ -83,14 +88,25 @@ static struct event *at(struct aside *aside, size_t offset)
 	return (struct event *)(aside->octets + offset);
 }
 
-void aside_look(struct aside *aside, const struct queue *queue, bool ending)
+bool aside_waits(const struct queue *queue, const struct event *event,
+		 uint64_t now_ns)
+{
+	const unsigned ours = EVENT_TCP | EVENT_SENT | EVENT_SERVES;
+	int64_t age = now_ns - event->stamp_ns; /* it may have come since */
+
+	return queue_awaits(queue, event->stamp_ns) ||
+	       ((event->flags & ours) == EVENT_TCP && age < STAGED_NS);
+}
+
+void aside_look(struct aside *aside, const struct queue *queue, uint64_t now_ns,
+		bool ending)
 {
 	size_t offset = 0;
 
 	for (size_t i = 0; i < aside->count; i++) {
 		struct entry *entry = &aside->entry[i];
 
-		if (ending || !queue_awaits(queue, at(aside, offset)->stamp_ns))
+		if (ending || !aside_waits(queue, at(aside, offset), now_ns))
 			entry->settles = true;
 		offset += entry->size;
 	}

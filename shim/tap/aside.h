@@ -29,6 +29,11 @@ void aside_free(struct aside *aside);
 size_t aside_count(const struct aside *aside);
 enum aside_room aside_room(const struct aside *aside);
 
+/* May the query of this response still come? If one is being sent that is older,
+ * or for a moment on a TCP connection that was made from here. */
+bool aside_waits(const struct queue *queue, const struct event *event,
+		 uint64_t now_ns);
+
 /* Copies the event; `transaction` is that of it and its query. Returns false if
  * there is no room for it. */
 bool aside_put(struct aside *aside, const struct event *event,
@@ -44,7 +49,8 @@ void aside_query(struct aside *aside, uint64_t transaction);
  * follows queue_collect, aside_settle when all that came of it is done with.
  * Returns true if any is ready now.
  */
-void aside_look(struct aside *aside, const struct queue *queue, bool ending);
+void aside_look(struct aside *aside, const struct queue *queue, uint64_t now_ns,
+		bool ending);
 bool aside_settle(struct aside *aside);
 
 /* The oldest that is ready, or the oldest of all if there is no more room; NULL:

@@ -133,7 +133,7 @@ static bool take(struct tap *tap, struct event *event, enum aside_room aside)
 static bool take_pending(struct tap *tap, size_t index)
 {
 	struct event *event = queue_event(tap->queue, index);
-	bool early = queue_awaits(tap->queue, event->stamp_ns);
+	bool early = aside_waits(tap->queue, event, tap->clocks.steady_ns);
 
 	fetch_soon(tap, index + 4);
 	return take(tap, event, early ? aside_room(tap->aside) : ASIDE_NONE);
@@ -200,7 +200,8 @@ static bool collect(struct tap *tap)
 {
 	size_t pending = queue_collect(tap->queue, clock_steady());
 
-	aside_look(tap->aside, tap->queue, tap->turn.ending);
+	aside_look(tap->aside, tap->queue, tap->clocks.steady_ns,
+		   tap->turn.ending);
 	return pending;
 }
 

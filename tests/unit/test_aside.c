@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "message.h"
+#include "shim/base/clock.h"
 #include "shim/tap/aside.h"
 
 static struct aside *aside;
@@ -71,14 +72,14 @@ Test(aside, waits_for_what_is_collected_next)
 
 	put(1);
 	queue_collect(queue, 1);
-	aside_look(aside, queue, false);
+	aside_look(aside, queue, NS_PER_S, false);
 	put(2);
 	cr_assert_eq(taken(), 0);
 	cr_assert(aside_settle(aside));
 	cr_assert_eq(taken(), 1);
 	cr_assert_not(aside_settle(aside));
 	cr_assert_eq(taken(), 0);
-	aside_look(aside, queue, false);
+	aside_look(aside, queue, NS_PER_S, false);
 	cr_assert(aside_settle(aside));
 	cr_assert_eq(taken(), 2);
 	queue_free(queue);
@@ -95,13 +96,13 @@ Test(aside, waits_for_what_is_in_flight)
 	queue_departed(queue, room);
 	put(1);
 	queue_collect(queue, 2);
-	aside_look(aside, queue, false);
+	aside_look(aside, queue, NS_PER_S, false);
 	cr_assert(aside_settle(aside), "it came before that was sent");
 	cr_assert_eq(taken(), 1);
 	room.event->stamp_ns = 0;
 	put(2);
 	queue_collect(queue, 2);
-	aside_look(aside, queue, false);
+	aside_look(aside, queue, NS_PER_S, false);
 	cr_assert_not(aside_settle(aside));
 	queue_free(queue);
 }
