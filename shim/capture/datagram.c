@@ -5,7 +5,9 @@
  */
 #include "shim/capture/datagram.h"
 
+#include <netinet/in.h>
 #include <stddef.h>
+#include <string.h>
 
 #include "shim/base/reach.h"
 #include "shim/capture/control.h"
@@ -15,6 +17,25 @@
 
 /* More of it the kernel does not take: net.core.optmem_max. */
 #define CONTROL_MAX (1 << 17)
+
+/* To a socket of IPv4 the kernel sends also where no family is given: ip(7). */
+static bool name_of(struct address *named, const struct capture_call *call,
+		    const struct msghdr *message)
+{
+	struct sockaddr_in in;
+
+	if (address_from_sockaddr(named, message->msg_name,
+				  message->msg_namelen))
+		return true;
+	if (!call->sent || call->facts.name_size != sizeof(in) ||
+	    message->msg_namelen < sizeof(in))
+		return false;
+	memcpy(&in, message->msg_name, sizeof(in));
+	if (in.sin_family != AF_UNSPEC)
+		return false;
+	in.sin_family = AF_INET;
+	return address_from_sockaddr(named, (struct sockaddr *)&in, sizeof(in));
+}
 
 /* Assigns all of *seen but the size. Returns false if neither end is a DNS
  * port's. */
@@ -26,8 +47,7 @@ static bool describe(struct event *seen, const struct capture_call *call,
 	struct address named, told;
 
 	if (message->msg_name && message->msg_namelen &&
-	    address_from_sockaddr(&named, message->msg_name,
-				  message->msg_namelen))
+	    name_of(&named, call, message))
 		remote = &named;
 	if (!facts->serves && !facts_port(capture_ports, remote->port))
 		return false;
@@ -55,19 +75,37 @@ static void arrived(struct event *seen, const struct octets *octets)
 		enqueue(seen, octets);
 }
 
-/* Of several the last one is what the host's buffer has cut. */
-static void arrived_several(struct event *seen, struct octets *octets,
-			    size_t segment, bool cut)
+static size_t room_of(const struct msghdr *message)
 {
-	while (octets->left) {
-		struct octets one = *octets;
+	size_t room = 0;
 
-		one.left = next_size(octets, segment);
-		if (cut && one.left == octets->left)
+	for (size_t i = 0; i < message->msg_iovlen; i++)
+		room += message->msg_iov[i].iov_len;
+	return room;
+}
+
+/* `room`: SIZE_MAX, or what the host's buffer has cut them to: then the last one
+ * in it is not whole, and with MSG_TRUNC the call tells of more octets than it
+ * has written. Returns how many are not whole. */
+static size_t arrived_several(struct event *seen, struct octets octets,
+			      size_t segment, size_t room)
+{
+	bool cut = room != SIZE_MAX;
+	size_t parts = (octets.left + segment - 1) / segment;
+
+	if (octets.left > room)
+		octets.left = room;
+	while (octets.left) {
+		struct octets one = octets;
+
+		one.left = next_size(&octets, segment);
+		if (cut && one.left == octets.left)
 			break;
 		arrived(seen, &one);
-		octets_pass(octets, one.left);
+		octets_pass(&octets, one.left);
+		parts--;
 	}
+	return parts;
 }
 
 void datagram_arrived(const struct capture_call *call,
@@ -75,17 +113,19 @@ void datagram_arrived(const struct capture_call *call,
 {
 	struct octets octets = { .iov = message->msg_iov, .left = size };
 	bool cut = message->msg_flags & MSG_TRUNC;
+	size_t not_whole = cut;
 	struct event seen;
 
 	if (!describe(&seen, call, message))
 		return;
 	size_t segment = message->msg_controllen ? control_segment(message) : 0;
 	if (segment)
-		arrived_several(&seen, &octets, segment, cut);
+		not_whole = arrived_several(&seen, octets, segment,
+					    cut ? room_of(message) : SIZE_MAX);
 	else if (!cut)
 		arrived(&seen, &octets);
-	if (cut)
-		enqueue_count_drop(DROP_TRUNCATED, 1);
+	if (not_whole)
+		enqueue_count_drop(DROP_TRUNCATED, not_whole);
 }
 
 void datagram_depart_begin(struct datagram_departure *departure, int flags)

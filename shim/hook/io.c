@@ -21,6 +21,9 @@
 /* As much is read or written at a time: read(2). */
 #define OCTETS_MAX 0x7ffff000
 
+/* MSG_PROBE of the kernel's: a datagram is looked at, and not sent. */
+#define PROBE 0x10
+
 /* Receiving. */
 
 /* The host may have given up the right to receive as we would. */
@@ -186,6 +189,8 @@ static bool departs(struct sending *sending, int fd, int flags)
 {
 	sending->call.copy = 0;
 	if (!observes(&sending->call, fd, flags, true))
+		return false;
+	if (capture_is_datagram(&sending->call) && flags & PROBE)
 		return false;
 	if (capture_is_datagram(&sending->call))
 		datagram_depart_begin(&sending->departure, flags);

@@ -12,7 +12,7 @@
 
 /* As many messages of one call get storage of ours. A longer vector is received
  * as it stands, and of its names, where they lack room, nothing is known. */
-#define VECTOR_MAX 64
+#define VECTOR_MAX 16
 
 /* UDP_GRO and either PKTINFO. */
 #define CONTROL_ROOM 128
