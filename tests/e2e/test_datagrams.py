@@ -6,6 +6,7 @@ import socket
 import threading
 
 from harness import dns, host, metrics, namespace, oracle
+from harness.each import each
 from harness.metrics import Metrics
 
 WAYS, ROUNDS, ROOM = 20, 20, 100  # of host/datagram.c
@@ -152,9 +153,10 @@ def test_pieces():
     return check_payloads(running, received, {"pool": 1})
 
 
-def test_coalesced():
+@each(("coalesced", "cut"))
+def test_joined(scene):
     """UDP_GRO: one call receives several."""
-    running = played("coalesced")
+    running = played(scene)
     running.bound()
     queries = [dns.query(ident, "host1.test").ljust(60, b"\xee") for ident in range(4)]
     queries[-1] = queries[-1][:40]
@@ -162,4 +164,6 @@ def test_coalesced():
         client.setsockopt(socket.IPPROTO_UDP, 103, 60)  # UDP_SEGMENT
         client.sendto(b"".join(queries), SERVER)
         running.end(0)
+    if scene == "cut":  # there was room for one and a half
+        return check_payloads(running, queries[:1], {"truncated": 3})
     return check_payloads(running, queries)

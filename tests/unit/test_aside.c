@@ -113,7 +113,7 @@ Test(aside, waits_for_nothing_at_the_end)
 
 	m.event.stamp_ns = clock_steady() + NS_PER_S;
 	aside_put(aside, &m.event, 1);
-	aside_look(aside, NULL, true);
+	aside_look(aside, NULL, 0, true);
 	cr_assert(aside_settle(aside));
 	cr_assert_eq(taken(), 1);
 }

@@ -542,6 +542,17 @@ static void play_coalesced(void)
 	MUST(recvmsg(fd, &made, 0) == 3 * SIZE + 40);
 }
 
+/* Into less room than they need, at the end of a page; told how much it was. */
+static void play_cut(void)
+{
+	struct sockaddr_in name = address_of(ADDRESS, 53);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), on = 1;
+
+	MUST(!setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof(on)));
+	MUST(!bind(fd, (struct sockaddr *)&name, sizeof(name)));
+	MUST(recv(fd, edge(SIZE + 30), SIZE + 30, MSG_TRUNC) == 3 * SIZE + 40);
+}
+
 /* A server that has given up all calls but its own. */
 static void play_confined(void)
 {
@@ -571,7 +582,7 @@ static const struct scene scenes[] = {
 	{ "gone", play_gone },         { "rights", play_rights },
 	{ "moved", play_moved },       { "segments", play_segments },
 	{ "pieces", play_pieces },     { "coalesced", play_coalesced },
-	{ "confined", play_confined },
+	{ "confined", play_confined }, { "cut", play_cut },
 };
 
 HOST_MAIN(scenes)
