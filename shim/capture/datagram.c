@@ -131,7 +131,7 @@ void datagram_arrived(const struct capture_call *call,
 void datagram_depart_begin(struct datagram_departure *departure, int flags)
 {
 	enqueue_flight_begin(&departure->flight);
-	departure->messages = 0;
+	departure->messages = departure->malformed = 0;
 	departure->more = flags & MSG_MORE;
 	departure->cork = NULL;
 	departure->leaves = departure->lost = departure->unfollowed = false;
@@ -150,37 +150,24 @@ static bool readable(const struct msghdr *message, size_t *size)
 	       *size <= EVENT_PAYLOAD_MAX;
 }
 
-static void depart_part(struct datagram_departure *departure,
-			const struct event *seen, const struct octets *message)
-{
-	size_t part = departure->flight.parts;
-	uint64_t *word = &departure->malformed[part / 64];
-	bool malformed = seen && seen->size < EVENT_PAYLOAD_MIN;
-
-	if (part % 64 == 0)
-		*word = 0;
-	*word |= (uint64_t)malformed << part % 64;
-	enqueue_depart(&departure->flight, malformed ? NULL : seen, message);
-}
-
 /* One message of the call: `octets`, in as many datagrams as they are cut into. Not
  * to be logged where `seen` is NULL. */
 static void depart_message(struct datagram_departure *departure,
 			   struct event *seen, struct octets octets,
 			   size_t segment)
 {
-	do {
+	while (seen && octets.left) {
 		struct octets part = octets;
 
-		if (departure->flight.parts == ENQUEUE_PARTS_MAX)
-			break;
-		part.left = next_size(&octets, segment);
-		if (seen)
-			seen->size = part.left;
-		depart_part(departure, seen, &part);
+		seen->size = part.left = next_size(&octets, segment);
+		if (seen->size < EVENT_PAYLOAD_MIN)
+			departure->malformed++;
+		else
+			enqueue_depart(&departure->flight, seen, &part);
 		octets_pass(&octets, part.left);
-	} while (octets.left);
-	departure->end[departure->messages++] = departure->flight.parts;
+	}
+	departure->end[departure->messages].logged = departure->flight.messages;
+	departure->end[departure->messages++].malformed = departure->malformed;
 }
 
 static size_t segment_of(const struct capture_call *call,
@@ -238,7 +225,7 @@ bool datagram_depart(struct datagram_departure *departure,
 	struct event seen;
 	size_t size;
 
-	if (departure->messages == ENQUEUE_PARTS_MAX ||
+	if (departure->messages == DATAGRAM_CALL_MAX ||
 	    !reach_reads(message, sizeof(*message)) ||
 	    !readable(message, &size))
 		return false;
@@ -277,14 +264,6 @@ static void land_corked(struct datagram_departure *departure,
 		fdtable_learn(call->fd, call->word, FD_FOREIGN, &call->facts);
 }
 
-static void count_malformed(const struct datagram_departure *departure,
-			    size_t parts)
-{
-	for (size_t i = 0; i < parts; i++)
-		if (departure->malformed[i / 64] >> i % 64 & 1)
-			enqueue_count_drop(DROP_MALFORMED, 1);
-}
-
 /* The kernel could read what nobody let us ask it for. */
 static void count_unread(const struct capture_call *call, size_t messages)
 {
@@ -298,7 +277,7 @@ void datagram_land(struct datagram_departure *departure,
 		   struct capture_call *call, size_t count)
 {
 	const struct address *local = NULL;
-	size_t parts = 0;
+	uint32_t logged = 0;
 
 	if (count > departure->messages) {
 		count_unread(call, count - departure->messages);
@@ -306,10 +285,12 @@ void datagram_land(struct datagram_departure *departure,
 	}
 	land_corked(departure, call, !count);
 	if (count) {
-		parts = departure->end[count - 1];
-		count_malformed(departure, parts);
+		logged = departure->end[count - 1].logged;
+		if (departure->end[count - 1].malformed)
+			enqueue_count_drop(DROP_MALFORMED,
+					   departure->end[count - 1].malformed);
 		if (call->kind == FD_FRESH_UDP && capture_learn(call))
 			local = &call->facts.local;
 	}
-	enqueue_land(&departure->flight, parts, local);
+	enqueue_land(&departure->flight, logged, local);
 }

@@ -12,6 +12,9 @@
 void datagram_arrived(const struct capture_call *call,
 		      const struct msghdr *message, size_t size);
 
+/* So many messages of one call are followed. */
+#define DATAGRAM_CALL_MAX 64
+
 /*
  * One call that sends. What it sends is copied before it, so nothing that the
  * host gave has been looked at by the kernel yet: what cannot be read is left
@@ -19,14 +22,19 @@ void datagram_arrived(const struct capture_call *call,
  */
 struct datagram_departure {
 	struct enqueue_flight flight;
-	bool more;         /* MSG_MORE */
 	struct cork *cork; /* of the datagram that the call goes on with */
-	bool leaves;       /* which it is the end of */
-	bool lost;         /* but which cannot be logged */
+	bool more;         /* MSG_MORE */
+	bool leaves;       /* the call is the end of that datagram */
+	bool lost;         /* but it cannot be logged */
 	bool unfollowed;   /* there is no room for it */
-	size_t messages;
-	uint16_t end[ENQUEUE_PARTS_MAX]; /* of each, in parts of the flight */
-	uint64_t malformed[ENQUEUE_PARTS_MAX / 64]; /* bits: parts */
+	uint32_t malformed;
+	uint32_t messages;
+
+	/* Of the flight, and malformed, up to the end of each message: one may
+	 * leave as several datagrams. */
+	struct {
+		uint32_t logged, malformed;
+	} end[DATAGRAM_CALL_MAX];
 };
 
 void datagram_depart_begin(struct datagram_departure *departure, int flags);

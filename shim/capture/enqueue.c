@@ -118,7 +118,7 @@ void enqueue_flight_begin(struct enqueue_flight *flight)
 {
 	flight->call = thread_open(__builtin_frame_address(0), abandon);
 	flight->last = NULL;
-	flight->parts = 0;
+	flight->messages = 0;
 }
 
 static void append(struct enqueue_flight *flight, struct event *event,
@@ -141,7 +141,7 @@ static void depart_into(struct enqueue_flight *flight, size_t index,
 	struct queue_room room = queue_depart(queue, flight->call, seen->size);
 	if (!room.event)
 		return;
-	room.event->part = flight->parts;
+	room.event->part = flight->messages;
 	append(flight, room.event, queue_link(queue, room));
 	write_event(room.event, seen, message);
 	queue_departed(queue, room);
@@ -150,31 +150,11 @@ static void depart_into(struct enqueue_flight *flight, size_t index,
 void enqueue_depart(struct enqueue_flight *flight, const struct event *seen,
 		    const struct octets *message)
 {
-	size_t word = flight->parts / 64, bit = flight->parts % 64;
+	bool fits = flight->call && flight->messages < UINT16_MAX;
 
-	if (flight->parts == ENQUEUE_PARTS_MAX)
-		return;
-	if (!bit)
-		flight->wanted[word] = 0;
-	flight->wanted[word] |= (uint64_t) !!seen << bit;
-	for (size_t i = 0; seen && flight->call && i < setup.queues; i++)
+	for (size_t i = 0; fits && i < setup.queues; i++)
 		depart_into(flight, i, seen, message);
-	flight->parts++;
-}
-
-/* Of the first `count` messages those that are wanted. */
-static uint64_t wanted(const struct enqueue_flight *flight, size_t count)
-{
-	uint64_t sum = 0;
-
-	for (size_t at = 0; at < count; at += 64) {
-		uint64_t word = flight->wanted[at / 64];
-
-		if (count - at < 64)
-			word &= (1ull << (count - at)) - 1;
-		sum += __builtin_popcountll(word);
-	}
-	return sum;
+	flight->messages++;
 }
 
 /* A send may have bound the socket: to a port, and where it is connected to an
@@ -194,7 +174,7 @@ static void complete(struct event *event, const struct address *local)
 
 /* Lands one after the other, and counts for each queue those that had crossed.
  * Returns false if they were not to be found. */
-static bool land_all(struct enqueue_flight *flight, size_t count,
+static bool land_all(struct enqueue_flight *flight, uint32_t count,
 		     const struct address *local, uint16_t landed[])
 {
 	uint64_t link = flight->call->first, next;
@@ -233,21 +213,19 @@ static void count_landed(size_t index, enum drop_cause cause, uint64_t missing)
 		count_lost(index, DROP_UNSTARTED, missing);
 }
 
-void enqueue_land(struct enqueue_flight *flight, size_t count,
+void enqueue_land(struct enqueue_flight *flight, uint32_t count,
 		  const struct address *local)
 {
 	uint16_t landed[ENQUEUE_QUEUES_MAX] = { 0 };
-	uint64_t crossed;
 	bool found = false;
 
-	crossed = wanted(flight, count < flight->parts ? count : flight->parts);
-	for (size_t i = 0; crossed && i < setup.queues; i++)
-		count_landing(i, crossed);
+	for (size_t i = 0; count && i < setup.queues; i++)
+		count_landing(i, count);
 	if (flight->call) {
 		found = land_all(flight, count, local, landed);
 		thread_close(flight->call, abandon);
 	}
-	for (size_t i = 0; crossed && i < setup.queues; i++)
+	for (size_t i = 0; count && i < setup.queues; i++)
 		count_landed(i, found ? DROP_QUEUE_FULL : DROP_ABANDONED,
-			     crossed - landed[i]);
+			     count - landed[i]);
 }

@@ -38,9 +38,6 @@ void enqueue(const struct event *seen, const struct octets *message);
 /* `n` messages that were seen, but cannot be logged. */
 void enqueue_count_drop(enum drop_cause cause, uint64_t n);
 
-/* So many messages are sent by one call at the most: sendmmsg(2). */
-#define ENQUEUE_PARTS_MAX 1024
-
 /*
  * Messages that are about to be sent by one call. Their octets are the host's
  * again the moment the call has sent them, so they are copied before it, and
@@ -54,18 +51,17 @@ void enqueue_count_drop(enum drop_cause cause, uint64_t n);
 struct enqueue_flight {
 	struct thread_call *call; /* NULL: too many of this thread's are open */
 	struct event *last;       /* of the reservations */
-	size_t parts;             /* messages so far, wanted or not */
-	uint64_t wanted[ENQUEUE_PARTS_MAX / 64]; /* bits */
+	uint32_t messages;        /* so far */
 };
 
 void enqueue_flight_begin(struct enqueue_flight *flight);
 
-/* One whole DNS message, or one that is not to be logged (`seen` NULL). */
+/* One whole DNS message. */
 void enqueue_depart(struct enqueue_flight *flight, const struct event *seen,
 		    const struct octets *message);
 
 /* The call took the first `count` of them; the others never crossed. `local`: the
  * address and port that those have whose local address is not known (a send may
  * bind a socket), or NULL. */
-void enqueue_land(struct enqueue_flight *flight, size_t count,
+void enqueue_land(struct enqueue_flight *flight, uint32_t count,
 		  const struct address *local);

@@ -4,15 +4,15 @@
  */
 #include "shim/hook/receive.h"
 
+#include <errno.h>
 #include <limits.h>
 #include <netinet/in.h>
 
 #include "shim/base/reach.h"
 #include "shim/hook/observe.h"
 
-/* As many messages of one call get storage of ours. A longer vector is received
- * as it stands, and of its names, where they lack room, nothing is known. */
-#define VECTOR_MAX 16
+/* As many messages at a time get storage of ours. */
+#define PIECE 16
 
 /* UDP_GRO and either PKTINFO. */
 #define CONTROL_ROOM 128
@@ -80,8 +80,7 @@ ssize_t receive_octets(struct capture_call *call, const struct real_table *by,
 }
 
 /* Whether the host gave room for any name that there can be. */
-static bool is_roomy(const struct capture_call *call,
-		     const struct msghdr *message)
+static bool is_roomy(const struct capture_call *call, struct msghdr *message)
 {
 	return message->msg_name &&
 	       message->msg_namelen >= call->facts.name_size;
@@ -97,17 +96,20 @@ static bool is_replaceable(const struct capture_call *call,
 						       &message->msg_namelen));
 }
 
-/* A message that is received instead of the host's, and what that looked like. */
+/* A name that is received instead of the host's, and where it belongs. */
 struct replaced {
-	struct msghdr host;
-	struct sockaddr_storage name;
+	struct sockaddr_in6 name; /* the longest there is */
+	struct sockaddr *host;
+	socklen_t room;
 };
 
 static struct msghdr replace(struct replaced *replaced,
 			     const struct msghdr *host)
 {
-	struct msghdr ours = replaced->host = *host;
+	struct msghdr ours = *host;
 
+	replaced->host = host->msg_name;
+	replaced->room = host->msg_namelen;
 	ours.msg_name = &replaced->name;
 	ours.msg_namelen = sizeof(replaced->name);
 	return ours;
@@ -116,9 +118,9 @@ static struct msghdr replace(struct replaced *replaced,
 static void hand_back(const struct replaced *replaced,
 		      const struct msghdr *ours, struct msghdr *host)
 {
-	if (replaced->host.msg_name)
-		give_name(replaced->host.msg_name, &host->msg_namelen,
-			  replaced->host.msg_namelen, ours);
+	if (replaced->host)
+		give_name(replaced->host, &host->msg_namelen, replaced->room,
+			  ours);
 	host->msg_flags = ours->msg_flags;
 	host->msg_controllen = ours->msg_controllen;
 }
@@ -157,6 +159,12 @@ ssize_t receive_message(struct capture_call *call, const struct real_table *by,
 	return result;
 }
 
+/* The ways of a vector. */
+
+typedef int way(struct capture_call *call, const struct real_table *by,
+		struct mmsghdr *vector, unsigned length, int flags,
+		struct timespec *timeout);
+
 static int receive_roomy(struct capture_call *call, const struct real_table *by,
 			 struct mmsghdr *vector, unsigned length, int flags,
 			 struct timespec *timeout)
@@ -173,10 +181,13 @@ static int receive_unnamed(struct capture_call *call,
 {
 	int result = by->recvmmsg(call->fd, vector, length, flags, timeout);
 
+	if (result > 0)
+		call->stamp_ns = clock_steady();
 	for (int i = 0; i < result; i++) {
 		struct msghdr view = view_of(&vector[i].msg_hdr, 0);
 
-		observe_message(call, &view, vector[i].msg_len);
+		if (observe_carried(call, &view, vector[i].msg_len))
+			capture_message(call, &view, vector[i].msg_len);
 	}
 	return result;
 }
@@ -186,8 +197,8 @@ static int receive_replaced(struct capture_call *call,
 			    unsigned length, int flags,
 			    struct timespec *timeout)
 {
-	struct replaced replaced[VECTOR_MAX];
-	struct mmsghdr ours[VECTOR_MAX];
+	struct replaced replaced[PIECE];
+	struct mmsghdr ours[PIECE];
 
 	for (unsigned i = 0; i < length; i++)
 		ours[i].msg_hdr = replace(&replaced[i], &vector[i].msg_hdr);
@@ -200,25 +211,58 @@ static int receive_replaced(struct capture_call *call,
 	return result;
 }
 
+typedef bool test(const struct capture_call *call, struct msghdr *message);
+
+static bool are_all(test *passes, const struct capture_call *call,
+		    struct mmsghdr *vector, unsigned length)
+{
+	for (unsigned i = 0; i < length; i++)
+		if (!reach_reads(&vector[i], sizeof(vector[i])) ||
+		    !passes(call, &vector[i].msg_hdr))
+			return false;
+	return true;
+}
+
+/* To the kernel, too, a vector is a message after the other, and less than is
+ * asked for is the end; the time that is left stands in *timeout. */
+static int receive_in_pieces(struct capture_call *call,
+			     const struct real_table *by,
+			     struct mmsghdr *vector, unsigned length, int flags,
+			     struct timespec *timeout)
+{
+	unsigned piece, received = 0;
+	int result, before = errno;
+
+	do {
+		struct mmsghdr *at = vector + received;
+
+		piece = least(length - received, PIECE);
+		way *receive = are_all(is_replaceable, call, at, piece)
+				       ? receive_replaced
+				       : receive_unnamed;
+		result = receive(call, by, at, piece, flags, timeout);
+		if (result < 0)
+			break;
+		received += result;
+		if (flags & MSG_WAITFORONE)
+			flags |= MSG_DONTWAIT;
+	} while (result == (int)piece && received < length &&
+		 !(timeout && !timeout->tv_sec && !timeout->tv_nsec));
+	if (!received)
+		return result;
+	errno = before;
+	return received;
+}
+
 int receive_vector(struct capture_call *call, const struct real_table *by,
 		   struct mmsghdr *vector, unsigned length, int flags,
 		   struct timespec *timeout)
 {
-	bool roomy = true, connected = call->facts.remote.known;
-	bool replaceable = !connected && length <= VECTOR_MAX;
-
 	if (length > IOV_MAX)
 		length = IOV_MAX; /* so does the kernel */
-	for (unsigned i = 0; i < length && (roomy || replaceable); i++) {
-		struct msghdr *message = &vector[i].msg_hdr;
-		bool good = reach_reads(&vector[i], sizeof(vector[i]));
-
-		roomy = roomy && good && is_roomy(call, message);
-		replaceable =
-			replaceable && good && is_replaceable(call, message);
-	}
-	typeof(receive_vector) *way = roomy         ? receive_roomy
-				      : replaceable ? receive_replaced
-						    : receive_unnamed;
-	return way(call, by, vector, length, flags, timeout);
+	way *receive = call->facts.remote.known ? receive_unnamed
+		       : are_all(is_roomy, call, vector, length)
+			       ? receive_roomy
+			       : receive_in_pieces;
+	return receive(call, by, vector, length, flags, timeout);
 }

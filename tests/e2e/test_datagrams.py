@@ -4,18 +4,24 @@ crossed the wire, and what the server never had whole is counted."""
 
 import socket
 import threading
+from collections import Counter
 
 from harness import dns, host, metrics, namespace, oracle
 from harness.each import each
 from harness.metrics import Metrics
 
-WAYS, ROUNDS, ROOM = 20, 20, 100  # of host/datagram.c
+WAYS, ROUNDS, ROOM = 20, 20, 100  # of host/*.c
 CLIENT = namespace.SERVER4, 5300
 SERVER = namespace.SERVER4, 53
+SO_RCVBUFFORCE = 33  # socket(7)
+
+
+SENDS = "gone", "gone_stream", "moved", "segments", "vectors", "pieces"
 
 
 def played(scene):
-    program = host.build("datagram", f'-DUPSTREAM="{namespace.UPSTREAM}"')
+    program = host.build("sends" if scene in SENDS else "datagram",
+                         f'-DUPSTREAM="{namespace.UPSTREAM}"')
     return host.Host(program, scene, **metrics.SETTING)
 
 
@@ -64,29 +70,38 @@ def test_confined():
     return check(running, whole, {"truncated": ROUNDS // 2})
 
 
-def echo(answering):
-    for _ in range(WAYS * ROUNDS):
+def echo(answering, count):
+    for _ in range(count):
         message, asker = answering.recvfrom(4096)
         answering.sendto(message[:2] + bytes([message[2] | 0x80]) + message[3:], asker)
 
 
-def test_asked():
-    """In each way, by sockets that have not been bound, nor are connected."""
+ASKED = {"asks": WAYS * ROUNDS, "asks_many": 400}
+
+
+@each(ASKED)
+def test_asked(scene):
+    """In each way and many at a time, by sockets that have not been bound, nor are
+    connected."""
     answering = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     answering.bind((namespace.UPSTREAM, 53))
     answering.settimeout(20)
-    threading.Thread(target=echo, args=[answering], daemon=True).start()
-    running = played("asks")
+    threading.Thread(target=echo, args=[answering, ASKED[scene]], daemon=True).start()
+    running = played(scene)
     running.end(0)
     return check(running, oracle.facts(running.wire.messages(), [],
                                        [namespace.UPSTREAM]))
 
 
-def test_gone():
+GONE = {"gone": 2 * 8 * ROUNDS, "gone_stream": 8 * ROUNDS}
+
+
+@each(GONE)
+def test_gone(scene):
     """Whoever receives a message frees what it was sent from, at once."""
-    running = played("gone")
+    running = played(scene)
     running.end(0)
-    assert len(running.facts()) == 2 * 8 * ROUNDS
+    assert len(running.facts()) == GONE[scene]
     return check(running)
 
 
@@ -122,6 +137,7 @@ def sent_to_client(scene, count):
     client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     client.bind(CLIENT)
     client.settimeout(20)
+    client.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 24)
     running = played(scene)
     received = [client.recv(65536) for _ in range(count)]
     running.end(0)
@@ -130,12 +146,13 @@ def sent_to_client(scene, count):
 
 def check_payloads(running, payloads, dropped=None):
     """Of datagrams that crossed in one packet, or in pieces."""
-    taps = running.collector.taps()
-    assert sorted(tap.payload for tap in taps) == sorted(payloads), taps
+    taps = Counter(tap.payload for tap in running.collector.taps())
+    crossed = Counter(payloads)
+    assert taps == crossed, f"missing {crossed - taps}, surplus {taps - crossed}"[:2000]
     counted = Metrics()
     counted.check()
     assert counted.drops() == (dropped or {}), counted.drops()
-    return f"{len(taps)} messages"
+    return f"{len(payloads)} messages"
 
 
 def test_segments():
@@ -143,6 +160,14 @@ def test_segments():
     running, received = sent_to_client("segments", 4 + 4 + 3 + 3 + 3 + 1)
     assert max(map(len, received[:-1])) == 60 and len(received[-1]) == 180
     return check_payloads(running, received)
+
+
+def test_vectors():
+    """sendmmsg of more messages, and of more datagrams, than one can be given; and
+    up to one that cannot be sent."""
+    running, received = sent_to_client("vectors", 1024 + 50 * 30 + 50 * 30 + 20)
+    whole = [payload for payload in received if len(payload) >= 12]
+    return check_payloads(running, whole, {"malformed": len(received) - len(whole)})
 
 
 def test_pieces():

@@ -366,21 +366,6 @@ Test(enqueue, logs_what_a_call_has_sent)
 	expect_counts(sum, 0);
 }
 
-Test(enqueue, counts_only_what_is_wanted)
-{
-	struct enqueue_flight flight;
-
-	enqueue_flight_begin(&flight);
-	for (int i = 0; i < 100; i++) {
-		enqueue_depart(&flight, NULL, NULL);
-		depart(&flight, 1);
-	}
-	enqueue_land(&flight, 51, NULL);
-	expect(0, 25);
-	expect(1, 25);
-	expect_counts(25, 0);
-}
-
 Test(enqueue, counts_what_had_no_room_where_it_crossed)
 {
 	uint64_t room = 0;

@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Servers that receive and send datagrams in every way.
+ * Servers that receive datagrams in every way.
  */
 #include <limits.h>
 #include <netinet/udp.h>
-#include <stdint.h>
-#include <sys/sendfile.h>
 #include <sys/uio.h>
 
 #include "seccomp.h"
@@ -13,6 +11,7 @@
 #define ROOM   100 /* of what they receive into */
 #define ROUNDS 20
 #define PAGE   4096
+#define SIZE   60 /* of those that are received together */
 
 /* `size` octets at the very end of what may be touched. */
 static void *edge(size_t size)
@@ -28,15 +27,6 @@ static void *edge(size_t size)
 /* Ways to receive. Into `octets` go ROOM of them at the most. */
 
 typedef ssize_t way(int fd, unsigned char *octets);
-
-static struct sockaddr_in address_of(const char *text, int port)
-{
-	struct sockaddr_in name = { .sin_family = AF_INET,
-				    .sin_port = htons(port) };
-
-	MUST(inet_pton(AF_INET, text, &name.sin_addr) == 1);
-	return name;
-}
 
 static ssize_t by_recv(int fd, unsigned char *octets)
 {
@@ -213,7 +203,7 @@ static way *const ways[] = {
 /* A server of one client, so that it need not know whom to answer. */
 static void play_receives(void)
 {
-	struct sockaddr_in client = address_of(ADDRESS, 5300);
+	struct sockaddr_in client = host_address(ADDRESS, 5300);
 	unsigned char octets[ROOM];
 	int fd = host_udp();
 
@@ -230,7 +220,7 @@ static void play_receives(void)
 /* Asks another, by a socket that neither has a port nor a peer before. */
 static void play_asks(void)
 {
-	struct sockaddr_in server = address_of(UPSTREAM, 53);
+	struct sockaddr_in server = host_address(UPSTREAM, 53);
 	unsigned char octets[ROOM] = { 0, 0, 1, 0, 0, 1, [16] = 1, [18] = 1 };
 
 	for (size_t i = 0; i < WAYS * ROUNDS; i++) {
@@ -246,97 +236,62 @@ static void play_asks(void)
 	}
 }
 
-/* What is sent is gone before the call returns. The other side's calls are not to
- * be seen, so they are made by hand. */
+/* Receives the answers to ASKED queries in as many calls as it likes. */
 
-static long raw(long number, long a, long b, long c)
+#define ASKED 100
+
+static void receive_asked(int fd, int how)
 {
-	long result;
-#if defined(__x86_64__)
-	register long r10 __asm__("r10") = 0;
+	struct timespec *wait = how == 2 ? &(struct timespec){ 60, 0 } : NULL;
+	int flags = how == 1 ? MSG_WAITFORONE : 0;
+	static unsigned char octets[ASKED][ROOM];
+	struct mmsghdr list[ASKED] = { 0 };
+	struct iovec iov[ASKED];
+	int n;
 
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10)
-			 : "rcx", "r11", "memory");
-#elif defined(__aarch64__)
-	register long x8 __asm__("x8") = number;
-	register long x0 __asm__("x0") = a;
-	register long x1 __asm__("x1") = b;
-	register long x2 __asm__("x2") = c;
+	for (int got = 0; got < ASKED; got += n) {
+		for (int i = 0; i < ASKED - got; i++) {
+			socklen_t room = i % 3 * 8; /* no, short or all of it */
 
-	__asm__ volatile("svc 0"
-			 : "+r"(x0)
-			 : "r"(x8), "r"(x1), "r"(x2)
-			 : "memory");
-	result = x0;
-#endif
-	return result;
-}
-
-#define BATCH 8
-#define SIZE  60
-
-static unsigned char *sent[2 * BATCH];
-static _Atomic int taken;
-static int receiver;
-
-/* Whoever has received a message owns its memory. */
-static void *take_away(void *unused)
-{
-	unsigned char octets[SIZE];
-
-	for (size_t i = 0; i < 2 * BATCH * ROUNDS; i++) {
-		MUST(raw(SYS_read, receiver, (long)octets, SIZE) == SIZE);
-		memset(sent[octets[12]], 0xff, SIZE);
-		MUST(!munmap(sent[octets[12]], PAGE));
-		taken++;
-	}
-	return unused;
-}
-
-static void give(int index, int id)
-{
-	sent[index] = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
-			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-	MUST(sent[index] != MAP_FAILED);
-	memset(sent[index], 0, SIZE);
-	sent[index][0] = id >> 8;
-	sent[index][1] = id;
-	sent[index][2] = 0x80;
-	sent[index][12] = index;
-}
-
-static void play_gone(void)
-{
-	struct sockaddr_in to = address_of(ADDRESS, 5300);
-	struct mmsghdr list[BATCH] = { 0 };
-	struct iovec iov[BATCH];
-	int fd = host_udp();
-	pthread_t thread;
-
-	receiver = socket(AF_INET, SOCK_DGRAM, 0);
-	MUST(!bind(receiver, (struct sockaddr *)&to, sizeof(to)));
-	MUST(!pthread_create(&thread, NULL, take_away, NULL));
-	for (int i = 0; i < ROUNDS; i++) {
-		for (int k = 0; k < BATCH; k++) {
-			give(k, i * BATCH + k);
-			iov[k] = (struct iovec){ sent[k], SIZE };
-			list[k].msg_hdr =
-				(struct msghdr){ &to,  sizeof(to), &iov[k], 1,
-						 NULL, 0,          0 };
+			iov[i] = (struct iovec){ octets[i], ROOM };
+			list[i].msg_hdr = (struct msghdr){
+				.msg_name = room ? edge(room) : NULL,
+				.msg_namelen = room,
+				.msg_iov = &iov[i],
+				.msg_iovlen = 1,
+			};
 		}
-		MUST(sendmmsg(fd, list, BATCH, 0) == BATCH);
-		for (int k = 0; k < BATCH; k++) {
-			give(BATCH + k, 10000 + i * BATCH + k);
-			MUST(sendto(fd, sent[BATCH + k], SIZE, 0,
-				    (struct sockaddr *)&to,
-				    sizeof(to)) == SIZE);
-		}
-		while (taken < 2 * BATCH * (i + 1))
-			sched_yield();
+		n = how == 3 ? syscall(SYS_recvmmsg, fd, list, ASKED - got,
+				       flags, wait)
+			     : recvmmsg(fd, list, ASKED - got, flags, wait);
+		MUST(how == 1 ? n > 0 : n == ASKED);
+		for (int i = 0; i < n; i++)
+			MUST(list[i].msg_len == 19 &&
+			     list[i].msg_hdr.msg_namelen ==
+				     (i % 3 ? sizeof(struct sockaddr_in) : 0));
 	}
-	MUST(!pthread_join(thread, NULL));
+}
+
+/* Asks many at once, by a socket that is not connected. */
+static void play_asks_many(void)
+{
+	struct sockaddr_in server = host_address(UPSTREAM, 53);
+	unsigned char octets[19] = { 0, 0, 1, 0, 0, 1, [16] = 1, [18] = 1 };
+
+	for (int how = 0; how < 4; how++) {
+		int fd = socket(AF_INET, SOCK_DGRAM, 0);
+
+		for (int i = 0; i < ASKED; i++) {
+			octets[0] = how;
+			octets[1] = i;
+			octets[2] = 1;
+			MUST(sendto(fd, octets, 19, 0,
+				    (struct sockaddr *)&server,
+				    sizeof(server)) == 19);
+		}
+		receive_asked(fd, how);
+		close(fd);
+	}
 }
 
 /* A server's socket comes over another one, under a number that was a FILE's: it
@@ -397,137 +352,10 @@ static void play_rights(void)
 	}
 }
 
-/* A server of one connection that answers by a write, by octets which it never had
- * in its memory, and by a write again. */
-
-static void answer_by(int fd, int how)
-{
-	unsigned char octets[ROOM];
-	int pair[2], file = memfd_create("answer", 0);
-	ssize_t n = read(fd, octets, sizeof(octets));
-
-	MUST(n > 14 && n == 2 + octets[1]);
-	octets[4] |= 0x80;
-	if (how == 0) {
-		MUST(write(fd, octets, n) == n);
-		return;
-	}
-	MUST(!pipe(pair) && write(pair[1], octets, n) == n);
-	MUST(pwrite(file, octets, n, 0) == n);
-	MUST(n == (how == 1   ? splice(pair[0], NULL, fd, NULL, n, 0)
-		   : how == 2 ? sendfile(fd, file, NULL, n)
-		   : how == 3
-			   ? syscall(SYS_splice, pair[0], NULL, fd, NULL, n, 0)
-			   : syscall(SYS_sendfile, fd, file, NULL, n)));
-}
-
-static void play_moved(void)
-{
-	int listener = host_socket(SOCK_STREAM);
-
-	for (int how = 1; how <= 4; how++) {
-		int fd = accept(listener, NULL, NULL);
-
-		answer_by(fd, 0);
-		answer_by(fd, how);
-		answer_by(fd, 0);
-		close(fd);
-	}
-}
-
-/* One call, several datagrams. */
-
-static unsigned char responses[4 * SIZE];
-
-static void fill(int id)
-{
-	memset(responses, id, sizeof(responses));
-	for (int i = 0; i < 4; i++) {
-		responses[i * SIZE] = id;
-		responses[i * SIZE + 1] = i;
-		responses[i * SIZE + 2] = 0x80;
-	}
-}
-
-static struct mmsghdr segmented(struct sockaddr_in *to, size_t size)
-{
-	static _Alignas(struct cmsghdr) char control[CMSG_SPACE(2)];
-	static struct iovec iov[2];
-	static int next;
-	struct cmsghdr *item = (struct cmsghdr *)control;
-	struct mmsghdr made = { 0 };
-
-	*item = (struct cmsghdr){ CMSG_LEN(2), SOL_UDP, UDP_SEGMENT };
-	*(uint16_t *)CMSG_DATA(item) = SIZE;
-	iov[next % 2] = (struct iovec){ responses, size };
-	made.msg_hdr = (struct msghdr){ to, sizeof(*to), &iov[next++ % 2],
-					1,  control,     sizeof(control),
-					0 };
-	return made;
-}
-
-static void play_segments(void)
-{
-	struct sockaddr_in to = address_of(ADDRESS, 5300);
-	int fd = host_udp(), size = SIZE, none = 0;
-
-	fill(1);
-	struct mmsghdr list[2] = { segmented(&to, 4 * SIZE),
-				   segmented(&to, 2 * SIZE + 20) };
-	MUST(sendmsg(fd, &list[0].msg_hdr, 0) == 4 * SIZE);
-	fill(2);
-	MUST(sendmmsg(fd, list, 2, 0) == 2);
-	fill(3);
-	MUST(!setsockopt(fd, SOL_UDP, UDP_SEGMENT, &size, sizeof(size)));
-	MUST(sendto(fd, responses, 3 * SIZE, 0, (struct sockaddr *)&to,
-		    sizeof(to)) == 3 * SIZE);
-	fill(4);
-	MUST(!connect(fd, (struct sockaddr *)&to, sizeof(to)));
-	MUST(write(fd, responses, 3 * SIZE) == 3 * SIZE);
-	fill(5);
-	MUST(!syscall(SYS_setsockopt, fd, SOL_UDP, UDP_SEGMENT, &none,
-		      sizeof(none)));
-	MUST(write(fd, responses, 3 * SIZE) == 3 * SIZE);
-}
-
-/* Several calls, one datagram. */
-static void play_pieces(void)
-{
-	struct sockaddr_in to = address_of(ADDRESS, 5300);
-	int fd = host_udp(), on = 1, off = 0;
-
-	fill(1);
-	MUST(sendto(fd, responses, 50, MSG_MORE, (struct sockaddr *)&to,
-		    sizeof(to)) == 50);
-	MUST(send(fd, responses + 50, 50, MSG_MORE) == 50);
-	MUST(sendto(fd, responses, 70000, 0, NULL, 0) == -1);
-	MUST(send(fd, responses + 100, 50, 0) == 50);
-	fill(2);
-	MUST(!setsockopt(fd, SOL_UDP, UDP_CORK, &on, sizeof(on)));
-	MUST(sendto(fd, responses, 10, 0, (struct sockaddr *)&to, sizeof(to)) ==
-	     10);
-	MUST(write(fd, responses + 10, 60) == 60);
-	MUST(!setsockopt(fd, SOL_UDP, UDP_CORK, &off, sizeof(off)));
-	fill(3);
-	MUST(sendto(fd, responses, 70, 0, (struct sockaddr *)&to, sizeof(to)) ==
-	     70);
-	/* One that comes to nothing, and one that is too long. */
-	fill(4);
-	MUST(sendto(fd, responses, 50, MSG_MORE, (struct sockaddr *)&to,
-		    sizeof(to)) == 50);
-	MUST(send(fd, (void *)8, 50, 0) == -1);
-	for (int i = 0; i < 50; i++)
-		MUST(sendto(fd, responses, 200, i < 49 ? MSG_MORE : 0,
-			    (struct sockaddr *)&to, sizeof(to)) == 200);
-	fill(5);
-	MUST(sendto(fd, responses, 40, 0, (struct sockaddr *)&to, sizeof(to)) ==
-	     40);
-}
-
 /* One call receives them all, by a socket that has been told to before. */
 static void play_coalesced(void)
 {
-	struct sockaddr_in name = address_of(ADDRESS, 53);
+	struct sockaddr_in name = host_address(ADDRESS, 53);
 	unsigned char octets[4096];
 	_Alignas(struct cmsghdr) char control[64];
 	struct iovec iov = { octets, sizeof(octets) };
@@ -545,7 +373,7 @@ static void play_coalesced(void)
 /* Into less room than they need, at the end of a page; told how much it was. */
 static void play_cut(void)
 {
-	struct sockaddr_in name = address_of(ADDRESS, 53);
+	struct sockaddr_in name = host_address(ADDRESS, 53);
 	int fd = socket(AF_INET, SOCK_DGRAM, 0), on = 1;
 
 	MUST(!setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof(on)));
@@ -578,11 +406,10 @@ static void play_confined(void)
 }
 
 static const struct scene scenes[] = {
-	{ "receives", play_receives }, { "asks", play_asks },
-	{ "gone", play_gone },         { "rights", play_rights },
-	{ "moved", play_moved },       { "segments", play_segments },
-	{ "pieces", play_pieces },     { "coalesced", play_coalesced },
-	{ "confined", play_confined }, { "cut", play_cut },
+	{ "receives", play_receives },   { "asks", play_asks },
+	{ "asks_many", play_asks_many }, { "rights", play_rights },
+	{ "coalesced", play_coalesced }, { "cut", play_cut },
+	{ "confined", play_confined },
 };
 
 HOST_MAIN(scenes)

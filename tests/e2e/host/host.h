@@ -39,13 +39,20 @@ struct scene {
 		}                                                           \
 	} while (0)
 
-static inline int host_socket(int type)
+static inline struct sockaddr_in host_address(const char *text, int port)
 {
 	struct sockaddr_in name = { .sin_family = AF_INET,
-				    .sin_port = htons(53) };
+				    .sin_port = htons(port) };
+
+	MUST(inet_pton(AF_INET, text, &name.sin_addr) == 1);
+	return name;
+}
+
+static inline int host_socket(int type)
+{
+	struct sockaddr_in name = host_address(ADDRESS, 53);
 	int fd = socket(AF_INET, type, 0), on = 1;
 
-	MUST(inet_pton(AF_INET, ADDRESS, &name.sin_addr) == 1);
 	MUST(fd >= 0);
 	MUST(!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)));
 	MUST(!bind(fd, (struct sockaddr *)&name, sizeof(name)));

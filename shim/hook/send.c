@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The calls that send.
+ */
+#include "shim/hook/io.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <netinet/udp.h>
+#include <pthread.h>
+
+#include "shim/base/reach.h"
+#include "shim/capture/connection.h"
+#include "shim/capture/datagram.h"
+#include "shim/hook/observe.h"
+
+/* MSG_PROBE of the kernel's: a datagram is looked at, and not sent. */
+#define PROBE 0x10
+
+struct sending {
+	struct capture_call call;
+	struct datagram_departure departure;
+	struct _pthread_cleanup_buffer cleanup; /* while there is a copy */
+};
+
+/* libc's own way of cleaning up, also behind a jump: what the compiler makes of
+ * the macros of <pthread.h> would need libgcc_s. */
+void _pthread_cleanup_push(struct _pthread_cleanup_buffer *buffer,
+			   void (*routine)(void *call), void *call);
+void _pthread_cleanup_pop(struct _pthread_cleanup_buffer *buffer, int execute);
+
+/* The real call is a cancellation point, and then this is all that runs. */
+static void leave(void *call)
+{
+	connection_leave(call);
+}
+
+/* Before the real call. Returns false if it is of no interest. */
+static bool departs(struct sending *sending, int fd, int flags)
+{
+	sending->call.copy = 0;
+	if (!observes(&sending->call, fd, flags, true))
+		return false;
+	if (capture_is_datagram(&sending->call) && flags & PROBE)
+		return false;
+	if (capture_is_datagram(&sending->call))
+		datagram_depart_begin(&sending->departure, flags);
+	return true;
+}
+
+/* Of a connection's octets the kernel takes those before a bad address. */
+static void depart(struct sending *sending, const struct msghdr *message)
+{
+	static const struct msghdr none;
+	struct capture_call *call = &sending->call;
+	size_t size;
+
+	if (capture_is_datagram(call)) {
+		datagram_depart(&sending->departure, call, message);
+	} else if (call->kind == FD_STREAM) {
+		if (!reach_reads(message, sizeof(*message)))
+			message = &none;
+		reach_iovec(message->msg_iov, message->msg_iovlen, &size);
+		connection_depart(call, message, size);
+		if (call->copy)
+			_pthread_cleanup_push(&sending->cleanup, leave, call);
+	}
+}
+
+/* Behind it. What was no connection yet may be one now: MSG_FASTOPEN. */
+static void land(struct sending *sending, const struct msghdr *message,
+		 ssize_t result)
+{
+	struct capture_call *call = &sending->call;
+
+	if (call->copy)
+		_pthread_cleanup_pop(&sending->cleanup, 0);
+	if (capture_is_datagram(call))
+		datagram_land(&sending->departure, call, result >= 0);
+	else if (call->kind == FD_STREAM)
+		connection_land(call, call->word, &call->facts,
+				result > 0 ? result : 0);
+	else
+		observe_message(call, message, result);
+}
+
+ssize_t io_sendto(const struct real_table *by, int fd, const void *buffer,
+		  size_t size, int flags, const struct sockaddr *name,
+		  socklen_t name_size)
+{
+	struct sending sending;
+	struct iovec iov = { (void *)buffer, size };
+	struct msghdr message = {
+		.msg_name = (void *)name,
+		.msg_namelen = name ? name_size : 0,
+		.msg_iov = &iov,
+		.msg_iovlen = 1,
+	};
+
+	if (!departs(&sending, fd, flags))
+		return by->sendto(fd, buffer, size, flags, name, name_size);
+	depart(&sending, &message);
+	ssize_t result = by->sendto(fd, buffer, size, flags, name, name_size);
+	land(&sending, &message, result);
+	return result;
+}
+
+ssize_t io_sendmsg(const struct real_table *by, int fd,
+		   const struct msghdr *message, int flags)
+{
+	struct sending sending;
+
+	if (!departs(&sending, fd, flags))
+		return by->sendmsg(fd, message, flags);
+	depart(&sending, message);
+	ssize_t result = by->sendmsg(fd, message, flags);
+	land(&sending, message, result);
+	return result;
+}
+
+/* Returns false if the kernel goes no further than to this message of a vector. */
+static bool took_all(const struct mmsghdr *sent)
+{
+	size_t size;
+
+	return reach_iovec(sent->msg_hdr.msg_iov, sent->msg_hdr.msg_iovlen,
+			   &size) &&
+	       sent->msg_len >= size;
+}
+
+/* A connection's messages, one at a time: each may be taken in part. */
+static int send_octets(struct sending *sending, const struct real_table *by,
+		       struct mmsghdr *vector, int flags)
+{
+	depart(sending, &vector->msg_hdr);
+	int result = by->sendmmsg(sending->call.fd, vector, 1, flags);
+	land(sending, &vector->msg_hdr,
+	     result > 0 ? (ssize_t)vector->msg_len : -1);
+	return result;
+}
+
+static int send_datagrams(struct sending *sending, const struct real_table *by,
+			  struct mmsghdr *vector, unsigned length, int flags)
+{
+	for (unsigned i = 0; i < length; i++)
+		if (!datagram_depart(&sending->departure, &sending->call,
+				     &vector[i].msg_hdr))
+			break;
+	int result = by->sendmmsg(sending->call.fd, vector, length, flags);
+	datagram_land(&sending->departure, &sending->call,
+		      result > 0 ? result : 0);
+	return result;
+}
+
+/* As many of a vector as can be followed at once. *goes_on: whether the kernel
+ * would go on behind them. */
+static int send_some(const struct real_table *by, int fd,
+		     struct mmsghdr *vector, unsigned length, int flags,
+		     bool *goes_on)
+{
+	struct sending sending;
+	int result;
+
+	*goes_on = false;
+	if (!length || !departs(&sending, fd, flags))
+		return by->sendmmsg(fd, vector, length, flags);
+	if (capture_is_datagram(&sending.call)) {
+		if (length > DATAGRAM_CALL_MAX)
+			length = DATAGRAM_CALL_MAX;
+		result = send_datagrams(&sending, by, vector, length, flags);
+		*goes_on = result == (int)length;
+	} else {
+		result = send_octets(&sending, by, vector, flags);
+		*goes_on = result == 1 && took_all(vector);
+	}
+	return result;
+}
+
+/* To the kernel, too, a vector is a message after the other, up to the first that
+ * fails; then those before it count. */
+ssize_t io_sendmmsg(const struct real_table *by, int fd, struct mmsghdr *vector,
+		    unsigned length, int flags)
+{
+	unsigned sent = 0, most = length < IOV_MAX ? length : IOV_MAX;
+	int before = errno, result;
+	bool goes_on;
+
+	do {
+		result = send_some(by, fd, vector + sent, most - sent, flags,
+				   &goes_on);
+		sent += result > 0 ? result : 0;
+	} while (goes_on && sent < most);
+	if (!sent)
+		return result;
+	errno = before;
+	return sent;
+}
+
+ssize_t io_write(const struct real_table *by, int fd, const void *buffer,
+		 size_t size)
+{
+	struct sending sending;
+	struct iovec iov = { (void *)buffer, size };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (!departs(&sending, fd, 0))
+		return by->write(fd, buffer, size);
+	depart(&sending, &message);
+	ssize_t result = by->write(fd, buffer, size);
+	land(&sending, &message, result);
+	return result;
+}
+
+ssize_t io_writev(const struct real_table *by, int fd, const struct iovec *iov,
+		  int count)
+{
+	struct sending sending;
+	struct msghdr message = { .msg_iov = (struct iovec *)iov,
+				  .msg_iovlen = count };
+
+	if (!departs(&sending, fd, 0))
+		return by->writev(fd, iov, count);
+	depart(&sending, &message);
+	ssize_t result = by->writev(fd, iov, count);
+	land(&sending, &message, result);
+	return result;
+}
+
+ssize_t io_pwritev2(const struct real_table *by, int fd,
+		    const struct iovec *iov, int count, off_t offset, int flags)
+{
+	struct sending sending;
+	struct msghdr message = { .msg_iov = (struct iovec *)iov,
+				  .msg_iovlen = count };
+
+	if (offset != -1 || !departs(&sending, fd, 0))
+		return by->pwritev2(fd, iov, count, offset, flags);
+	depart(&sending, &message);
+	ssize_t result = by->pwritev2(fd, iov, count, offset, flags);
+	land(&sending, &message, result);
+	return result;
+}
+
+ssize_t io_sendfile(const struct real_table *by, int out, int in, off_t *offset,
+		    size_t count)
+{
+	struct capture_call call;
+	bool observed = capture_enter(&call, out, true);
+	ssize_t result = by->sendfile(out, in, offset, count);
+
+	if (observed && result > 0)
+		capture_give_up(&call);
+	return result;
+}
+
+ssize_t io_splice(const struct real_table *by, int in, off64_t *in_offset,
+		  int out, off64_t *out_offset, size_t size, unsigned flags)
+{
+	struct capture_call from, to;
+	bool received = capture_enter(&from, in, false);
+	bool sent = capture_enter(&to, out, true);
+	ssize_t result =
+		by->splice(in, in_offset, out, out_offset, size, flags);
+
+	if (received && result > 0)
+		capture_give_up(&from);
+	if (sent && result > 0)
+		capture_give_up(&to);
+	return result;
+}
+
+static bool is_zero(const void *value, socklen_t size)
+{
+	int zero;
+
+	if (size < sizeof(zero) || !reach_reads(value, sizeof(zero)))
+		return false;
+	memcpy(&zero, value, sizeof(zero));
+	return !zero;
+}
+
+ssize_t io_setsockopt(const struct real_table *by, int fd, int level, int name,
+		      const void *value, socklen_t size)
+{
+	struct sending sending;
+
+	if (level != SOL_UDP || !departs(&sending, fd, 0) ||
+	    !capture_is_datagram(&sending.call))
+		return by->setsockopt(fd, level, name, value, size);
+	if (name == UDP_CORK && is_zero(value, size))
+		datagram_uncork(&sending.departure, &sending.call);
+	int result = by->setsockopt(fd, level, name, value, size);
+	datagram_land(&sending.departure, &sending.call,
+		      result ? 0 : sending.departure.messages);
+	if (!result)
+		capture_forget(fd);
+	return result;
+}

@@ -1,0 +1,318 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Servers that send in every way.
+ */
+#include <netinet/udp.h>
+#include <stdint.h>
+#include <sys/sendfile.h>
+#include <sys/uio.h>
+
+#include "host.h"
+
+#define ROOM   100
+#define ROUNDS 20
+#define PAGE   4096
+
+/* What is sent is gone before the call returns. The other side's calls are not to
+ * be seen, so they are made by hand. */
+
+static long raw(long number, long a, long b, long c)
+{
+	long result;
+#if defined(__x86_64__)
+	register long r10 __asm__("r10") = 0;
+
+	__asm__ volatile("syscall"
+			 : "=a"(result)
+			 : "0"(number), "D"(a), "S"(b), "d"(c), "r"(r10)
+			 : "rcx", "r11", "memory");
+#elif defined(__aarch64__)
+	register long x8 __asm__("x8") = number;
+	register long x0 __asm__("x0") = a;
+	register long x1 __asm__("x1") = b;
+	register long x2 __asm__("x2") = c;
+
+	__asm__ volatile("svc 0"
+			 : "+r"(x0)
+			 : "r"(x8), "r"(x1), "r"(x2)
+			 : "memory");
+	result = x0;
+#endif
+	return result;
+}
+
+#define BATCH 8
+#define SIZE  60
+
+static unsigned char *sent[2 * BATCH];
+static _Atomic int taken;
+static int receiver;
+
+/* Whoever has received a message owns its memory. */
+static void *take_away(void *unused)
+{
+	unsigned char octets[SIZE];
+
+	for (size_t i = 0; i < 2 * BATCH * ROUNDS; i++) {
+		MUST(raw(SYS_read, receiver, (long)octets, SIZE) == SIZE);
+		memset(sent[octets[12]], 0xff, SIZE);
+		MUST(!munmap(sent[octets[12]], PAGE));
+		taken++;
+	}
+	return unused;
+}
+
+static void give(int index, int id)
+{
+	sent[index] = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	MUST(sent[index] != MAP_FAILED);
+	memset(sent[index], 0, SIZE);
+	sent[index][0] = id >> 8;
+	sent[index][1] = id;
+	sent[index][2] = 0x80;
+	sent[index][12] = index;
+}
+
+static void play_gone(void)
+{
+	struct sockaddr_in to = host_address(ADDRESS, 5300);
+	struct mmsghdr list[BATCH] = { 0 };
+	struct iovec iov[BATCH];
+	int fd = host_udp();
+	pthread_t thread;
+
+	receiver = socket(AF_INET, SOCK_DGRAM, 0);
+	MUST(!bind(receiver, (struct sockaddr *)&to, sizeof(to)));
+	MUST(!pthread_create(&thread, NULL, take_away, NULL));
+	for (int i = 0; i < ROUNDS; i++) {
+		for (int k = 0; k < BATCH; k++) {
+			give(k, i * BATCH + k);
+			iov[k] = (struct iovec){ sent[k], SIZE };
+			list[k].msg_hdr =
+				(struct msghdr){ &to,  sizeof(to), &iov[k], 1,
+						 NULL, 0,          0 };
+		}
+		MUST(sendmmsg(fd, list, BATCH, 0) == BATCH);
+		for (int k = 0; k < BATCH; k++) {
+			give(BATCH + k, 10000 + i * BATCH + k);
+			MUST(sendto(fd, sent[BATCH + k], SIZE, 0,
+				    (struct sockaddr *)&to,
+				    sizeof(to)) == SIZE);
+		}
+		while (taken < 2 * BATCH * (i + 1))
+			sched_yield();
+	}
+	MUST(!pthread_join(thread, NULL));
+}
+
+/* The same of what it takes out of a connection. */
+static void *take_octets_away(void *unused)
+{
+	unsigned char octets[2 + SIZE];
+
+	for (size_t i = 0; i < BATCH * ROUNDS; i++) {
+		for (long got = 0, n; got < 2 + SIZE; got += n)
+			MUST((n = raw(SYS_read, receiver, (long)octets + got,
+				      2 + SIZE - got)) > 0);
+		memset(sent[octets[2 + 12]], 0xff, SIZE);
+		MUST(!munmap(sent[octets[2 + 12]], PAGE));
+		taken++;
+	}
+	return unused;
+}
+
+static void play_gone_stream(void)
+{
+	struct sockaddr_in to = host_address(ADDRESS, 53);
+	int listener = host_socket(SOCK_STREAM);
+	unsigned char prefix[2] = { 0, SIZE };
+	struct mmsghdr list[BATCH] = { 0 };
+	struct iovec iov[BATCH][2];
+	pthread_t thread;
+
+	receiver = socket(AF_INET, SOCK_STREAM, 0);
+	MUST(!connect(receiver, (struct sockaddr *)&to, sizeof(to)));
+	int fd = accept(listener, NULL, NULL);
+	MUST(!pthread_create(&thread, NULL, take_octets_away, NULL));
+	for (int i = 0; i < ROUNDS; i++) {
+		for (int k = 0; k < BATCH; k++) {
+			give(k, i * BATCH + k);
+			iov[k][0] = (struct iovec){ prefix, 2 };
+			iov[k][1] = (struct iovec){ sent[k], SIZE };
+			list[k].msg_hdr = (struct msghdr){ .msg_iov = iov[k],
+							   .msg_iovlen = 2 };
+		}
+		MUST(sendmmsg(fd, list, BATCH, 0) == BATCH);
+		while (taken < BATCH * (i + 1))
+			sched_yield();
+	}
+	MUST(!pthread_join(thread, NULL));
+}
+
+/* A server of one connection that answers by a write, by octets which it never had
+ * in its memory, and by a write again. */
+
+static void answer_by(int fd, int how)
+{
+	unsigned char octets[ROOM];
+	int pair[2], file = memfd_create("answer", 0);
+	ssize_t n = read(fd, octets, sizeof(octets));
+
+	MUST(n > 14 && n == 2 + octets[1]);
+	octets[4] |= 0x80;
+	if (how == 0) {
+		MUST(write(fd, octets, n) == n);
+		return;
+	}
+	MUST(!pipe(pair) && write(pair[1], octets, n) == n);
+	MUST(pwrite(file, octets, n, 0) == n);
+	MUST(n == (how == 1   ? splice(pair[0], NULL, fd, NULL, n, 0)
+		   : how == 2 ? sendfile(fd, file, NULL, n)
+		   : how == 3
+			   ? syscall(SYS_splice, pair[0], NULL, fd, NULL, n, 0)
+			   : syscall(SYS_sendfile, fd, file, NULL, n)));
+}
+
+static void play_moved(void)
+{
+	int listener = host_socket(SOCK_STREAM);
+
+	for (int how = 1; how <= 4; how++) {
+		int fd = accept(listener, NULL, NULL);
+
+		answer_by(fd, 0);
+		answer_by(fd, how);
+		answer_by(fd, 0);
+		close(fd);
+	}
+}
+
+/* One call, several datagrams. */
+
+static unsigned char responses[4 * SIZE];
+
+static void fill(int id)
+{
+	memset(responses, id, sizeof(responses));
+	for (int i = 0; i < 4; i++) {
+		responses[i * SIZE] = id;
+		responses[i * SIZE + 1] = i;
+		responses[i * SIZE + 2] = 0x80;
+	}
+}
+
+static struct mmsghdr segmented(struct sockaddr_in *to, size_t size)
+{
+	static _Alignas(struct cmsghdr) char control[CMSG_SPACE(2)];
+	static struct iovec iov[2];
+	static int next;
+	struct cmsghdr *item = (struct cmsghdr *)control;
+	struct mmsghdr made = { 0 };
+
+	*item = (struct cmsghdr){ CMSG_LEN(2), SOL_UDP, UDP_SEGMENT };
+	*(uint16_t *)CMSG_DATA(item) = SIZE;
+	iov[next % 2] = (struct iovec){ responses, size };
+	made.msg_hdr = (struct msghdr){ to, sizeof(*to), &iov[next++ % 2],
+					1,  control,     sizeof(control),
+					0 };
+	return made;
+}
+
+static void play_segments(void)
+{
+	struct sockaddr_in to = host_address(ADDRESS, 5300);
+	int fd = host_udp(), size = SIZE, none = 0;
+
+	fill(1);
+	struct mmsghdr list[2] = { segmented(&to, 4 * SIZE),
+				   segmented(&to, 2 * SIZE + 20) };
+	MUST(sendmsg(fd, &list[0].msg_hdr, 0) == 4 * SIZE);
+	fill(2);
+	MUST(sendmmsg(fd, list, 2, 0) == 2);
+	fill(3);
+	MUST(!setsockopt(fd, SOL_UDP, UDP_SEGMENT, &size, sizeof(size)));
+	MUST(sendto(fd, responses, 3 * SIZE, 0, (struct sockaddr *)&to,
+		    sizeof(to)) == 3 * SIZE);
+	fill(4);
+	MUST(!connect(fd, (struct sockaddr *)&to, sizeof(to)));
+	MUST(write(fd, responses, 3 * SIZE) == 3 * SIZE);
+	fill(5);
+	MUST(!syscall(SYS_setsockopt, fd, SOL_UDP, UDP_SEGMENT, &none,
+		      sizeof(none)));
+	MUST(write(fd, responses, 3 * SIZE) == 3 * SIZE);
+}
+
+/* More than a call takes: sendmmsg(2). */
+#define MANY 1100
+
+static void play_vectors(void)
+{
+	static struct mmsghdr list[MANY];
+	static unsigned char octets[MANY][20];
+	static struct iovec iov[MANY];
+	struct sockaddr_in to = host_address(ADDRESS, 5300);
+	int fd = host_udp(), size = 20;
+
+	for (int i = 0; i < MANY; i++) {
+		octets[i][0] = i >> 8;
+		octets[i][1] = i;
+		octets[i][2] = 0x80;
+		/* One in ten is no DNS. */
+		iov[i] = (struct iovec){ octets[i], i % 10 ? 20 : 5 };
+		list[i].msg_hdr = (struct msghdr){ &to,  sizeof(to), &iov[i], 1,
+						   NULL, 0,          0 };
+	}
+	MUST(sendmmsg(fd, list, MANY, 0) == 1024);
+	/* Each cut into 30. */
+	MUST(!setsockopt(fd, SOL_UDP, UDP_SEGMENT, &size, sizeof(size)));
+	for (int i = 0; i < 50; i++)
+		iov[i] = (struct iovec){ octets, 30 * 20 };
+	MUST(sendmmsg(fd, list, 50, 0) == 50);
+	/* The one that fails ends it. */
+	list[70].msg_hdr.msg_namelen = 1;
+	MUST(syscall(SYS_sendmmsg, fd, list, 100, 0) == 70);
+	MUST(sendmmsg(fd, list + 70, 30, 0) == -1);
+}
+
+/* Several calls, one datagram. */
+static void play_pieces(void)
+{
+	struct sockaddr_in to = host_address(ADDRESS, 5300);
+	int fd = host_udp(), on = 1, off = 0;
+
+	fill(1);
+	MUST(sendto(fd, responses, 50, MSG_MORE, (struct sockaddr *)&to,
+		    sizeof(to)) == 50);
+	MUST(send(fd, responses + 50, 50, MSG_MORE) == 50);
+	MUST(sendto(fd, responses, 70000, 0, NULL, 0) == -1);
+	MUST(send(fd, responses + 100, 50, 0) == 50);
+	fill(2);
+	MUST(!setsockopt(fd, SOL_UDP, UDP_CORK, &on, sizeof(on)));
+	MUST(sendto(fd, responses, 10, 0, (struct sockaddr *)&to, sizeof(to)) ==
+	     10);
+	MUST(write(fd, responses + 10, 60) == 60);
+	MUST(!setsockopt(fd, SOL_UDP, UDP_CORK, &off, sizeof(off)));
+	fill(3);
+	MUST(sendto(fd, responses, 70, 0, (struct sockaddr *)&to, sizeof(to)) ==
+	     70);
+	/* One that comes to nothing, and one that is too long. */
+	fill(4);
+	MUST(sendto(fd, responses, 50, MSG_MORE, (struct sockaddr *)&to,
+		    sizeof(to)) == 50);
+	MUST(send(fd, (void *)8, 50, 0) == -1);
+	for (int i = 0; i < 50; i++)
+		MUST(sendto(fd, responses, 200, i < 49 ? MSG_MORE : 0,
+			    (struct sockaddr *)&to, sizeof(to)) == 200);
+	fill(5);
+	MUST(sendto(fd, responses, 40, 0, (struct sockaddr *)&to, sizeof(to)) ==
+	     40);
+}
+
+static const struct scene scenes[] = {
+	{ "gone", play_gone },       { "gone_stream", play_gone_stream },
+	{ "moved", play_moved },     { "segments", play_segments },
+	{ "vectors", play_vectors }, { "pieces", play_pieces },
+};
+
+HOST_MAIN(scenes)
