@@ -38,7 +38,7 @@ SHSTK   := $(if $(filter x86_64%,$(MACHINE)),-Wl$(comma)-z$(comma)shstk)
 GEN     := $(B)/proto/dnstap.pb-c
 LIFE    := shim/life.c shim/about.c
 CORE    := $(filter-out $(LIFE),$(wildcard shim/*.c shim/base/*.c \
-             shim/queue/*.c shim/capture/*.c shim/tap/*.c proto/*.c config/*.c))
+             shim/queue/*.c shim/capture/*.c shim/tap/*.c shim/tap/*/*.c proto/*.c config/*.c))
 HOOK    := $(LIFE) $(wildcard shim/hook/*.c shim/hook/*.S)
 CLI     := $(filter-out cli/main.c,$(wildcard cli/*.c))
 obj      = $(addprefix $(B)/,$(addsuffix .o,$(basename $(1))))

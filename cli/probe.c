@@ -17,7 +17,7 @@
 
 #include "cli/listener.h"
 #include "shim/base/clock.h"
-#include "shim/tap/session.h"
+#include "shim/tap/stream/session.h"
 
 #define TICK_MS 100
 

@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "cli/cli.h"
-#include "shim/tap/transport.h"
+#include "shim/tap/transport/transport.h"
 
 /* What the library would refuse when it reads certificates and keys. */
 static int prepare(const struct config *config)

@@ -14,7 +14,7 @@
 #include "config/config.h"
 #include "shim/base/clock.h"
 #include "shim/queue.h"
-#include "shim/tap/endpoint.h"
+#include "shim/tap/endpoint/endpoint.h"
 #include "shim/tap/metrics.h"
 
 /* The line about a thread, or memory, that was refused; with strerrordesc_np(3)'s

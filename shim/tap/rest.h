@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 #include "shim/queue.h"
-#include "shim/tap/endpoint.h"
+#include "shim/tap/endpoint/endpoint.h"
 
 /* What the turn before a rest has found; the tap's thread writes it. */
 struct turn {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/tap/session.h"
+#include "shim/tap/stream/session.h"
 
 struct hostile {
 	struct transport transport;

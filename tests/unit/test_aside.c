@@ -8,7 +8,7 @@
 
 #include "message.h"
 #include "shim/base/clock.h"
-#include "shim/tap/aside.h"
+#include "shim/tap/annotate/aside.h"
 
 static struct aside *aside;
 

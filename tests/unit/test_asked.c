@@ -5,8 +5,8 @@
 #include <criterion/criterion.h>
 
 #include "message.h"
-#include "shim/tap/asked.h"
-#include "shim/tap/match.h"
+#include "shim/tap/annotate/asked.h"
+#include "shim/tap/annotate/match.h"
 
 static struct asked *asked;
 

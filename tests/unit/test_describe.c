@@ -8,7 +8,7 @@
 
 #include "message.h"
 #include "shim/base/secret.h"
-#include "shim/tap/describe.h"
+#include "shim/tap/annotate/describe.h"
 
 #define SERVES     EVENT_SERVES
 #define ANSWER     (EVENT_SERVES | EVENT_SENT)

@@ -13,8 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shim/tap/door.h"
-#include "shim/tap/unix.h"
+#include "shim/tap/endpoint/door.h"
+#include "shim/tap/transport/unix.h"
 
 static char directory[] = "/tmp/door.XXXXXX";
 static char path[64], lock[80];

@@ -14,7 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shim/tap/fileset.h"
+#include "shim/tap/transport/fileset.h"
 
 static char directory[] = "/tmp/fileset.XXXXXX";
 static char path[PATH_MAX], name[PATH_MAX];

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "shim/tap/isolate.h"
-#include "shim/tap/resolver.h"
+#include "shim/tap/transport/resolver.h"
 
 #define STACK   (256 * 1024)
 #define THREADS 200

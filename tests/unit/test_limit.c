@@ -11,7 +11,7 @@
 
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
-#include "shim/tap/limit.h"
+#include "shim/tap/endpoint/limit.h"
 
 static char path[] = "/tmp/limit.XXXXXX";
 static struct limit limit;

@@ -6,7 +6,7 @@
 #include <criterion/criterion.h>
 
 #include "message.h"
-#include "shim/tap/match.h"
+#include "shim/tap/annotate/match.h"
 
 #define SERVES EVENT_SERVES
 #define ANSWER (EVENT_SERVES | EVENT_SENT)

@@ -6,8 +6,8 @@
 
 #include <string.h>
 
-#include "shim/tap/outbox.h"
-#include "shim/tap/session.h"
+#include "shim/tap/stream/outbox.h"
+#include "shim/tap/stream/session.h"
 
 static struct outbox outbox;
 static uint64_t octets;

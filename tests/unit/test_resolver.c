@@ -9,7 +9,7 @@
 #include <signal.h>
 
 #include "shim/queue.h"
-#include "shim/tap/resolver.h"
+#include "shim/tap/transport/resolver.h"
 
 static sigset_t wake;
 

@@ -6,7 +6,7 @@
 
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
-#include "shim/tap/retry.h"
+#include "shim/tap/endpoint/retry.h"
 
 static struct retry begin(void)
 {

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "shim/base/clock.h"
-#include "shim/tap/session.h"
+#include "shim/tap/stream/session.h"
 
 /* Control frames: escape, length, type, then one field: a content type. */
 #define CONTENT "\0\0\0\1\0\0\0\26protobuf:dnstap.Dnstap"

@@ -1,0 +1,367 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Types, matching and the choice of what is logged.
+ */
+#include "shim/tap/annotate/describe.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "proto/dns.h"
+#include "proto/extra.h"
+#include "shim/base/secret.h"
+#include "shim/tap/annotate/asked.h"
+#include "shim/tap/annotate/match.h"
+#include "shim/tap/annotate/proxied.h"
+#include "shim/tap/annotate/source.h"
+#include "shim/tap/annotate/upstream.h"
+
+struct describer {
+	const struct tap_config *config;
+	struct match *match;
+	struct asked *asked;
+	struct source *source;
+	struct extra *extra;       /* NULL: no template */
+	struct upstream *upstream; /* NULL: not wanted */
+	uint64_t transaction;      /* of the last message */
+	char text[DESCRIBE_EXTRA_MAX];
+};
+
+enum side {
+	SIDE_CLIENT,
+	SIDE_AUTH,
+	SIDE_FORWARDER,
+	SIDE_RESOLVER,
+	SIDE_UPDATE
+};
+
+#define TYPE(name) DNSTAP__MESSAGE__TYPE__##name
+#define ASKED_RESPONSES                                                   \
+	(1u << TYPE(FORWARDER_RESPONSE) | 1u << TYPE(RESOLVER_RESPONSE) | \
+	 1u << TYPE(UPDATE_RESPONSE))
+
+static const Dnstap__Message__Type types[][2] = {
+	[SIDE_CLIENT] = { TYPE(CLIENT_QUERY), TYPE(CLIENT_RESPONSE) },
+	[SIDE_AUTH] = { TYPE(AUTH_QUERY), TYPE(AUTH_RESPONSE) },
+	[SIDE_FORWARDER] = { TYPE(FORWARDER_QUERY), TYPE(FORWARDER_RESPONSE) },
+	[SIDE_RESOLVER] = { TYPE(RESOLVER_QUERY), TYPE(RESOLVER_RESPONSE) },
+	[SIDE_UPDATE] = { TYPE(UPDATE_QUERY), TYPE(UPDATE_RESPONSE) },
+};
+
+struct describer *describer_new(const struct tap_config *config)
+{
+	struct describer *describer = calloc(1, sizeof(*describer));
+
+	if (!describer)
+		return NULL;
+	describer->config = config;
+	describer->match = match_new();
+	describer->asked = asked_new();
+	describer->source = source_new();
+	bool whole = describer->match && describer->asked && describer->source;
+	if (config->extra) {
+		describer->extra = extra_parse(
+			config->extra, &(struct extra_constants){
+					       getpid(),
+					       program_invocation_short_name,
+					       config->sample,
+				       });
+		whole = whole && describer->extra;
+	}
+	if (describer->extra && extra_wants_upstream(describer->extra)) {
+		describer->upstream = upstream_new();
+		whole = whole && describer->upstream;
+	}
+	if (whole)
+		return describer;
+	describer_free(describer);
+	return NULL;
+}
+
+void describer_free(struct describer *describer)
+{
+	if (!describer)
+		return;
+	match_free(describer->match);
+	asked_free(describer->asked);
+	source_free(describer->source);
+	extra_free(describer->extra);
+	upstream_free(describer->upstream);
+	free(describer);
+}
+
+/* `query` is the message itself, or the query that it answers: a response is
+ * always of its query's type. */
+static enum side side_of(const struct tap_config *config,
+			 const struct match_message *query)
+{
+	uint16_t flags = query->header.flags;
+
+	if (DNS_OPCODE(flags) == DNS_OPCODE_UPDATE)
+		return SIDE_UPDATE;
+	if (query->asked)
+		return DNS_RD(flags) ? SIDE_FORWARDER : SIDE_RESOLVER;
+	if (config->role != ROLE_AUTO)
+		return config->role == ROLE_CLIENT ? SIDE_CLIENT : SIDE_AUTH;
+	return DNS_RD(flags) ? SIDE_CLIENT : SIDE_AUTH;
+}
+
+/* By the other side, the asker's port and the id, which are the same for a query
+ * and its response, and in every process that sees one of them. */
+static bool in_sample(const struct tap_config *config,
+		      const struct match_message *message)
+{
+	const struct event *event = message->event;
+	uint64_t words[3];
+
+	if (config->sample <= 1)
+		return true;
+	memcpy(words, event->remote, 16);
+	words[2] = message->asked ? event->local_port : event->remote_port;
+	words[2] = words[2] << 16 | message->header.id;
+	return secret_hash(words, 3) % config->sample == 0;
+}
+
+static const char *type_name(Dnstap__Message__Type type)
+{
+	const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(
+		&dnstap__message__type__descriptor, type);
+
+	return value ? value->name : "-";
+}
+
+static void remember(struct describer *describer, struct match_message *query)
+{
+	if (describer->extra)
+		extra_query_read(query->event, &query->extra);
+	match_query(describer->match, query);
+	if (query->asked)
+		asked_note(describer->asked, query->event);
+	if (describer->upstream && query->asked)
+		upstream_asked(describer->upstream, query);
+}
+
+/* Was the other side asked from here, or might it have been? */
+static bool may_be_asked(const struct describer *describer,
+			 const struct event *event)
+{
+	enum asked_whom whom = asked_whom(describer->asked, event);
+
+	if (event->flags & EVENT_SERVES)
+		return false;
+	return event->flags & EVENT_TCP || whom != ASKED_OTHERS;
+}
+
+/*
+ * A response came in, and no query is known that it answers. In this order:
+ *
+ * where it came in, and what is known           so
+ * a query sent before is still in flight,       it may be its answer: set aside
+ *  if this port has asked or there is plenty
+ *  of room to set aside
+ * its id was asked of its sender                another question's: logged
+ * at a DNS port                                 a stranger's: unsolicited
+ * by TCP, on a connection made from here        nobody else can: logged
+ * at a port that has asked its sender           late, or guessed: logged
+ * at a port that has asked others               a stranger's: unsolicited
+ * at a port that is not known to have asked     by a parent, or before the tap
+ *                                               began, or lost: logged
+ */
+static enum described judge(const struct describer *describer,
+			    const struct event *event, bool id_asked,
+			    enum aside_room room)
+{
+	if (room == ASIDE_PLENTY ||
+	    (room == ASIDE_LITTLE &&
+	     (!(event->flags & EVENT_SERVES) ||
+	      asked_whom(describer->asked, event) != ASKED_NOBODY)))
+		return DESCRIBE_LATER;
+	return id_asked || may_be_asked(describer, event)
+		       ? DESCRIBE_LOG
+		       : DESCRIBE_UNSOLICITED;
+}
+
+static void mask(uint8_t octets[16], unsigned size, unsigned kept_bits)
+{
+	for (unsigned i = kept_bits / 8; i < size; i++) {
+		unsigned kept = i * 8 < kept_bits ? kept_bits % 8 : 0;
+		octets[i] &= 0xff00 >> kept;
+	}
+}
+
+static bool anonymizes(const struct tap_config *config)
+{
+	return config->anonymize_v4 < 32 || config->anonymize_v6 < 128;
+}
+
+static void mask_address(const struct tap_config *config, uint8_t octets[16],
+			 bool inet6)
+{
+	mask(octets, inet6 ? 16 : 4,
+	     inet6 ? config->anonymize_v6 : config->anonymize_v4);
+}
+
+/* Returns false if an address may be left in the payload. */
+static bool anonymize(const struct tap_config *config, struct event *event,
+		      struct address *proxy)
+{
+	bool inet6 = event->flags & EVENT_INET6;
+
+	if (!anonymizes(config))
+		return true;
+	mask_address(config, event->local, inet6);
+	mask_address(config, event->remote, inet6);
+	mask_address(config, proxy->octets, proxy->inet6);
+	return dns_client_subnet_mask(event->payload, event->size,
+				      config->anonymize_v4,
+				      config->anonymize_v6);
+}
+
+/* `proxy`: that has passed the message on, if known. */
+static void render_extra(struct describer *describer, const struct event *event,
+			 const struct match_message *query,
+			 const struct address *proxy,
+			 struct encode_facts *facts)
+{
+	struct address upstream;
+	struct extra_facts about = {
+		.event = event,
+		.proxy = proxy->known ? proxy : NULL,
+		.response = facts->response,
+		.asked = facts->asked,
+		.message_type = type_name(facts->type),
+	};
+
+	if (query) {
+		about.query = &query->extra;
+		if (describer->upstream && !facts->asked &&
+		    upstream_find(describer->upstream, query, &upstream)) {
+			mask_address(describer->config, upstream.octets,
+				     upstream.inet6);
+			about.upstream = &upstream;
+		}
+	}
+	facts->extra = describer->text;
+	facts->extra_size = extra_render(describer->extra, &about,
+					 describer->text, DESCRIBE_EXTRA_MAX);
+}
+
+/* The server's own address is the one that the kernel sends from, if nothing else
+ * tells it. */
+static void complete_query(struct describer *describer, struct event *event,
+			   uint64_t now_ns)
+{
+	if ((event->flags & (EVENT_LOCAL | EVENT_REMOTE | EVENT_SENT)) ==
+	    (EVENT_REMOTE | EVENT_SENT))
+		source_complete(describer->source, event, now_ns);
+}
+
+/* And what was asked from there is answered there. */
+static void complete_response(struct event *event,
+			      const struct match_message *query)
+{
+	if (event->flags & (EVENT_LOCAL | EVENT_SERVES) ||
+	    !(query->event->flags & EVENT_LOCAL))
+		return;
+	memcpy(event->local, query->event->local, 16);
+	event->flags |= EVENT_LOCAL;
+}
+
+uint64_t describer_transaction(const struct describer *describer)
+{
+	return describer->transaction;
+}
+
+static bool is_wanted(const struct tap_config *config,
+		      const struct match_message *message, uint32_t types_of_it)
+{
+	return config->types & types_of_it && in_sample(config, message);
+}
+
+/* What the event is, without regard to others. Returns false if it is no DNS
+ * message. */
+static bool look_at(struct describer *describer, struct event *event,
+		    const struct clock_pair *clocks,
+		    struct match_message *message, struct encode_facts *facts)
+{
+	if (!proxied_strip(event, &message->client))
+		return false;
+	match_parse(event, message);
+	describer->transaction = message->transaction;
+	message->client.known &= !message->asked;
+	if (message->asked)
+		complete_query(describer, event, clocks->steady_ns);
+	message->time_ns = clock_pair_wall(clocks, event->stamp_ns);
+	*facts = (struct encode_facts){
+		.time_ns = message->time_ns,
+		.asked = message->asked,
+		.response = DNS_QR(message->header.flags),
+	};
+	return true;
+}
+
+/* Of what is known, what a response may have to do with. */
+struct related {
+	const struct match_message *query; /* that it answers */
+	const struct match_message *alike; /* it, or one of the same id */
+};
+
+static enum described relate(struct describer *describer, struct event *event,
+			     const struct match_message *response,
+			     enum aside_room room, struct related *related)
+{
+	related->query = match_response(describer->match, response);
+	related->alike = related->query ? related->query
+					: match_id(describer->match, response);
+	if (!response->asked)
+		return DESCRIBE_LOG;
+	if (related->alike)
+		complete_response(event, related->alike);
+	return related->query || !is_wanted(describer->config, response,
+					    ASKED_RESPONSES)
+		       ? DESCRIBE_LOG
+		       : judge(describer, event, related->alike, room);
+}
+
+/* Whose the message is, if a proxy has told: of a response over UDP, with the
+ * query. */
+static const struct address *client_of(const struct match_message *message,
+				       const struct related *related)
+{
+	return related->alike && !message->client.known
+		       ? &related->alike->client
+		       : &message->client;
+}
+
+enum described describe(struct describer *describer, struct event *event,
+			const struct clock_pair *clocks, enum aside_room room,
+			struct encode_facts *facts)
+{
+	const struct tap_config *config = describer->config;
+	struct related related = { NULL, NULL };
+	enum described verdict = DESCRIBE_LOG;
+	struct match_message message;
+	struct address proxy;
+
+	if (!look_at(describer, event, clocks, &message, facts))
+		return DESCRIBE_MALFORMED;
+	if (facts->response)
+		verdict = relate(describer, event, &message, room, &related);
+	else
+		remember(describer, &message);
+	if (verdict != DESCRIBE_LOG)
+		return verdict;
+	const struct match_message *query = related.query;
+	facts->query_time_ns = query ? query->time_ns : 0;
+	facts->type = types[side_of(config, query ? query : &message)]
+			   [facts->response];
+	proxied_show(event, client_of(&message, &related), &proxy);
+	if (!is_wanted(config, &message, 1u << facts->type))
+		return DESCRIBE_SKIP;
+	facts->bare = !anonymize(config, event, &proxy);
+	if (describer->extra)
+		render_extra(describer, event, query, &proxy, facts);
+	return DESCRIBE_LOG;
+}

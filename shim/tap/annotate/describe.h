@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From an event to what is logged of it: its type, its query, its extra text,
+ * and whether this tap wants it at all.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "config/config.h"
+#include "proto/encode.h"
+#include "shim/base/clock.h"
+#include "shim/event.h"
+#include "shim/tap/annotate/aside.h"
+
+#define DESCRIBE_EXTRA_MAX 1024
+
+enum described {
+	DESCRIBE_LOG,
+	DESCRIBE_SKIP,  /* the tap's configuration leaves it out */
+	DESCRIBE_LATER, /* its query may still be on its way: set it aside */
+	DESCRIBE_UNSOLICITED, /* a response, but nobody asked */
+	DESCRIBE_MALFORMED,   /* no DNS message, but for a proxy's header */
+};
+
+struct describer;
+
+/* Returns NULL when out of memory. */
+struct describer *describer_new(const struct tap_config *config);
+void describer_free(struct describer *describer);
+
+/*
+ * Fills *facts, valid until the next call. `clocks`: as of now. `room`: for it
+ * to be set aside, if a query may be in flight that was sent before. To be called
+ * once for every event, in their order, and again, without room, for what was set
+ * aside. In place, a proxy's header is taken off the payload, the client is put
+ * in the proxy's place, and addresses are masked where the tap anonymizes.
+ */
+enum described describe(struct describer *describer, struct event *event,
+			const struct clock_pair *clocks, enum aside_room room,
+			struct encode_facts *facts);
+
+/* Of the message that was described last: the same for a query and all of its
+ * responses. */
+uint64_t describer_transaction(const struct describer *describer);

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The header off, the client in the proxy's place.
+ */
+#include "shim/tap/annotate/proxied.h"
+
+#include <string.h>
+
+#include "proto/proxy.h"
+
+static bool may_begin_with_header(const struct event *event)
+{
+	uint8_t first = event->payload[0]; /* by which most are told */
+
+	if (first != 'P' && first != '\r')
+		return false;
+	if (event->flags & EVENT_TCP)
+		return event->flags & EVENT_PROXY;
+	return event->flags & (EVENT_SERVES | EVENT_SENT);
+}
+
+bool proxied_strip(struct event *event, struct address *client)
+{
+	struct proxy proxy;
+
+	*client = (struct address){ 0 };
+	if (!may_begin_with_header(event))
+		return true;
+	long size = proxy_read(event->payload, event->size, &proxy);
+	if (size <= 0 || size > event->size)
+		return true;
+	event->flags &= ~EVENT_PROXY;
+	event->size -= size;
+	memmove(event->payload, event->payload + size, event->size);
+	if (proxy.known) {
+		address_set(client, proxy.source, proxy.inet6);
+		client->port = proxy.source_port;
+	}
+	return event->size >= EVENT_PAYLOAD_MIN;
+}
+
+void proxied_show(struct event *event, const struct address *client,
+		  struct address *proxy)
+{
+	bool inet6 = event->flags & EVENT_INET6;
+
+	*proxy = (struct address){ 0 };
+	if (!client->known)
+		return;
+	if (event->flags & EVENT_REMOTE) {
+		address_set(proxy, event->remote, inet6);
+		proxy->port = event->remote_port;
+	}
+	if (client->inet6 != inet6) {
+		event->flags ^= EVENT_INET6;
+		event->flags &= ~EVENT_LOCAL;
+	}
+	memcpy(event->remote, client->octets, sizeof(event->remote));
+	event->remote_port = client->port;
+	event->flags |= EVENT_REMOTE;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The collectors that have connected to us. Each gets the messages that come
+ * while it is connected. One that does not keep up loses some, and holds up the
+ * others for 100 ms at the most; as long as all lag, messages wait in the queue.
+ *
+ * Anybody may connect. Who has not yet said ACCEPT is a stranger: there is room
+ * for many of them, where the oldest gives way to the next once it has had time
+ * to say it.
+ */
+#pragma once
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shim/tap/endpoint/limit.h"
+#include "shim/tap/stream/session.h"
+
+#define AUDIENCE_MAX       16  /* that are streamed to */
+#define AUDIENCE_PLACES    128 /* with the strangers */
+#define AUDIENCE_NAME_SIZE 64
+
+struct collector {
+	struct session *session; /* NULL: this place is free */
+	char name[AUDIENCE_NAME_SIZE];
+	uint64_t since;
+	bool greeted;        /* has been streaming */
+	bool lags;           /* gets nothing until it has taken what it has */
+	uint64_t full_since; /* 0: there is room */
+	uint64_t last; /* what `given` became by the last that it was given */
+	uint64_t lost;
+};
+
+/* All zero but for `config` in the beginning. */
+struct audience {
+	const struct tap_config *config;
+	uint64_t now;
+	struct limit strangers, known; /* what is logged of them */
+	struct collector collector[AUDIENCE_PLACES];
+	struct session_counts past; /* of those that have left */
+	/* Messages: given to at least one; handed to the kernel for one of
+	 * those; given to nobody, or only to such as left without them. */
+	uint64_t given, sent, lost;
+	uint8_t frame[SESSION_FRAME_MAX]; /* copied to each */
+};
+
+/* Takes over the fd of a new one. `context`: see transport_accepted. */
+void audience_welcome(struct audience *audience, int fd, void *context,
+		      uint64_t now_ns);
+
+/* When one more may be welcomed without harm to a stranger who has not had time
+ * to say ACCEPT; a time that has passed: now. */
+uint64_t audience_vacant_at(const struct audience *audience);
+
+/* What struct endpoint_ops says; audience_poll fills up to AUDIENCE_PLACES. */
+void audience_advance(struct audience *audience, uint64_t now_ns);
+uint8_t *audience_reserve(struct audience *audience, size_t size);
+void audience_commit(struct audience *audience, size_t size);
+size_t audience_poll(const struct audience *audience, struct pollfd *fds,
+		     uint64_t *deadline_ns);
+void audience_stop(struct audience *audience);
+uint64_t audience_unsent(const struct audience *audience);
+uint64_t audience_lost(struct audience *audience);
+void audience_count(const struct audience *audience,
+		    struct session_counts *counts);
+
+/* True if none is there to whom there is anything more to say. */
+bool audience_left(const struct audience *audience);
+void audience_close(struct audience *audience);

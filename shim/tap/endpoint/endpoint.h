@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where a tap's frames go: one collector that we dial, or those that dial us. All
+ * of it belongs to the tap's thread, and never waits.
+ */
+#pragma once
+
+#include <poll.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "shim/tap/stream/session.h"
+#include "shim/tap/transport/transport.h"
+
+/* fds that one endpoint may ask poll(2) to watch. */
+#define ENDPOINT_FDS_MAX 136
+
+struct endpoint;
+
+struct endpoint_ops {
+	size_t size; /* of the structure that begins with struct endpoint */
+
+	/* While the thread has the host's fds: the only place to start another
+	 * that is to have them too, and none to open any. Returns 0 or -errno. */
+	int (*begin)(struct endpoint *endpoint,
+		     const struct prepared *prepared);
+	/* Connects, accepts, sends, receives: all that can be done at once. */
+	void (*advance)(struct endpoint *endpoint, uint64_t now_ns);
+	/* Whether messages are wanted at all just now. */
+	bool (*ready)(const struct endpoint *endpoint);
+	/* Room for a frame of up to `size` octets; NULL: try later. */
+	uint8_t *(*reserve)(struct endpoint *endpoint, size_t size);
+	void (*commit)(struct endpoint *endpoint, size_t size);
+	/* Fills up to ENDPOINT_FDS_MAX and returns how many; the time at which
+	 * to advance at the latest, UINT64_MAX: none. */
+	size_t (*poll)(const struct endpoint *endpoint, struct pollfd *fds,
+		       uint64_t *deadline_ns);
+	/* Says farewell once everything is sent. */
+	void (*stop)(struct endpoint *endpoint);
+	/* At the end: there is nothing more to wait for. */
+	bool (*over)(const struct endpoint *endpoint);
+	/* Frames that were committed and are yet to be sent. */
+	uint64_t (*unsent)(const struct endpoint *endpoint);
+	/* Frames that were committed and will reach nobody, since last asked. */
+	uint64_t (*lost)(struct endpoint *endpoint);
+	/* What it has done since it was made. */
+	void (*count)(const struct endpoint *endpoint,
+		      struct session_counts *counts);
+	/* All, at once, for good. Returns what was unsent. */
+	uint64_t (*close)(struct endpoint *endpoint);
+	void (*end)(struct endpoint *endpoint); /* releases its parts */
+};
+
+struct endpoint {
+	const struct endpoint_ops *ops;
+	const struct tap_config *config;
+};
+
+extern const struct endpoint_ops endpoint_dial, endpoint_listen;
+
+/* Before isolate_fds(). Returns NULL when out of memory or threads. Both arguments
+ * must stay. */
+struct endpoint *endpoint_new(const struct tap_config *config,
+			      const struct prepared *prepared);
+void endpoint_free(struct endpoint *endpoint);

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Frame Streams files, which dnstap-read and fstrm_dump read.
+ *
+ * A file is made when the first message is to be logged: PATH is what the
+ * server sees by then, with the root directory, the working directory and the
+ * rights that it has given itself. Every stream has a file of its own; for
+ * their names see fileset.h. After an error, such as a full disk, the stream
+ * ends behind its last whole frame, and the next goes into another file.
+ */
+#include "shim/tap/transport/transport.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shim/base/own.h"
+#include "shim/tap/transport/fileset.h"
+
+#define STOP_SIZE 12 /* octets of the control frame for which room is kept */
+
+struct file {
+	struct transport transport;
+	uint64_t size;
+	char name[PATH_MAX];
+};
+
+static struct file *file_of(struct transport *transport)
+{
+	return (struct file *)transport;
+}
+
+/* A frame that begins before this is reached may still be written. */
+static void set_room(struct file *file)
+{
+	uint64_t most = file->transport.config->rotate_size;
+
+	file->transport.room = most == 0 ? UINT64_MAX
+			       : file->size + STOP_SIZE < most
+				       ? most - file->size - STOP_SIZE
+				       : 0;
+}
+
+static int file_open(struct transport *transport)
+{
+	const struct tap_config *config = transport->config;
+	struct file *file = file_of(transport);
+	int fd =
+		fileset_create(config->address, file->name, sizeof(file->name));
+
+	if (fd < 0)
+		return fd;
+	transport->fd = own_take(fd);
+	if (transport->fd < 0)
+		return -errno;
+	file->size = 0;
+	set_room(file);
+	snprintf(transport->about, sizeof(transport->about),
+		 "writing to %.200s", file->name);
+	if (config->rotate_count)
+		fileset_prune(config->address, config->rotate_count);
+	return 0;
+}
+
+static int file_establish(struct transport *transport)
+{
+	(void)transport;
+	return 0;
+}
+
+static ssize_t file_write(struct transport *transport, const void *data,
+			  size_t size)
+{
+	struct file *file = file_of(transport);
+	ssize_t n = write(transport->fd, data, size);
+
+	if (n < 0)
+		return -errno;
+	if (n == 0)
+		return -EIO; /* not a thing that files do */
+	file->size += n;
+	set_room(file);
+	return n;
+}
+
+static void file_cut(struct transport *transport, size_t octets)
+{
+	struct file *file = file_of(transport);
+	uint64_t size = octets < file->size ? file->size - octets : 0;
+
+	if (!ftruncate(transport->fd, (off_t)size))
+		file->size = size;
+}
+
+static void file_close(struct transport *transport)
+{
+	struct file *file = file_of(transport);
+
+	if (transport->fd < 0)
+		return;
+	if (!file->size)
+		unlink(file->name);
+	own_close(transport->fd);
+	transport->fd = -1;
+}
+
+const struct transport_ops transport_file = {
+	.size = sizeof(struct file),
+	.open = file_open,
+	.establish = file_establish,
+	.write = file_write,
+	.cut = file_cut,
+	.close = file_close,
+};

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Choosing a transport, and what sockets have in common.
+ */
+#include "shim/tap/transport/transport.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "shim/base/own.h"
+#include "shim/base/sandbox.h"
+#include "shim/tap/transport/tcp.h"
+
+#define SOCKET_FLAGS (SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK)
+
+static const struct transport_ops *const by_kind[] = {
+	[ENDPOINT_UNIX] = &transport_unix,
+	[ENDPOINT_TCP] = &transport_tcp,
+	[ENDPOINT_TLS] = &transport_tls,
+	[ENDPOINT_FILE] = &transport_file,
+};
+
+static const struct sandbox_call to_unix[] = {
+	{ SYS_socket, { AF_UNIX, SOCKET_FLAGS } },
+	{ .number = SYS_connect },
+	{ .number = -1 },
+};
+
+static const struct sandbox_call to_tcp[] = {
+	{ SYS_socket, { AF_INET, SOCKET_FLAGS } },
+	{ SYS_socket, { AF_INET6, SOCKET_FLAGS } },
+	{ .number = SYS_connect },
+	{ .number = SYS_setsockopt },
+	{ .number = SYS_getsockopt },
+	{ .number = -1 },
+};
+
+static const struct sandbox_call to_tls[] = {
+	{ .number = SYS_getrandom },
+	{ .number = SYS_shutdown },
+	{ .number = -1 },
+};
+
+static const struct sandbox_call to_file[] = {
+	{ .number = SYS_openat },   { .number = SYS_getdents64 },
+	{ .number = SYS_flock },    { .number = SYS_ftruncate },
+	{ .number = SYS_unlinkat },
+#ifdef SYS_unlink
+	{ .number = SYS_unlink },
+#endif
+	{ .number = -1 },
+};
+
+static const struct sandbox_call to_listen[] = {
+	{ .number = SYS_bind },       { .number = SYS_listen },
+	{ .number = SYS_accept4 },    { .number = SYS_getpeername },
+	{ .number = SYS_getsockopt }, { .number = -1 },
+};
+
+bool transport_allowed(const struct tap_config *config)
+{
+	enum endpoint_kind kind = config->kind;
+	bool inet = kind == ENDPOINT_TCP || kind == ENDPOINT_TLS;
+
+	return (kind != ENDPOINT_UNIX || sandbox_spares(to_unix)) &&
+	       (kind != ENDPOINT_TLS || sandbox_spares(to_tls)) &&
+	       (kind != ENDPOINT_FILE || sandbox_spares(to_file)) &&
+	       (!inet || sandbox_spares(to_tcp)) &&
+	       (!inet || !tcp_is_name(config->address) ||
+		sandbox_spares(sandbox_looking_up)) &&
+	       (!config->listen ||
+		(sandbox_spares(to_listen) && sandbox_spares(to_file)));
+}
+
+int transport_prepare(const struct tap_config *config,
+		      struct prepared **prepared, char *error)
+{
+	const struct transport_ops *ops = by_kind[config->kind];
+
+	*prepared = NULL;
+	return ops->prepare ? ops->prepare(config, prepared, error) : 0;
+}
+
+struct transport *transport_new(const struct tap_config *config,
+				const struct prepared *prepared)
+{
+	const struct transport_ops *ops = by_kind[config->kind];
+	struct transport *transport = calloc(1, ops->size);
+
+	if (!transport)
+		return NULL;
+	transport->ops = ops;
+	transport->config = config;
+	transport->prepared = prepared;
+	transport->fd = -1;
+	transport->events = POLLOUT;
+	transport->room = UINT64_MAX;
+	if (!ops->begin || !ops->begin(transport))
+		return transport;
+	free(transport);
+	return NULL;
+}
+
+void transport_free(struct transport *transport)
+{
+	if (!transport)
+		return;
+	transport->ops->close(transport);
+	if (transport->ops->end)
+		transport->ops->end(transport);
+	free(transport);
+}
+
+ssize_t transport_socket_read(struct transport *transport, void *data,
+			      size_t size)
+{
+	ssize_t result = recv(transport->fd, data, size, MSG_DONTWAIT);
+
+	return result < 0 ? -errno : result;
+}
+
+ssize_t transport_socket_write(struct transport *transport, const void *data,
+			       size_t size)
+{
+	ssize_t result =
+		send(transport->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+
+	return result < 0 ? -errno : result;
+}
+
+void transport_socket_close(struct transport *transport)
+{
+	if (transport->fd >= 0)
+		own_close(transport->fd);
+	transport->fd = -1;
+}
