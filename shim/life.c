@@ -35,7 +35,7 @@
 #include "shim/hook/real.h"
 #include "shim/hook/syscall.h"
 #include "shim/queue.h"
-#include "shim/tap/account.h"
+#include "shim/tap/stats.h"
 #include "shim/tap/family.h"
 #include "shim/tap/isolate.h"
 #include "shim/tap/tap.h"
@@ -128,7 +128,7 @@ static void say_refused(size_t i, int error)
 	const struct tap_config *tap = &config->taps[i];
 
 	if (log_first(&tap->socket) &&
-	    !log_try(tap->socket, ACCOUNT_REFUSED, strerrordesc_np(-error)))
+	    !log_try(tap->socket, STATS_REFUSED, strerrordesc_np(-error)))
 		atomic_store(&live->metrics.refused[i], -error);
 }
 
@@ -170,8 +170,7 @@ void life_reserve(void)
 
 		for (size_t i = 0; error && i < config->n_taps; i++)
 			if (log_first(&config->taps[i].socket))
-				log_line(config->taps[i].socket,
-					 ACCOUNT_REFUSED,
+				log_line(config->taps[i].socket, STATS_REFUSED,
 					 strerrordesc_np(-error));
 	}
 	errno = saved;
@@ -205,8 +204,8 @@ static void settle_unstarted(void)
 		if ((no_queue && !atomic_load(&live->metrics.lost[i])) ||
 		    !claim(i, queue))
 			continue;
-		account_unstarted(&live->metrics, &config->taps[i], i,
-				  live->mapped[i]);
+		stats_unstarted(&live->metrics, &config->taps[i], i,
+				live->mapped[i]);
 		atomic_store(&live->state[i], IDLE);
 		unwritten = true;
 	}

@@ -10,7 +10,7 @@
 #include "proto/encode.h"
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
-#include "shim/tap/account.h"
+#include "shim/tap/stats.h"
 #include "shim/tap/annotate/aside.h"
 #include "shim/tap/annotate/describe.h"
 #include "shim/tap/endpoint/endpoint.h"
@@ -35,7 +35,7 @@ struct tap {
 	struct turn turn; /* this one */
 	struct clock_pair clocks;
 	struct rest rest;
-	struct account account;
+	struct stats stats;
 	size_t index;
 	uint64_t sent, sent_at; /* frames that were taken, when last any was */
 };
@@ -99,7 +99,7 @@ static void pass(struct tap *tap, struct event *event, enum aside_room aside,
 			encoder_pack(tap->encoder, event, &facts, room));
 		break;
 	case DESCRIBE_SKIP:
-		tap->account.skipped++;
+		tap->stats.skipped++;
 		break;
 	case DESCRIBE_UNSOLICITED:
 		queue_count_drop(tap->queue, DROP_UNSOLICITED, 1);
@@ -229,15 +229,15 @@ static bool turn(struct tap *tap)
 			advance(tap);
 	} while (moved && clock_steady() - turn->began < TURN_NS);
 	tell(tap);
-	tap->account.aside = aside_count(tap->aside);
-	account_settle(&tap->account, turn->began);
+	tap->stats.aside = aside_count(tap->aside);
+	stats_settle(&tap->stats, turn->began);
 	return moved;
 }
 
 /* `deadline`: 0, or when all is over. */
 static void rest(struct tap *tap, uint64_t deadline)
 {
-	uint64_t until = account_due(&tap->account);
+	uint64_t until = stats_due(&tap->stats);
 
 	if (aside_count(tap->aside) && tap->turn.began + ASIDE_NS < until)
 		until = tap->turn.began + ASIDE_NS;
@@ -259,7 +259,7 @@ static bool is_over(struct tap *tap, uint64_t deadline)
 /* `sent`: of the end's beginning. */
 static void finish(struct tap *tap, uint64_t sent)
 {
-	queue_collect(tap->queue, ACCOUNT_ALL);
+	queue_collect(tap->queue, STATS_ALL);
 	uint64_t left = waiting(tap) + tap->endpoint->ops->close(tap->endpoint);
 
 	queue_release(tap->queue, queue_pending(tap->queue));
@@ -267,9 +267,9 @@ static void finish(struct tap *tap, uint64_t sent)
 		queue_count_drop(tap->queue, DROP_ENDPOINT, left);
 	if (left && tap->sent == sent)
 		family_tell(tap->index, false, clock_steady());
-	tap->account.aside = 0;
-	account_close(&tap->account);
-	metrics_leave(tap->account.metrics);
+	tap->stats.aside = 0;
+	stats_close(&tap->stats);
+	metrics_leave(tap->stats.metrics);
 }
 
 /* What a tap's thread begins with: memory is not allocated before it runs, as the
@@ -330,14 +330,14 @@ static struct tap *tap_await(const struct seat *seat)
 
 static void tap_open(struct tap *tap, const struct seat *seat)
 {
-	tap->account = (struct account){
+	tap->stats = (struct stats){
 		.config = seat->config,
 		.index = seat->index,
 		.queue = tap->queue,
 		.endpoint = tap->endpoint,
 		.metrics = seat->metrics,
 	};
-	account_open(&tap->account);
+	stats_open(&tap->stats);
 	rest_open(&tap->rest, tap->queue, tap->endpoint);
 }
 
@@ -352,7 +352,7 @@ static void work(struct tap *tap)
 		deadline = queue_finish_deadline(tap->queue);
 		if (deadline && !tap->turn.ending) {
 			sent = tap->sent;
-			account_end(&tap->account);
+			stats_end(&tap->stats);
 		}
 		tap->turn.ending = deadline;
 		bool more = turn(tap);
@@ -377,8 +377,8 @@ static void run(void *argument)
 		rest_close(&tap->rest);
 		tap_free(tap);
 	} else {
-		account_unstarted(seat.metrics, seat.config, seat.index,
-				  seat.queue);
+		stats_unstarted(seat.metrics, seat.config, seat.index,
+				seat.queue);
 		metrics_leave(seat.metrics);
 	}
 	queue_finished(seat.queue);

@@ -3,7 +3,7 @@
  * Drops are logged at most every DROP_LOG_NS, in sums; counts are published every
  * turn.
  */
-#include "shim/tap/account.h"
+#include "shim/tap/stats.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,14 +23,13 @@ static void say_refused(struct metrics *metrics,
 	int error = atomic_exchange(&metrics->refused[index], 0);
 
 	if (error)
-		log_line(config->socket, ACCOUNT_REFUSED,
-			 strerrordesc_np(error));
+		log_line(config->socket, STATS_REFUSED, strerrordesc_np(error));
 }
 
-void account_open(struct account *account)
+void stats_open(struct stats *stats)
 {
-	say_refused(account->metrics, account->config, account->index);
-	metrics_read(account->metrics, account->index, &account->before);
+	say_refused(stats->metrics, stats->config, stats->index);
+	metrics_read(stats->metrics, stats->index, &stats->before);
 }
 
 static uint64_t sum(const uint64_t dropped[DROP_CAUSE_COUNT])
@@ -44,22 +43,21 @@ static uint64_t sum(const uint64_t dropped[DROP_CAUSE_COUNT])
 
 /* That nobody has connected to us is said once, and how much it was at the end.
  */
-static bool is_expected(const struct account *account)
+static bool is_expected(const struct stats *stats)
 {
-	return account->config->listen &&
-	       !queue_finish_deadline(account->queue);
+	return stats->config->listen && !queue_finish_deadline(stats->queue);
 }
 
 /* What is to be logged. */
-static uint64_t drops(const struct account *account,
+static uint64_t drops(const struct stats *stats,
 		      uint64_t dropped[DROP_CAUSE_COUNT])
 {
 	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
-		dropped[cause] = queue_dropped(account->queue, cause);
-	dropped[DROP_UNACCOUNTED] = account->unaccounted;
+		dropped[cause] = queue_dropped(stats->queue, cause);
+	dropped[DROP_UNACCOUNTED] = stats->unaccounted;
 	dropped[DROP_UNSTARTED] +=
-		atomic_load(&account->metrics->lost[account->index]);
-	if (is_expected(account))
+		atomic_load(&stats->metrics->lost[stats->index]);
+	if (is_expected(stats))
 		dropped[DROP_ENDPOINT] = 0;
 	return sum(dropped);
 }
@@ -83,30 +81,29 @@ static void log_drops(struct metrics *metrics, const struct tap_config *config,
 }
 
 /* While the sum grows. */
-static void log_when_due(struct account *account, uint64_t now)
+static void log_when_due(struct stats *stats, uint64_t now)
 {
 	uint64_t dropped[DROP_CAUSE_COUNT];
 
-	if (drops(account, dropped) <=
-		    account->metrics->logged[account->index] ||
-	    now < account->drop_log_at)
+	if (drops(stats, dropped) <= stats->metrics->logged[stats->index] ||
+	    now < stats->drop_log_at)
 		return;
-	log_drops(account->metrics, account->config, account->index, dropped);
-	account->drop_log_at = now + DROP_LOG_NS;
+	log_drops(stats->metrics, stats->config, stats->index, dropped);
+	stats->drop_log_at = now + DROP_LOG_NS;
 }
 
 /* All that is known but for `captured` and `queued`. */
-static void count(const struct account *account, struct metrics_counts *now)
+static void count(const struct stats *stats, struct metrics_counts *now)
 {
-	const struct endpoint_ops *ops = account->endpoint->ops;
-	const struct metrics_counts *before = &account->before;
+	const struct endpoint_ops *ops = stats->endpoint->ops;
+	const struct metrics_counts *before = &stats->before;
 	struct session_counts counts;
 
-	ops->count(account->endpoint, &counts);
+	ops->count(stats->endpoint, &counts);
 	*now = (struct metrics_counts){
 		.sent = before->sent + counts.frames,
 		.octets = before->octets + counts.octets,
-		.skipped = before->skipped + account->skipped,
+		.skipped = before->skipped + stats->skipped,
 		.connects = before->connects + counts.connects,
 		.disconnects = before->disconnects + counts.disconnects,
 		.handshake_failures =
@@ -115,7 +112,7 @@ static void count(const struct account *account, struct metrics_counts *now)
 		.up = counts.up,
 	};
 	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
-		now->dropped[cause] = queue_dropped(account->queue, cause);
+		now->dropped[cause] = queue_dropped(stats->queue, cause);
 }
 
 /*
@@ -124,96 +121,95 @@ static void count(const struct account *account, struct metrics_counts *now)
  * captured since the last turn; and a thread may be between two counters.
  * `now_ns` UINT64_MAX: at the end nothing is waited for.
  */
-static void reconcile(struct account *account, uint64_t captured, int64_t left,
+static void reconcile(struct stats *stats, uint64_t captured, int64_t left,
 		      uint64_t found, uint64_t now_ns)
 {
 	int64_t difference = left - (int64_t)found;
-	bool quiet = captured == account->captured || now_ns == UINT64_MAX;
+	bool quiet = captured == stats->captured || now_ns == UINT64_MAX;
 
-	account->captured = captured;
-	if (!quiet || !difference || difference != account->difference)
-		account->differs_at =
-			quiet && difference ? now_ns + STAYS_NS : 0;
+	stats->captured = captured;
+	if (!quiet || !difference || difference != stats->difference)
+		stats->differs_at = quiet && difference ? now_ns + STAYS_NS : 0;
 	if (quiet)
-		account->difference = difference;
+		stats->difference = difference;
 	if (quiet && !difference)
-		account->unaccounted = 0;
-	else if (quiet && difference > 0 && now_ns >= account->differs_at)
-		account->unaccounted = difference;
+		stats->unaccounted = 0;
+	else if (quiet && difference > 0 && now_ns >= stats->differs_at)
+		stats->unaccounted = difference;
 }
 
-static void publish(struct account *account, uint64_t now_ns)
+static void publish(struct stats *stats, uint64_t now_ns)
 {
-	uint64_t found = queue_pending(account->queue) +
-			 queue_in_ring(account->queue) + account->aside +
-			 account->endpoint->ops->unsent(account->endpoint);
+	uint64_t found = queue_pending(stats->queue) +
+			 queue_in_ring(stats->queue) + stats->aside +
+			 stats->endpoint->ops->unsent(stats->endpoint);
 	struct metrics_counts now;
 
-	count(account, &now);
+	count(stats, &now);
 	/* Behind the others: it is the first to be counted. */
-	now.captured = queue_captured(account->queue);
+	now.captured = queue_captured(stats->queue);
 	int64_t left = now.captured - now.sent - now.skipped - sum(now.dropped);
-	reconcile(account, now.captured, left, found, now_ns);
-	now.dropped[DROP_UNACCOUNTED] = account->unaccounted;
-	left -= account->unaccounted;
+	reconcile(stats, now.captured, left, found, now_ns);
+	now.dropped[DROP_UNACCOUNTED] = stats->unaccounted;
+	left -= stats->unaccounted;
 	/* Where more is known than was captured, the file shows that. */
 	now.queued = left > (int64_t)found ? (uint64_t)left : found;
-	if (now.queued > account->before.queued_most)
-		account->before.queued_most = now.queued;
-	now.queued_most = account->before.queued_most;
-	metrics_publish(account->metrics, account->index, &now);
+	if (now.queued > stats->before.queued_most)
+		stats->before.queued_most = now.queued;
+	now.queued_most = stats->before.queued_most;
+	metrics_publish(stats->metrics, stats->index, &now);
 }
 
-static void write_file(struct account *account)
+static void write_file(struct stats *stats)
 {
-	int error = metrics_write(account->metrics);
+	int error = metrics_write(stats->metrics);
 
-	if (error && !account->write_failed)
+	if (error && !stats->write_failed)
 		log_line(NULL, "metrics: %s: %s; trying on", strerror(-error),
 			 "the file cannot be written");
-	account->write_failed = error;
+	stats->write_failed = error;
 }
 
-void account_settle(struct account *account, uint64_t now_ns)
+void stats_settle(struct stats *stats, uint64_t now_ns)
 {
-	publish(account, now_ns);
-	log_when_due(account, now_ns);
-	if (metrics_take(account->metrics, now_ns))
-		write_file(account);
+	publish(stats, now_ns);
+	log_when_due(stats, now_ns);
+	if (metrics_take(stats->metrics, now_ns))
+		write_file(stats);
 }
 
-uint64_t account_due(const struct account *account)
+uint64_t stats_due(const struct stats *stats)
 {
-	uint64_t due = metrics_due(account->metrics);
+	uint64_t due = metrics_due(stats->metrics);
 	uint64_t dropped[DROP_CAUSE_COUNT];
-	bool unlogged = drops(account, dropped) >
-			account->metrics->logged[account->index];
+	bool unlogged =
+		drops(stats, dropped) > stats->metrics->logged[stats->index];
 
-	if (unlogged && account->drop_log_at < due)
-		due = account->drop_log_at;
-	if (account->differs_at && account->differs_at < due &&
-	    account->difference > (int64_t)account->unaccounted)
-		due = account->differs_at;
+	if (unlogged && stats->drop_log_at < due)
+		due = stats->drop_log_at;
+	if (stats->differs_at && stats->differs_at < due &&
+	    stats->difference > (int64_t)stats->unaccounted)
+		due = stats->differs_at;
 	return due;
 }
 
-void account_end(struct account *account)
+void stats_end(struct stats *stats)
 {
-	publish(account, clock_steady());
-	write_file(account);
+	publish(stats, clock_steady());
+	write_file(stats);
 }
 
-void account_close(struct account *account)
+void stats_close(struct stats *stats)
 {
-	publish(account, UINT64_MAX);
-	account->drop_log_at = 0;
-	log_when_due(account, clock_steady());
+	publish(stats, UINT64_MAX);
+	stats->drop_log_at = 0;
+	log_when_due(stats, clock_steady());
 }
 
-void account_unstarted(struct metrics *metrics, const struct tap_config *config,
-		       size_t index, struct queue *queue)
+void stats_unstarted(struct metrics *metrics, const struct tap_config *config,
+		     size_t index, struct queue *queue)
 {
-	size_t left = queue ? queue_collect(queue, ACCOUNT_ALL) : 0;
+	size_t left = queue ? queue_collect(queue, STATS_ALL) : 0;
 	struct metrics_counts now;
 
 	say_refused(metrics, config, index);

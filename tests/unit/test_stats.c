@@ -6,7 +6,7 @@
 
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
-#include "shim/tap/account.h"
+#include "shim/tap/stats.h"
 
 #define TIME (1000 * NS_PER_S)
 
@@ -30,37 +30,37 @@ static struct tap_config about = { .socket = (char *)"test", .queue = 1 };
 static struct config config = { .n_taps = 1, .taps = &about };
 static struct endpoint endpoint = { &ops, &about };
 static struct metrics metrics;
-static struct account account;
+static struct stats stats;
 
 static void set_up(void)
 {
 	log_open(LOG_TARGET_OFF, NULL);
 	metrics_begin(&config);
-	account = (struct account){
+	stats = (struct stats){
 		.config = &about,
 		.queue = queue_new(100),
 		.endpoint = &endpoint,
 		.metrics = &metrics,
 	};
-	account_open(&account);
+	stats_open(&stats);
 }
 
 /* A message that passes, and the tap takes out of the queue. */
 static void pass(void)
 {
-	struct queue_room room = queue_reserve(account.queue, 12);
+	struct queue_room room = queue_reserve(stats.queue, 12);
 
 	room.event->stamp_ns = 1;
-	queue_commit(account.queue, room);
-	cr_assert_eq(queue_collect(account.queue, TIME), 1);
-	queue_release(account.queue, 1);
+	queue_commit(stats.queue, room);
+	cr_assert_eq(queue_collect(stats.queue, TIME), 1);
+	queue_release(stats.queue, 1);
 }
 
 static struct metrics_counts settled(uint64_t now_ns)
 {
 	struct metrics_counts counts;
 
-	account_settle(&account, now_ns);
+	stats_settle(&stats, now_ns);
 	metrics_read(&metrics, 0, &counts);
 	return counts;
 }
@@ -74,9 +74,9 @@ static uint64_t sum(const struct metrics_counts *counts)
 	return all;
 }
 
-TestSuite(account, .init = set_up);
+TestSuite(stats, .init = set_up);
 
-Test(account, adds_up)
+Test(stats, adds_up)
 {
 	struct metrics_counts counts;
 
@@ -85,8 +85,8 @@ Test(account, adds_up)
 	pass();
 	unsent = 1;
 	pass();
-	account.skipped = 1;
-	queue_count_lost(account.queue, DROP_MALFORMED, 2);
+	stats.skipped = 1;
+	queue_count_lost(stats.queue, DROP_MALFORMED, 2);
 	settled(TIME);
 	counts = settled(TIME + 2 * NS_PER_S);
 	cr_assert_eq(counts.captured, 5);
@@ -96,7 +96,7 @@ Test(account, adds_up)
 }
 
 /* A message of which nobody knows what has become. */
-Test(account, difference_that_stays)
+Test(stats, difference_that_stays)
 {
 	struct metrics_counts counts;
 
@@ -105,7 +105,7 @@ Test(account, difference_that_stays)
 	cr_assert_eq(counts.queued, 1, "it may yet turn up");
 	cr_assert_eq(sum(&counts), 1);
 	settled(TIME + 1);
-	cr_assert_leq(account_due(&account), TIME + 1 + NS_PER_S);
+	cr_assert_leq(stats_due(&stats), TIME + 1 + NS_PER_S);
 	counts = settled(TIME + 1 + NS_PER_S);
 	cr_assert_eq(counts.dropped[DROP_UNACCOUNTED], 1);
 	cr_assert_eq(counts.queued, 0);
@@ -117,7 +117,7 @@ Test(account, difference_that_stays)
 }
 
 /* While messages come in nothing can be said. */
-Test(account, difference_in_motion)
+Test(stats, difference_in_motion)
 {
 	struct metrics_counts counts;
 
@@ -129,20 +129,20 @@ Test(account, difference_in_motion)
 	}
 }
 
-Test(account, at_the_end)
+Test(stats, at_the_end)
 {
 	struct metrics_counts counts;
 
 	pass();
 	settled(TIME);
-	account_close(&account);
+	stats_close(&stats);
 	metrics_read(&metrics, 0, &counts);
 	cr_assert_eq(counts.dropped[DROP_UNACCOUNTED], 1);
 	cr_assert_eq(sum(&counts), 1);
 }
 
 /* What was counted twice cannot be made up for: the sum shows it. */
-Test(account, too_many)
+Test(stats, too_many)
 {
 	struct metrics_counts counts;
 
@@ -155,22 +155,22 @@ Test(account, too_many)
 }
 
 /* A later thread of the same tap goes on from there. */
-Test(account, goes_on)
+Test(stats, goes_on)
 {
 	struct metrics_counts counts;
 
 	pass();
 	frames = 1;
 	settled(TIME);
-	account_close(&account);
-	account = (struct account){
+	stats_close(&stats);
+	stats = (struct stats){
 		.config = &about,
-		.queue = account.queue,
+		.queue = stats.queue,
 		.endpoint = &endpoint,
 		.metrics = &metrics,
 	};
 	frames = 0;
-	account_open(&account);
+	stats_open(&stats);
 	pass();
 	frames = 1;
 	settled(TIME);
@@ -180,15 +180,15 @@ Test(account, goes_on)
 	cr_assert_eq(sum(&counts), 2);
 }
 
-Test(account, what_had_no_thread)
+Test(stats, what_had_no_thread)
 {
 	struct metrics_counts counts;
 
-	account.metrics->lost[0] = 3;
-	struct queue_room room = queue_reserve(account.queue, 12);
+	stats.metrics->lost[0] = 3;
+	struct queue_room room = queue_reserve(stats.queue, 12);
 	room.event->stamp_ns = clock_steady();
-	queue_commit(account.queue, room); /* just now */
-	account_unstarted(&metrics, &about, 0, account.queue);
+	queue_commit(stats.queue, room); /* just now */
+	stats_unstarted(&metrics, &about, 0, stats.queue);
 	metrics_read(&metrics, 0, &counts);
 	cr_assert_eq(counts.captured, 1);
 	cr_assert_eq(counts.dropped[DROP_UNSTARTED], 1);

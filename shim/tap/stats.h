@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What one tap accounts for: a line in the log while messages are dropped, its
+ * What one tap counts: a line in the log while messages are dropped, its
  * counts for the metrics, and the metrics' file, whoever's turn it is.
  *
- * All of it on the tap's own thread, but for account_unstarted().
+ * All of it on the tap's own thread, but for stats_unstarted().
  */
 #pragma once
 
@@ -19,12 +19,12 @@
 
 /* The line about a thread, or memory, that was refused; with strerrordesc_np(3)'s
  * of it. */
-#define ACCOUNT_REFUSED "not started: %s; trying again every second"
+#define STATS_REFUSED "not started: %s; trying again every second"
 
 /* For queue_collect(): nothing is too young. */
-#define ACCOUNT_ALL (clock_steady() + NS_PER_S)
+#define STATS_ALL (clock_steady() + NS_PER_S)
 
-struct account {
+struct stats {
 	const struct tap_config *config;
 	size_t index; /* of the tap */
 	struct queue *queue;
@@ -45,22 +45,22 @@ struct account {
 };
 
 /* With the first five members set, and the others zero. */
-void account_open(struct account *account);
+void stats_open(struct stats *stats);
 
 /* After each turn: logs, publishes and writes whatever is due at `now_ns`. */
-void account_settle(struct account *account, uint64_t now_ns);
+void stats_settle(struct stats *stats, uint64_t now_ns);
 
 /* When it has to be settled again, even if nothing happens before. */
-uint64_t account_due(const struct account *account);
+uint64_t stats_due(const struct stats *stats);
 
 /* The end has been asked for: publishes and writes what is known by now, for
- * there may be no time for account_close(). */
-void account_end(struct account *account);
+ * there may be no time for stats_close(). */
+void stats_end(struct stats *stats);
 
 /* The last word, once everything that is left has been counted. */
-void account_close(struct account *account);
+void stats_close(struct stats *stats);
 
 /* At the end, for a tap that has no thread, or no memory: what is in its queue
  * (NULL: it has none) is lost; publishes that, and logs it. */
-void account_unstarted(struct metrics *metrics, const struct tap_config *config,
-		       size_t index, struct queue *queue);
+void stats_unstarted(struct metrics *metrics, const struct tap_config *config,
+		     size_t index, struct queue *queue);
