@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An endpoint to which collectors connect: the door and the audience. It opens
+ * An endpoint to which collectors connect: the door and the collectors. It opens
  * with the first message, and only one process can have it: of a server with
  * several, whichever was first.
  */
@@ -12,7 +12,7 @@
 
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
-#include "shim/tap/endpoint/audience.h"
+#include "shim/tap/endpoint/collectors.h"
 #include "shim/tap/transport/certificates.h"
 #include "shim/tap/endpoint/door.h"
 #include "shim/tap/endpoint/retry.h"
@@ -32,7 +32,7 @@ struct listen {
 	uint64_t now;
 	bool stopping;
 	uint64_t refused_until; /* no connection was to be had */
-	struct audience audience;
+	struct collectors collectors;
 };
 
 static struct listen *listen_of(const struct endpoint *endpoint)
@@ -47,7 +47,7 @@ static int listen_begin(struct endpoint *endpoint,
 	struct listen *listen = listen_of(endpoint);
 
 	listen->prepared = prepared;
-	listen->audience.config = config;
+	listen->collectors.config = config;
 	retry_begin(&listen->retry);
 	if (config->kind == ENDPOINT_UNIX || !tcp_is_name(config->address))
 		return 0;
@@ -142,7 +142,7 @@ static bool is_open(const struct listen *listen)
  * more; they wait in the kernel until then. */
 static uint64_t accept_at(const struct listen *listen)
 {
-	uint64_t vacant = audience_vacant_at(&listen->audience);
+	uint64_t vacant = collectors_vacant_at(&listen->collectors);
 
 	return vacant > listen->refused_until ? vacant : listen->refused_until;
 }
@@ -158,8 +158,8 @@ static void accept_all(struct listen *listen)
 		if (fd < 0) /* out of fds or memory: no event tells more */
 			listen->refused_until = listen->now + REFUSED_NS;
 		else
-			audience_welcome(&listen->audience, fd, listen->context,
-					 listen->now);
+			collectors_add(&listen->collectors, fd, listen->context,
+				       listen->now);
 	}
 }
 
@@ -170,7 +170,7 @@ static void listen_advance(struct endpoint *endpoint, uint64_t now_ns)
 	listen->now = now_ns;
 	if (!listen->door.count && !listen->stopping)
 		open_door(listen);
-	audience_advance(&listen->audience, now_ns);
+	collectors_advance(&listen->collectors, now_ns);
 	accept_all(listen);
 }
 
@@ -182,19 +182,19 @@ static bool listen_ready(const struct endpoint *endpoint)
 
 static uint8_t *listen_reserve(struct endpoint *endpoint, size_t size)
 {
-	return audience_reserve(&listen_of(endpoint)->audience, size);
+	return collectors_reserve(&listen_of(endpoint)->collectors, size);
 }
 
 static void listen_commit(struct endpoint *endpoint, size_t size)
 {
-	audience_commit(&listen_of(endpoint)->audience, size);
+	collectors_commit(&listen_of(endpoint)->collectors, size);
 }
 
 static size_t listen_poll(const struct endpoint *endpoint, struct pollfd *fds,
 			  uint64_t *deadline_ns)
 {
 	const struct listen *listen = listen_of(endpoint);
-	size_t count = audience_poll(&listen->audience, fds, deadline_ns);
+	size_t count = collectors_poll(&listen->collectors, fds, deadline_ns);
 
 	if (!listen->door.count && !listen->asked &&
 	    listen->retry.at < *deadline_ns)
@@ -215,37 +215,37 @@ static size_t listen_poll(const struct endpoint *endpoint, struct pollfd *fds,
 static void listen_stop(struct endpoint *endpoint)
 {
 	listen_of(endpoint)->stopping = true;
-	audience_stop(&listen_of(endpoint)->audience);
+	collectors_stop(&listen_of(endpoint)->collectors);
 }
 
 static bool listen_over(const struct endpoint *endpoint)
 {
-	return audience_left(&listen_of(endpoint)->audience);
+	return collectors_left(&listen_of(endpoint)->collectors);
 }
 
 static uint64_t listen_unsent(const struct endpoint *endpoint)
 {
-	return audience_unsent(&listen_of(endpoint)->audience);
+	return collectors_unsent(&listen_of(endpoint)->collectors);
 }
 
 static uint64_t listen_lost(struct endpoint *endpoint)
 {
-	return audience_lost(&listen_of(endpoint)->audience);
+	return collectors_lost(&listen_of(endpoint)->collectors);
 }
 
 static void listen_count(const struct endpoint *endpoint,
 			 struct session_counts *counts)
 {
-	audience_count(&listen_of(endpoint)->audience, counts);
+	collectors_count(&listen_of(endpoint)->collectors, counts);
 }
 
 static uint64_t listen_close(struct endpoint *endpoint)
 {
 	struct listen *listen = listen_of(endpoint);
 
-	audience_close(&listen->audience);
+	collectors_close(&listen->collectors);
 	door_close(&listen->door, endpoint->config);
-	return audience_lost(&listen->audience);
+	return collectors_lost(&listen->collectors);
 }
 
 static void listen_end(struct endpoint *endpoint)

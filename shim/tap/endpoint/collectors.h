@@ -18,15 +18,15 @@
 #include "shim/tap/endpoint/limit.h"
 #include "shim/tap/stream/session.h"
 
-#define AUDIENCE_MAX       16  /* that are streamed to */
-#define AUDIENCE_PLACES    128 /* with the strangers */
-#define AUDIENCE_NAME_SIZE 64
+#define COLLECTORS_MAX       16  /* that are streamed to */
+#define COLLECTORS_PLACES    128 /* with the strangers */
+#define COLLECTORS_NAME_SIZE 64
 
 struct collector {
 	struct session *session; /* NULL: this place is free */
-	char name[AUDIENCE_NAME_SIZE];
+	char name[COLLECTORS_NAME_SIZE];
 	uint64_t since;
-	bool greeted;        /* has been streaming */
+	bool streamed;       /* has been streaming */
 	bool lags;           /* gets nothing until it has taken what it has */
 	uint64_t full_since; /* 0: there is room */
 	uint64_t last; /* what `given` became by the last that it was given */
@@ -34,11 +34,11 @@ struct collector {
 };
 
 /* All zero but for `config` in the beginning. */
-struct audience {
+struct collectors {
 	const struct tap_config *config;
 	uint64_t now;
 	struct limit strangers, known; /* what is logged of them */
-	struct collector collector[AUDIENCE_PLACES];
+	struct collector collector[COLLECTORS_PLACES];
 	struct session_counts past; /* of those that have left */
 	/* Messages: given to at least one; handed to the kernel for one of
 	 * those; given to nobody, or only to such as left without them. */
@@ -47,25 +47,25 @@ struct audience {
 };
 
 /* Takes over the fd of a new one. `context`: see transport_accepted. */
-void audience_welcome(struct audience *audience, int fd, void *context,
-		      uint64_t now_ns);
+void collectors_add(struct collectors *collectors, int fd, void *context,
+		    uint64_t now_ns);
 
 /* When one more may be welcomed without harm to a stranger who has not had time
  * to say ACCEPT; a time that has passed: now. */
-uint64_t audience_vacant_at(const struct audience *audience);
+uint64_t collectors_vacant_at(const struct collectors *collectors);
 
-/* What struct endpoint_ops says; audience_poll fills up to AUDIENCE_PLACES. */
-void audience_advance(struct audience *audience, uint64_t now_ns);
-uint8_t *audience_reserve(struct audience *audience, size_t size);
-void audience_commit(struct audience *audience, size_t size);
-size_t audience_poll(const struct audience *audience, struct pollfd *fds,
-		     uint64_t *deadline_ns);
-void audience_stop(struct audience *audience);
-uint64_t audience_unsent(const struct audience *audience);
-uint64_t audience_lost(struct audience *audience);
-void audience_count(const struct audience *audience,
-		    struct session_counts *counts);
+/* What struct endpoint_ops says; collectors_poll fills up to COLLECTORS_PLACES. */
+void collectors_advance(struct collectors *collectors, uint64_t now_ns);
+uint8_t *collectors_reserve(struct collectors *collectors, size_t size);
+void collectors_commit(struct collectors *collectors, size_t size);
+size_t collectors_poll(const struct collectors *collectors, struct pollfd *fds,
+		       uint64_t *deadline_ns);
+void collectors_stop(struct collectors *collectors);
+uint64_t collectors_unsent(const struct collectors *collectors);
+uint64_t collectors_lost(struct collectors *collectors);
+void collectors_count(const struct collectors *collectors,
+		      struct session_counts *counts);
 
 /* True if none is there to whom there is anything more to say. */
-bool audience_left(const struct audience *audience);
-void audience_close(struct audience *audience);
+bool collectors_left(const struct collectors *collectors);
+void collectors_close(struct collectors *collectors);
