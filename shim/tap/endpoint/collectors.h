@@ -50,7 +50,7 @@ struct collectors {
 void collectors_add(struct collectors *collectors, int fd, void *context,
 		    uint64_t now_ns);
 
-/* When one more may be welcomed without harm to a stranger who has not had time
+/* When one more may be added without harm to a stranger who has not had time
  * to say ACCEPT; a time that has passed: now. */
 uint64_t collectors_vacant_at(const struct collectors *collectors);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An endpoint to which collectors connect: the door and the collectors. It opens
+ * An endpoint to which collectors connect: the listener and the collectors. It opens
  * with the first message, and only one process can have it: of a server with
  * several, whichever was first.
  */
@@ -14,7 +14,7 @@
 #include "shim/base/log.h"
 #include "shim/tap/endpoint/collectors.h"
 #include "shim/tap/transport/certificates.h"
-#include "shim/tap/endpoint/door.h"
+#include "shim/tap/endpoint/listener.h"
 #include "shim/tap/endpoint/retry.h"
 #include "shim/tap/transport/tcp.h"
 
@@ -26,7 +26,7 @@ struct listen {
 	const struct prepared *prepared;
 	struct resolver *resolver; /* NULL: the address is in figures */
 	bool asked;
-	struct door door;
+	struct listener listener;
 	struct retry retry;
 	SSL_CTX *context;
 	uint64_t now;
@@ -105,7 +105,7 @@ static const char *cause_of(int error)
 	}
 }
 
-static void open_door(struct listen *listen)
+static void open_listener(struct listen *listen)
 {
 	const struct tap_config *config = listen->endpoint.config;
 	struct resolver_answer figures = { 0 };
@@ -122,7 +122,7 @@ static void open_door(struct listen *listen)
 		return;
 	listen->asked = false;
 	int error = to->error ? -EADDRNOTAVAIL
-			      : door_open(&listen->door, config, to);
+			      : listener_open(&listen->listener, config, to);
 	if (error) {
 		say_failed(listen, to->error ? gai_strerror(to->error)
 					     : cause_of(error));
@@ -135,10 +135,10 @@ static void open_door(struct listen *listen)
 
 static bool is_open(const struct listen *listen)
 {
-	return listen->door.count && !listen->stopping;
+	return listen->listener.count && !listen->stopping;
 }
 
-/* When the door is to be looked at: at once, or when there is a place for one
+/* When the listener is to be looked at: at once, or when there is a place for one
  * more; they wait in the kernel until then. */
 static uint64_t accept_at(const struct listen *listen)
 {
@@ -152,7 +152,7 @@ static void accept_all(struct listen *listen)
 	for (int i = 0; i < ACCEPTS_MAX && is_open(listen) &&
 			accept_at(listen) <= listen->now;
 	     i++) {
-		int fd = door_accept(&listen->door);
+		int fd = listener_accept(&listen->listener);
 		if (fd == -EAGAIN)
 			return;
 		if (fd < 0) /* out of fds or memory: no event tells more */
@@ -168,8 +168,8 @@ static void listen_advance(struct endpoint *endpoint, uint64_t now_ns)
 	struct listen *listen = listen_of(endpoint);
 
 	listen->now = now_ns;
-	if (!listen->door.count && !listen->stopping)
-		open_door(listen);
+	if (!listen->listener.count && !listen->stopping)
+		open_listener(listen);
 	collectors_advance(&listen->collectors, now_ns);
 	accept_all(listen);
 }
@@ -196,7 +196,7 @@ static size_t listen_poll(const struct endpoint *endpoint, struct pollfd *fds,
 	const struct listen *listen = listen_of(endpoint);
 	size_t count = collectors_poll(&listen->collectors, fds, deadline_ns);
 
-	if (!listen->door.count && !listen->asked &&
+	if (!listen->listener.count && !listen->asked &&
 	    listen->retry.at < *deadline_ns)
 		*deadline_ns = listen->retry.at;
 	if (!is_open(listen))
@@ -206,8 +206,8 @@ static size_t listen_poll(const struct endpoint *endpoint, struct pollfd *fds,
 			*deadline_ns = accept_at(listen);
 		return count;
 	}
-	for (size_t i = 0; i < listen->door.count; i++)
-		fds[count++] = (struct pollfd){ .fd = listen->door.fd[i],
+	for (size_t i = 0; i < listen->listener.count; i++)
+		fds[count++] = (struct pollfd){ .fd = listen->listener.fd[i],
 						.events = POLLIN };
 	return count;
 }
@@ -244,7 +244,7 @@ static uint64_t listen_close(struct endpoint *endpoint)
 	struct listen *listen = listen_of(endpoint);
 
 	collectors_close(&listen->collectors);
-	door_close(&listen->door, endpoint->config);
+	listener_close(&listen->listener, endpoint->config);
 	return collectors_lost(&listen->collectors);
 }
 

@@ -2,7 +2,7 @@
  *
  * Listening sockets.
  */
-#include "shim/tap/endpoint/door.h"
+#include "shim/tap/endpoint/listener.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,7 +20,7 @@
 
 static int listen_on(int fd, const struct sockaddr *name, socklen_t size)
 {
-	if (fd < 0 || bind(fd, name, size) || listen(fd, DOOR_BACKLOG)) {
+	if (fd < 0 || bind(fd, name, size) || listen(fd, LISTENER_BACKLOG)) {
 		int error = errno;
 		if (fd >= 0)
 			own_close(fd);
@@ -49,21 +49,21 @@ static bool is_absent(int error)
 	return error == -EAFNOSUPPORT || error == -EADDRNOTAVAIL;
 }
 
-static int open_all(struct door *door, const struct resolver_answer *to)
+static int open_all(struct listener *listener, const struct resolver_answer *to)
 {
 	int first = -EADDRNOTAVAIL;
 
-	for (size_t i = 0; i < to->count && door->count < DOOR_SOCKETS_MAX;
-	     i++) {
+	for (size_t i = 0;
+	     i < to->count && listener->count < LISTENER_SOCKETS_MAX; i++) {
 		int fd = open_tcp(&to->address[i]);
 		if (fd >= 0)
-			door->fd[door->count++] = fd;
+			listener->fd[listener->count++] = fd;
 		else if (!is_absent(fd))
 			return fd;
 		else
 			first = fd;
 	}
-	return door->count ? 0 : first;
+	return listener->count ? 0 : first;
 }
 
 static bool is_socket(const char *path)
@@ -170,36 +170,36 @@ static int open_locked(const char *path)
 	return fd;
 }
 
-static int open_name(struct door *door, const char *path)
+static int open_name(struct listener *listener, const char *path)
 {
 	int fd = *path == '@' ? open_unix(path) : open_locked(path);
 
 	if (fd < 0)
 		return fd;
-	door->fd[door->count++] = fd;
-	if (*path == '@' || lstat(path, &door->made))
-		memset(&door->made, 0, sizeof(door->made));
+	listener->fd[listener->count++] = fd;
+	if (*path == '@' || lstat(path, &listener->made))
+		memset(&listener->made, 0, sizeof(listener->made));
 	return 0;
 }
 
-int door_open(struct door *door, const struct tap_config *config,
-	      const struct resolver_answer *to)
+int listener_open(struct listener *listener, const struct tap_config *config,
+		  const struct resolver_answer *to)
 {
 	int error = config->kind == ENDPOINT_UNIX
-			    ? open_name(door, config->address)
-			    : open_all(door, to);
+			    ? open_name(listener, config->address)
+			    : open_all(listener, to);
 
 	if (error)
-		door_close(door, config);
+		listener_close(listener, config);
 	return error;
 }
 
-int door_accept(const struct door *door)
+int listener_accept(const struct listener *listener)
 {
 	int error = EAGAIN;
 
-	for (size_t i = 0; i < door->count; i++) {
-		int fd = own_take(accept4(door->fd[i], NULL, NULL,
+	for (size_t i = 0; i < listener->count; i++) {
+		int fd = own_take(accept4(listener->fd[i], NULL, NULL,
 					  SOCK_CLOEXEC | SOCK_NONBLOCK));
 		if (fd >= 0)
 			return fd;
@@ -209,15 +209,15 @@ int door_accept(const struct door *door)
 	return -error;
 }
 
-void door_close(struct door *door, const struct tap_config *config)
+void listener_close(struct listener *listener, const struct tap_config *config)
 {
 	struct stat about;
 
-	if (door->count && door->made.st_ino &&
+	if (listener->count && listener->made.st_ino &&
 	    !lstat(config->address, &about) &&
-	    about.st_ino == door->made.st_ino &&
-	    about.st_dev == door->made.st_dev)
+	    about.st_ino == listener->made.st_ino &&
+	    about.st_dev == listener->made.st_dev)
 		unlink(config->address);
-	while (door->count)
-		own_close(door->fd[--door->count]);
+	while (listener->count)
+		own_close(listener->fd[--listener->count]);
 }

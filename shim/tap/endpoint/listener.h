@@ -11,15 +11,15 @@
 #include "config/config.h"
 #include "shim/tap/transport/resolver.h"
 
-#define DOOR_SOCKETS_MAX 8
+#define LISTENER_SOCKETS_MAX 8
 
 /* So many connections may wait to be accepted, if net.core.somaxconn lets them:
  * a collector is to get its turn behind many others. */
-#define DOOR_BACKLOG 4096
+#define LISTENER_BACKLOG 4096
 
-struct door {
+struct listener {
 	size_t count; /* 0: closed */
-	int fd[DOOR_SOCKETS_MAX];
+	int fd[LISTENER_SOCKETS_MAX];
 	struct stat made; /* the unix socket in the file system */
 };
 
@@ -29,12 +29,12 @@ struct door {
  * Returns 0 or -errno: -EADDRINUSE where another program listens, -ENOLCK where
  * somebody has put something in the place of the lock file beside it.
  */
-int door_open(struct door *door, const struct tap_config *config,
-	      const struct resolver_answer *to);
+int listener_open(struct listener *listener, const struct tap_config *config,
+		  const struct resolver_answer *to);
 
-/* The next one who stands before it. Returns an fd, non-blocking; -EAGAIN:
+/* The next collector that has connected. Returns an fd, non-blocking; -EAGAIN:
  * nobody; else -errno. */
-int door_accept(const struct door *door);
+int listener_accept(const struct listener *listener);
 
 /* Removes the unix socket, if it is still ours. */
-void door_close(struct door *door, const struct tap_config *config);
+void listener_close(struct listener *listener, const struct tap_config *config);
