@@ -13,7 +13,7 @@
 #include "shim/base/clock.h"
 #include "shim/base/own.h"
 #include "shim/tap/stream/frame.h"
-#include "shim/tap/stream/outbox.h"
+#include "shim/tap/stream/send_buffer.h"
 
 #define WRITE_SIZE (128 * 1024) /* at the most, in one call */
 #define READS_MAX  8            /* of a collector that does not stop talking */
@@ -33,7 +33,7 @@ struct session {
 	uint8_t control[2 * FRAME_CONTROL_SIZE];
 	size_t control_at, control_end;
 
-	struct outbox outbox;
+	struct send_buffer send_buffer;
 	uint8_t in[FRAME_CONTROL_MAX]; /* the control frame being received */
 	size_t in_end;
 };
@@ -57,7 +57,7 @@ void session_free(struct session *session)
 		return;
 	session_close(session);
 	transport_free(session->transport);
-	outbox_end(&session->outbox);
+	send_buffer_end(&session->send_buffer);
 	free(session);
 }
 
@@ -128,7 +128,7 @@ static void leave_whole(struct session *session)
 
 	if (!transport->ops->cut || session->state != SESSION_STREAMING)
 		return;
-	size_t cut = outbox_rewind(&session->outbox);
+	size_t cut = send_buffer_rewind(&session->send_buffer);
 	transport->ops->cut(transport, some ? cut : SIZE_MAX);
 	session->control_at = session->control_end = 0;
 	if (some && !say(session, FSTRM_CONTROL_STOP))
@@ -147,12 +147,12 @@ void session_close(struct session *session)
 	session->state = SESSION_CLOSED;
 	session->deadline_ns = NEVER;
 	session->control_at = session->control_end = session->in_end = 0;
-	outbox_rewind(&session->outbox);
+	send_buffer_rewind(&session->send_buffer);
 }
 
 void session_discard(struct session *session)
 {
-	outbox_discard(&session->outbox);
+	send_buffer_discard(&session->send_buffer);
 }
 
 /* Returns how much was written, or -errno. */
@@ -209,17 +209,17 @@ static int write_data(struct session *session, uint64_t now_ns)
 	struct session_counts *counts = &session->counts;
 	const uint8_t *octets;
 
-	while (session->outbox.frames) {
-		size_t size =
-			outbox_next(&session->outbox, session->transport->room,
-				    counts->frames == session->began, &octets);
+	while (session->send_buffer.frames) {
+		size_t size = send_buffer_next(
+			&session->send_buffer, session->transport->room,
+			counts->frames == session->began, &octets);
 		if (!size)
 			return begin_next(session, now_ns);
 		ssize_t n = write_some(session, octets, size, now_ns);
 		if (n < 0)
 			return n;
-		counts->frames +=
-			outbox_written(&session->outbox, n, &counts->octets);
+		counts->frames += send_buffer_written(&session->send_buffer, n,
+						      &counts->octets);
 	}
 	return 0;
 }
@@ -357,12 +357,12 @@ int session_advance(struct session *session, uint64_t now_ns)
 
 uint8_t *session_reserve(struct session *session, size_t size)
 {
-	return outbox_reserve(&session->outbox, size);
+	return send_buffer_reserve(&session->send_buffer, size);
 }
 
 void session_commit(struct session *session, size_t size)
 {
-	outbox_commit(&session->outbox, size);
+	send_buffer_commit(&session->send_buffer, size);
 }
 
 void session_stop(struct session *session)
@@ -396,15 +396,15 @@ const char *session_error(const struct session *session)
 
 uint64_t session_unsent(const struct session *session)
 {
-	return session->outbox.frames;
+	return session->send_buffer.frames;
 }
 
 int session_poll(const struct session *session, short *events,
 		 uint64_t *deadline_ns)
 {
-	bool pending =
-		session->control_at < session->control_end ||
-		(session->state == SESSION_STREAMING && session->outbox.frames);
+	bool pending = session->control_at < session->control_end ||
+		       (session->state == SESSION_STREAMING &&
+			session->send_buffer.frames);
 
 	*deadline_ns = session->deadline_ns;
 	*events = POLLIN;
