@@ -37,10 +37,10 @@ static bool name_of(struct address *named, const struct capture_call *call,
 	return address_from_sockaddr(named, (struct sockaddr *)&in, sizeof(in));
 }
 
-/* Assigns all of *seen but the size. Returns false if neither end is a DNS
+/* Fills all of *seen but the size. Returns false if neither end is a DNS
  * port's. */
-static bool describe(struct event *seen, const struct capture_call *call,
-		     const struct msghdr *message)
+static bool fill(struct event *seen, const struct capture_call *call,
+		 const struct msghdr *message)
 {
 	const struct fd_facts *facts = &call->facts;
 	const struct address *local = &facts->local, *remote = &facts->remote;
@@ -116,7 +116,7 @@ void datagram_arrived(const struct capture_call *call,
 	size_t not_whole = cut;
 	struct event seen;
 
-	if (!describe(&seen, call, message))
+	if (!fill(&seen, call, message))
 		return;
 	size_t segment = message->msg_controllen ? control_segment(message) : 0;
 	if (segment)
@@ -186,7 +186,7 @@ static void depart_corked(struct datagram_departure *departure,
 	struct msghdr message = { .msg_name = &cork->name,
 				  .msg_namelen = cork->name_size };
 	struct event seen;
-	bool wanted = describe(&seen, call, &message);
+	bool wanted = fill(&seen, call, &message);
 
 	departure->leaves = true;
 	departure->lost = wanted && cork->lost;
@@ -233,7 +233,7 @@ bool datagram_depart(struct datagram_departure *departure,
 		depart_piece(departure, call, message, size);
 		return true;
 	}
-	bool wanted = size && describe(&seen, call, message);
+	bool wanted = size && fill(&seen, call, message);
 	depart_message(departure, wanted ? &seen : NULL,
 		       (struct octets){ .iov = message->msg_iov, .left = size },
 		       wanted ? segment_of(call, message) : 0);

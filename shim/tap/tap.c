@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The tap's thread: queue → describe → encode → endpoint, and the thread's life.
+ * The tap's thread: queue → annotate → encode → endpoint, and the thread's life.
  */
 #include "shim/tap/tap.h"
 
@@ -12,7 +12,7 @@
 #include "shim/base/log.h"
 #include "shim/tap/stats.h"
 #include "shim/tap/annotate/aside.h"
-#include "shim/tap/annotate/describe.h"
+#include "shim/tap/annotate/annotate.h"
 #include "shim/tap/endpoint/endpoint.h"
 #include "shim/tap/family.h"
 #include "shim/tap/isolate.h"
@@ -28,7 +28,7 @@
 
 struct tap {
 	struct queue *queue;
-	struct describer *describer;
+	struct annotator *annotator;
 	struct encoder *encoder;
 	struct endpoint *endpoint;
 	struct aside *aside;
@@ -58,7 +58,7 @@ static void advance(struct tap *tap)
 /* Room for whatever is logged of this event. */
 static size_t bound(const struct tap *tap, const struct event *event)
 {
-	struct encode_facts largest = { .extra_size = DESCRIBE_EXTRA_MAX };
+	struct encode_facts largest = { .extra_size = ANNOTATE_EXTRA_MAX };
 
 	return encoder_bound(tap->encoder, event, &largest);
 }
@@ -73,17 +73,17 @@ static void fetch_soon(const struct tap *tap, size_t index)
 	__builtin_prefetch(event->payload + 80);
 }
 
-/* DESCRIBE_LATER: it has been set aside. */
-static enum described look(struct tap *tap, struct event *event,
+/* ANNOTATE_LATER: it has been set aside. */
+static enum annotated look(struct tap *tap, struct event *event,
 			   enum aside_room aside, struct encode_facts *facts)
 {
-	enum described what =
-		describe(tap->describer, event, &tap->clocks, aside, facts);
+	enum annotated what =
+		annotate(tap->annotator, event, &tap->clocks, aside, facts);
 
-	if (what != DESCRIBE_LATER ||
-	    aside_put(tap->aside, event, describer_transaction(tap->describer)))
+	if (what != ANNOTATE_LATER ||
+	    aside_put(tap->aside, event, annotator_transaction(tap->annotator)))
 		return what;
-	return describe(tap->describer, event, &tap->clocks, ASIDE_NONE, facts);
+	return annotate(tap->annotator, event, &tap->clocks, ASIDE_NONE, facts);
 }
 
 /* Logs the event, or accounts for it. `room`: in the endpoint, for all of it. */
@@ -93,25 +93,25 @@ static void pass(struct tap *tap, struct event *event, enum aside_room aside,
 	struct encode_facts facts;
 
 	switch (look(tap, event, aside, &facts)) {
-	case DESCRIBE_LOG:
+	case ANNOTATE_LOG:
 		tap->endpoint->ops->commit(
 			tap->endpoint,
 			encoder_pack(tap->encoder, event, &facts, room));
 		break;
-	case DESCRIBE_SKIP:
+	case ANNOTATE_SKIP:
 		tap->stats.skipped++;
 		break;
-	case DESCRIBE_UNSOLICITED:
+	case ANNOTATE_UNSOLICITED:
 		queue_count_drop(tap->queue, DROP_UNSOLICITED, 1);
 		break;
-	case DESCRIBE_MALFORMED:
+	case ANNOTATE_MALFORMED:
 		queue_count_drop(tap->queue, DROP_MALFORMED, 1);
 		return;
-	case DESCRIBE_LATER:
+	case ANNOTATE_LATER:
 		break;
 	}
 	if (!facts.response)
-		aside_query(tap->aside, describer_transaction(tap->describer));
+		aside_query(tap->aside, annotator_transaction(tap->annotator));
 }
 
 /* Returns false, and does nothing, if the endpoint has no room. */
@@ -290,7 +290,7 @@ static size_t stack_size(const struct tap_config *config)
 static void tap_free(struct tap *tap)
 {
 	encoder_free(tap->encoder);
-	describer_free(tap->describer);
+	annotator_free(tap->annotator);
 	aside_free(tap->aside);
 	endpoint_free(tap->endpoint);
 	free(tap);
@@ -308,9 +308,9 @@ static struct tap *tap_new(const struct seat *seat)
 	tap->endpoint = endpoint_new(config, prepared[seat->index]);
 	tap->encoder =
 		encoder_new(config->identity, config->version, config->full);
-	tap->describer = describer_new(config);
+	tap->annotator = annotator_new(config);
 	tap->aside = aside_new();
-	if (tap->endpoint && tap->encoder && tap->describer && tap->aside)
+	if (tap->endpoint && tap->encoder && tap->annotator && tap->aside)
 		return tap;
 	tap_free(tap);
 	return NULL;

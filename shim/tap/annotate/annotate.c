@@ -2,7 +2,7 @@
  *
  * Types, matching and the choice of what is logged.
  */
-#include "shim/tap/annotate/describe.h"
+#include "shim/tap/annotate/annotate.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,7 +18,7 @@
 #include "shim/tap/annotate/source.h"
 #include "shim/tap/annotate/upstream.h"
 
-struct describer {
+struct annotator {
 	const struct tap_config *config;
 	struct match *match;
 	struct asked *asked;
@@ -26,7 +26,7 @@ struct describer {
 	struct extra *extra;       /* NULL: no template */
 	struct upstream *upstream; /* NULL: not wanted */
 	uint64_t transaction;      /* of the last message */
-	char text[DESCRIBE_EXTRA_MAX];
+	char text[ANNOTATE_EXTRA_MAX];
 };
 
 enum side {
@@ -50,46 +50,46 @@ static const Dnstap__Message__Type types[][2] = {
 	[SIDE_UPDATE] = { TYPE(UPDATE_QUERY), TYPE(UPDATE_RESPONSE) },
 };
 
-struct describer *describer_new(const struct tap_config *config)
+struct annotator *annotator_new(const struct tap_config *config)
 {
-	struct describer *describer = calloc(1, sizeof(*describer));
+	struct annotator *annotator = calloc(1, sizeof(*annotator));
 
-	if (!describer)
+	if (!annotator)
 		return NULL;
-	describer->config = config;
-	describer->match = match_new();
-	describer->asked = asked_new();
-	describer->source = source_new();
-	bool whole = describer->match && describer->asked && describer->source;
+	annotator->config = config;
+	annotator->match = match_new();
+	annotator->asked = asked_new();
+	annotator->source = source_new();
+	bool whole = annotator->match && annotator->asked && annotator->source;
 	if (config->extra) {
-		describer->extra = extra_parse(
+		annotator->extra = extra_parse(
 			config->extra, &(struct extra_constants){
 					       getpid(),
 					       program_invocation_short_name,
 					       config->sample,
 				       });
-		whole = whole && describer->extra;
+		whole = whole && annotator->extra;
 	}
-	if (describer->extra && extra_wants_upstream(describer->extra)) {
-		describer->upstream = upstream_new();
-		whole = whole && describer->upstream;
+	if (annotator->extra && extra_wants_upstream(annotator->extra)) {
+		annotator->upstream = upstream_new();
+		whole = whole && annotator->upstream;
 	}
 	if (whole)
-		return describer;
-	describer_free(describer);
+		return annotator;
+	annotator_free(annotator);
 	return NULL;
 }
 
-void describer_free(struct describer *describer)
+void annotator_free(struct annotator *annotator)
 {
-	if (!describer)
+	if (!annotator)
 		return;
-	match_free(describer->match);
-	asked_free(describer->asked);
-	source_free(describer->source);
-	extra_free(describer->extra);
-	upstream_free(describer->upstream);
-	free(describer);
+	match_free(annotator->match);
+	asked_free(annotator->asked);
+	source_free(annotator->source);
+	extra_free(annotator->extra);
+	upstream_free(annotator->upstream);
+	free(annotator);
 }
 
 /* `query` is the message itself, or the query that it answers: a response is
@@ -132,22 +132,22 @@ static const char *type_name(Dnstap__Message__Type type)
 	return value ? value->name : "-";
 }
 
-static void remember(struct describer *describer, struct match_message *query)
+static void remember(struct annotator *annotator, struct match_message *query)
 {
-	if (describer->extra)
+	if (annotator->extra)
 		extra_query_read(query->event, &query->extra);
-	match_query(describer->match, query);
+	match_query(annotator->match, query);
 	if (query->asked)
-		asked_note(describer->asked, query->event);
-	if (describer->upstream && query->asked)
-		upstream_asked(describer->upstream, query);
+		asked_note(annotator->asked, query->event);
+	if (annotator->upstream && query->asked)
+		upstream_asked(annotator->upstream, query);
 }
 
 /* Was the other side asked from here, or might it have been? */
-static bool may_be_asked(const struct describer *describer,
+static bool may_be_asked(const struct annotator *annotator,
 			 const struct event *event)
 {
-	enum asked_whom whom = asked_whom(describer->asked, event);
+	enum asked_whom whom = asked_whom(annotator->asked, event);
 
 	if (event->flags & EVENT_SERVES)
 		return false;
@@ -169,18 +169,18 @@ static bool may_be_asked(const struct describer *describer,
  * at a port that is not known to have asked     by a parent, or before the tap
  *                                               began, or lost: logged
  */
-static enum described judge(const struct describer *describer,
+static enum annotated judge(const struct annotator *annotator,
 			    const struct event *event, bool id_asked,
 			    enum aside_room room)
 {
 	if (room == ASIDE_PLENTY ||
 	    (room == ASIDE_LITTLE &&
 	     (!(event->flags & EVENT_SERVES) ||
-	      asked_whom(describer->asked, event) != ASKED_NOBODY)))
-		return DESCRIBE_LATER;
-	return id_asked || may_be_asked(describer, event)
-		       ? DESCRIBE_LOG
-		       : DESCRIBE_UNSOLICITED;
+	      asked_whom(annotator->asked, event) != ASKED_NOBODY)))
+		return ANNOTATE_LATER;
+	return id_asked || may_be_asked(annotator, event)
+		       ? ANNOTATE_LOG
+		       : ANNOTATE_UNSOLICITED;
 }
 
 static void mask(uint8_t octets[16], unsigned size, unsigned kept_bits)
@@ -220,7 +220,7 @@ static bool anonymize(const struct tap_config *config, struct event *event,
 }
 
 /* `proxy`: that has passed the message on, if known. */
-static void render_extra(struct describer *describer, const struct event *event,
+static void render_extra(struct annotator *annotator, const struct event *event,
 			 const struct match_message *query,
 			 const struct address *proxy,
 			 struct encode_facts *facts)
@@ -236,26 +236,26 @@ static void render_extra(struct describer *describer, const struct event *event,
 
 	if (query) {
 		about.query = &query->extra;
-		if (describer->upstream && !facts->asked &&
-		    upstream_find(describer->upstream, query, &upstream)) {
-			mask_address(describer->config, upstream.octets,
+		if (annotator->upstream && !facts->asked &&
+		    upstream_find(annotator->upstream, query, &upstream)) {
+			mask_address(annotator->config, upstream.octets,
 				     upstream.inet6);
 			about.upstream = &upstream;
 		}
 	}
-	facts->extra = describer->text;
-	facts->extra_size = extra_render(describer->extra, &about,
-					 describer->text, DESCRIBE_EXTRA_MAX);
+	facts->extra = annotator->text;
+	facts->extra_size = extra_render(annotator->extra, &about,
+					 annotator->text, ANNOTATE_EXTRA_MAX);
 }
 
 /* The server's own address is the one that the kernel sends from, if nothing else
  * tells it. */
-static void complete_query(struct describer *describer, struct event *event,
+static void complete_query(struct annotator *annotator, struct event *event,
 			   uint64_t now_ns)
 {
 	if ((event->flags & (EVENT_LOCAL | EVENT_REMOTE | EVENT_SENT)) ==
 	    (EVENT_REMOTE | EVENT_SENT))
-		source_complete(describer->source, event, now_ns);
+		source_complete(annotator->source, event, now_ns);
 }
 
 /* And what was asked from there is answered there. */
@@ -269,9 +269,9 @@ static void complete_response(struct event *event,
 	event->flags |= EVENT_LOCAL;
 }
 
-uint64_t describer_transaction(const struct describer *describer)
+uint64_t annotator_transaction(const struct annotator *annotator)
 {
-	return describer->transaction;
+	return annotator->transaction;
 }
 
 static bool is_wanted(const struct tap_config *config,
@@ -282,17 +282,17 @@ static bool is_wanted(const struct tap_config *config,
 
 /* What the event is, without regard to others. Returns false if it is no DNS
  * message. */
-static bool look_at(struct describer *describer, struct event *event,
+static bool look_at(struct annotator *annotator, struct event *event,
 		    const struct clock_pair *clocks,
 		    struct match_message *message, struct encode_facts *facts)
 {
 	if (!proxied_strip(event, &message->client))
 		return false;
 	match_parse(event, message);
-	describer->transaction = message->transaction;
+	annotator->transaction = message->transaction;
 	message->client.known &= !message->asked;
 	if (message->asked)
-		complete_query(describer, event, clocks->steady_ns);
+		complete_query(annotator, event, clocks->steady_ns);
 	message->time_ns = clock_pair_wall(clocks, event->stamp_ns);
 	*facts = (struct encode_facts){
 		.time_ns = message->time_ns,
@@ -308,21 +308,21 @@ struct related {
 	const struct match_message *alike; /* it, or one of the same id */
 };
 
-static enum described relate(struct describer *describer, struct event *event,
+static enum annotated relate(struct annotator *annotator, struct event *event,
 			     const struct match_message *response,
 			     enum aside_room room, struct related *related)
 {
-	related->query = match_response(describer->match, response);
+	related->query = match_response(annotator->match, response);
 	related->alike = related->query ? related->query
-					: match_id(describer->match, response);
+					: match_id(annotator->match, response);
 	if (!response->asked)
-		return DESCRIBE_LOG;
+		return ANNOTATE_LOG;
 	if (related->alike)
 		complete_response(event, related->alike);
-	return related->query || !is_wanted(describer->config, response,
+	return related->query || !is_wanted(annotator->config, response,
 					    ASKED_RESPONSES)
-		       ? DESCRIBE_LOG
-		       : judge(describer, event, related->alike, room);
+		       ? ANNOTATE_LOG
+		       : judge(annotator, event, related->alike, room);
 }
 
 /* Whose the message is, if a proxy has told: of a response over UDP, with the
@@ -335,23 +335,23 @@ static const struct address *client_of(const struct match_message *message,
 		       : &message->client;
 }
 
-enum described describe(struct describer *describer, struct event *event,
+enum annotated annotate(struct annotator *annotator, struct event *event,
 			const struct clock_pair *clocks, enum aside_room room,
 			struct encode_facts *facts)
 {
-	const struct tap_config *config = describer->config;
+	const struct tap_config *config = annotator->config;
 	struct related related = { NULL, NULL };
-	enum described verdict = DESCRIBE_LOG;
+	enum annotated verdict = ANNOTATE_LOG;
 	struct match_message message;
 	struct address proxy;
 
-	if (!look_at(describer, event, clocks, &message, facts))
-		return DESCRIBE_MALFORMED;
+	if (!look_at(annotator, event, clocks, &message, facts))
+		return ANNOTATE_MALFORMED;
 	if (facts->response)
-		verdict = relate(describer, event, &message, room, &related);
+		verdict = relate(annotator, event, &message, room, &related);
 	else
-		remember(describer, &message);
-	if (verdict != DESCRIBE_LOG)
+		remember(annotator, &message);
+	if (verdict != ANNOTATE_LOG)
 		return verdict;
 	const struct match_message *query = related.query;
 	facts->query_time_ns = query ? query->time_ns : 0;
@@ -359,9 +359,9 @@ enum described describe(struct describer *describer, struct event *event,
 			   [facts->response];
 	proxied_show(event, client_of(&message, &related), &proxy);
 	if (!is_wanted(config, &message, 1u << facts->type))
-		return DESCRIBE_SKIP;
+		return ANNOTATE_SKIP;
 	facts->bare = !anonymize(config, event, &proxy);
-	if (describer->extra)
-		render_extra(describer, event, query, &proxy, facts);
-	return DESCRIBE_LOG;
+	if (annotator->extra)
+		render_extra(annotator, event, query, &proxy, facts);
+	return ANNOTATE_LOG;
 }

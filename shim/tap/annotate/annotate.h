@@ -13,21 +13,21 @@
 #include "shim/event.h"
 #include "shim/tap/annotate/aside.h"
 
-#define DESCRIBE_EXTRA_MAX 1024
+#define ANNOTATE_EXTRA_MAX 1024
 
-enum described {
-	DESCRIBE_LOG,
-	DESCRIBE_SKIP,  /* the tap's configuration leaves it out */
-	DESCRIBE_LATER, /* its query may still be on its way: set it aside */
-	DESCRIBE_UNSOLICITED, /* a response, but nobody asked */
-	DESCRIBE_MALFORMED,   /* no DNS message, but for a proxy's header */
+enum annotated {
+	ANNOTATE_LOG,
+	ANNOTATE_SKIP,  /* the tap's configuration leaves it out */
+	ANNOTATE_LATER, /* its query may still be on its way: set it aside */
+	ANNOTATE_UNSOLICITED, /* a response, but nobody asked */
+	ANNOTATE_MALFORMED,   /* no DNS message, but for a proxy's header */
 };
 
-struct describer;
+struct annotator;
 
 /* Returns NULL when out of memory. */
-struct describer *describer_new(const struct tap_config *config);
-void describer_free(struct describer *describer);
+struct annotator *annotator_new(const struct tap_config *config);
+void annotator_free(struct annotator *annotator);
 
 /*
  * Fills *facts, valid until the next call. `clocks`: as of now. `room`: for it
@@ -36,10 +36,10 @@ void describer_free(struct describer *describer);
  * aside. In place, a proxy's header is taken off the payload, the client is put
  * in the proxy's place, and addresses are masked where the tap anonymizes.
  */
-enum described describe(struct describer *describer, struct event *event,
+enum annotated annotate(struct annotator *annotator, struct event *event,
 			const struct clock_pair *clocks, enum aside_room room,
 			struct encode_facts *facts);
 
-/* Of the message that was described last: the same for a query and all of its
+/* Of the message that was annotated last: the same for a query and all of its
  * responses. */
-uint64_t describer_transaction(const struct describer *describer);
+uint64_t annotator_transaction(const struct annotator *annotator);

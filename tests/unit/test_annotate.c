@@ -8,7 +8,7 @@
 
 #include "message.h"
 #include "shim/base/secret.h"
-#include "shim/tap/annotate/describe.h"
+#include "shim/tap/annotate/annotate.h"
 
 #define SERVES     EVENT_SERVES
 #define ANSWER     (EVENT_SERVES | EVENT_SENT)
@@ -26,22 +26,22 @@ static struct tap_config defaults(void)
 /* Wall time is steady time here. */
 #define at(ns) ((struct clock_pair){ ns, ns })
 
-static enum described look(struct describer *describer, struct message *m,
+static enum annotated look(struct annotator *annotator, struct message *m,
 			   struct encode_facts *facts)
 {
-	return describe(describer, &m->event, &at(m->event.stamp_ns + NS_PER_S),
+	return annotate(annotator, &m->event, &at(m->event.stamp_ns + NS_PER_S),
 			ASIDE_NONE, facts);
 }
 
-static int type_of(struct describer *describer, struct message m)
+static int type_of(struct annotator *annotator, struct message m)
 {
 	struct encode_facts facts;
 
-	cr_assert_eq(look(describer, &m, &facts), DESCRIBE_LOG);
+	cr_assert_eq(look(annotator, &m, &facts), ANNOTATE_LOG);
 	return facts.type;
 }
 
-Test(describe, types)
+Test(annotate, types)
 {
 	static const struct {
 		uint8_t event;
@@ -70,18 +70,18 @@ Test(describe, types)
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct tap_config config = defaults();
 		config.role = cases[i].role;
-		struct describer *describer = describer_new(&config);
+		struct annotator *annotator = annotator_new(&config);
 		cr_assert_eq(
-			type_of(describer, message(cases[i].event, 1,
+			type_of(annotator, message(cases[i].event, 1,
 						   cases[i].flags, "a", 1)),
 			cases[i].type, "case %zu", i);
-		describer_free(describer);
+		annotator_free(annotator);
 	}
 }
 
 /* Is the local address of such a message known, where the socket does not tell?
  * After its query, if it has one. */
-Test(describe, own_address_is_what_is_sent_from)
+Test(annotate, own_address_is_what_is_sent_from)
 {
 	static const struct {
 		uint8_t event;
@@ -99,7 +99,7 @@ Test(describe, own_address_is_what_is_sent_from)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct tap_config config = defaults();
-		struct describer *describer = describer_new(&config);
+		struct annotator *annotator = annotator_new(&config);
 		uint8_t side = cases[i].event & EVENT_SERVES;
 		struct message pair[] = {
 			message(side | EVENT_SENT, cases[i].asked, 0, "a", 1),
@@ -111,38 +111,38 @@ Test(describe, own_address_is_what_is_sent_from)
 
 			memcpy(pair[j].event.remote, loopback, 4);
 			pair[j].event.flags &= ~EVENT_LOCAL;
-			look(describer, &pair[j], &facts);
+			look(annotator, &pair[j], &facts);
 		}
 		cr_assert_eq(!!(pair[1].event.flags & EVENT_LOCAL),
 			     cases[i].told, "case %zu", i);
-		describer_free(describer);
+		annotator_free(annotator);
 	}
 }
 
-Test(describe, a_response_has_its_querys_type_and_time)
+Test(annotate, a_response_has_its_querys_type_and_time)
 {
 	struct tap_config config = defaults();
-	struct describer *describer = describer_new(&config);
+	struct annotator *annotator = annotator_new(&config);
 	struct message query = message(SERVES, 1, RD, "a", 1);
 	struct message answer = message(ANSWER, 1, QR, "a", 1);
 	struct encode_facts facts;
 
 	query.event.stamp_ns = 42;
-	look(describer, &query, &facts);
-	look(describer, &answer, &facts);
+	look(annotator, &query, &facts);
+	look(annotator, &answer, &facts);
 	cr_assert_eq(facts.type, TYPE(CLIENT_RESPONSE), "it had RD, not this");
 	cr_assert_eq(facts.query_time_ns, 42);
-	describer_free(describer);
+	annotator_free(annotator);
 }
 
 /* Wall time, of a clock that is set back between a query and its response, is for
  * output alone. */
-Test(describe, bears_a_clock_that_steps)
+Test(annotate, bears_a_clock_that_steps)
 {
 	enum { BACK = 3600 };
 	struct tap_config config = defaults();
 	config.extra = (char *)"{duration} {/forward/upstream}";
-	struct describer *describer = describer_new(&config);
+	struct annotator *annotator = annotator_new(&config);
 	struct message query = message(SERVES, 1, RD, "a", 1);
 	struct message out = message(ASKS, 9, RD, "a", 1);
 	struct message answer = message(ANSWER, 1, QR | RD, "a", 1);
@@ -150,39 +150,39 @@ Test(describe, bears_a_clock_that_steps)
 	static const char extra[] = "0.5s 198.51.100.7:53";
 	struct encode_facts facts;
 
-	describe(describer, &query.event, &clocks, ASIDE_NONE, &facts);
+	annotate(annotator, &query.event, &clocks, ASIDE_NONE, &facts);
 	uint64_t asked_ns = facts.time_ns;
 	cr_assert_eq(asked_ns, clocks.wall_ns);
 	clocks.wall_ns -= BACK * NS_PER_S;
-	describe(describer, &out.event, &clocks, ASIDE_NONE, &facts);
+	annotate(annotator, &out.event, &clocks, ASIDE_NONE, &facts);
 	answer.event.stamp_ns += NS_PER_S / 2;
-	describe(describer, &answer.event, &clocks, ASIDE_NONE, &facts);
+	annotate(annotator, &answer.event, &clocks, ASIDE_NONE, &facts);
 	cr_assert_eq(facts.query_time_ns, asked_ns, "as it was logged");
 	cr_assert_eq(facts.time_ns, asked_ns + NS_PER_S / 2 - BACK * NS_PER_S);
 	cr_assert_eq(facts.extra_size, strlen(extra));
 	cr_assert_arr_eq(facts.extra, extra, strlen(extra), "%.*s",
 			 (int)facts.extra_size, facts.extra);
-	describer_free(describer);
+	annotator_free(annotator);
 }
 
 /* Its query is logged as soon as the send returns. */
-Test(describe, an_early_answer_is_set_aside)
+Test(annotate, an_early_answer_is_set_aside)
 {
 	struct tap_config config = defaults();
-	struct describer *describer = describer_new(&config);
+	struct annotator *annotator = annotator_new(&config);
 	struct message answer = message(0, 1, QR, "a", 1);
 	struct message query = message(ASKS, 1, 0, "a", 1);
 	struct encode_facts facts;
 
-	cr_assert_eq(describe(describer, &answer.event, &at(NS_PER_S),
+	cr_assert_eq(annotate(annotator, &answer.event, &at(NS_PER_S),
 			      ASIDE_LITTLE, &facts),
-		     DESCRIBE_LATER);
-	uint64_t transaction = describer_transaction(describer);
-	cr_assert_eq(look(describer, &query, &facts), DESCRIBE_LOG);
-	cr_assert_eq(describer_transaction(describer), transaction);
-	cr_assert_eq(look(describer, &answer, &facts), DESCRIBE_LOG);
+		     ANNOTATE_LATER);
+	uint64_t transaction = annotator_transaction(annotator);
+	cr_assert_eq(look(annotator, &query, &facts), ANNOTATE_LOG);
+	cr_assert_eq(annotator_transaction(annotator), transaction);
+	cr_assert_eq(look(annotator, &answer, &facts), ANNOTATE_LOG);
 	cr_assert_eq(facts.query_time_ns, query.event.stamp_ns);
-	describer_free(describer);
+	annotator_free(annotator);
 }
 
 /* A response that came in, and what else may be known of it. */
@@ -191,81 +191,81 @@ struct came {
 	uint8_t event;
 	enum aside_room room;
 	int asked; /* from its port: 0: nobody, 1: others, 2: its sender */
-	enum described verdict;
+	enum annotated verdict;
 };
 
-static void note_asked(struct describer *describer, const struct came *came)
+static void note_asked(struct annotator *annotator, const struct came *came)
 {
 	struct message query = message(came->event | EVENT_SENT, 9, 0, "b", 1);
 	struct encode_facts facts;
 
 	query.event.remote[3] += came->asked == 1;
 	if (came->asked)
-		cr_assert_eq(look(describer, &query, &facts), DESCRIBE_LOG);
+		cr_assert_eq(look(annotator, &query, &facts), ANNOTATE_LOG);
 }
 
-Test(describe, judges_a_response_without_query)
+Test(annotate, judges_a_response_without_query)
 {
 	static const struct came cases[] = {
 		{ "a stranger's, to a server", SERVES, 0, 0,
-		  DESCRIBE_UNSOLICITED },
-		{ "by TCP", SERVES | EVENT_TCP, 0, 0, DESCRIBE_UNSOLICITED },
+		  ANNOTATE_UNSOLICITED },
+		{ "by TCP", SERVES | EVENT_TCP, 0, 0, ANNOTATE_UNSOLICITED },
 		{ "to one that asks others", SERVES, 0, 1,
-		  DESCRIBE_UNSOLICITED },
-		{ "with a guessed id", SERVES, 0, 2, DESCRIBE_UNSOLICITED },
-		{ "it may be early", SERVES, ASIDE_PLENTY, 0, DESCRIBE_LATER },
+		  ANNOTATE_UNSOLICITED },
+		{ "with a guessed id", SERVES, 0, 2, ANNOTATE_UNSOLICITED },
+		{ "it may be early", SERVES, ASIDE_PLENTY, 0, ANNOTATE_LATER },
 		{ "it is hardly", SERVES, ASIDE_LITTLE, 0,
-		  DESCRIBE_UNSOLICITED },
-		{ "it still may be", SERVES, ASIDE_LITTLE, 1, DESCRIBE_LATER },
-		{ "late, or guessed", 0, 0, 2, DESCRIBE_LOG },
+		  ANNOTATE_UNSOLICITED },
+		{ "it still may be", SERVES, ASIDE_LITTLE, 1, ANNOTATE_LATER },
+		{ "late, or guessed", 0, 0, 2, ANNOTATE_LOG },
 		{ "a stranger's, to one that asks", 0, 0, 1,
-		  DESCRIBE_UNSOLICITED },
-		{ "its query may be a parent's", 0, 0, 0, DESCRIBE_LOG },
+		  ANNOTATE_UNSOLICITED },
+		{ "its query may be a parent's", 0, 0, 0, ANNOTATE_LOG },
 		{ "on a connection made from here", EVENT_TCP, 0, 1,
-		  DESCRIBE_LOG },
+		  ANNOTATE_LOG },
 		{ "early, from a new port", 0, ASIDE_LITTLE, 0,
-		  DESCRIBE_LATER },
+		  ANNOTATE_LATER },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct tap_config config = defaults();
-		struct describer *describer = describer_new(&config);
+		struct annotator *annotator = annotator_new(&config);
 		struct message m = message(cases[i].event, 1, QR, "a", 1);
 		struct encode_facts facts;
 
-		note_asked(describer, &cases[i]);
-		cr_assert_eq(describe(describer, &m.event, &at(NS_PER_S),
+		note_asked(annotator, &cases[i]);
+		cr_assert_eq(annotate(annotator, &m.event, &at(NS_PER_S),
 				      cases[i].room, &facts),
 			     cases[i].verdict, "%s", cases[i].what);
 		cr_assert_eq(facts.query_time_ns, 0);
-		describer_free(describer);
+		annotator_free(annotator);
 	}
 }
 
 /* To a server that asks from the port at which it answers. */
-Test(describe, knows_what_it_asked)
+Test(annotate, knows_what_it_asked)
 {
 	struct tap_config config = defaults();
-	struct describer *describer = describer_new(&config);
+	struct annotator *annotator = annotator_new(&config);
 	struct message query = message(ANSWER, 1, 0, "a", 1);
 	struct message answer = message(SERVES, 1, QR, "a", 1);
 	struct message other = message(SERVES, 1, QR, "b", 1);
 	struct encode_facts facts;
 
-	look(describer, &query, &facts);
+	look(annotator, &query, &facts);
 	for (int i = 0; i < 2; i++) {
-		cr_assert_eq(look(describer, &answer, &facts), DESCRIBE_LOG);
+		cr_assert_eq(look(annotator, &answer, &facts), ANNOTATE_LOG);
 		cr_assert_eq(facts.query_time_ns, query.event.stamp_ns,
 			     "the network may repeat it");
-		cr_assert_eq(look(describer, &other, &facts), DESCRIBE_LOG);
+		cr_assert_eq(look(annotator, &other, &facts), ANNOTATE_LOG);
 		cr_assert_eq(facts.query_time_ns, 0, "another question's");
 	}
 	answer.event.remote[3]++;
-	cr_assert_eq(look(describer, &answer, &facts), DESCRIBE_UNSOLICITED);
-	describer_free(describer);
+	cr_assert_eq(look(annotator, &answer, &facts), ANNOTATE_UNSOLICITED);
+	annotator_free(annotator);
 }
 
-Test(describe, leaves_out_before_it_judges)
+Test(annotate, leaves_out_before_it_judges)
 {
 	struct tap_config config = defaults();
 	struct message answer = message(SERVES, 1, QR, "a", 1);
@@ -274,47 +274,47 @@ Test(describe, leaves_out_before_it_judges)
 	config.types =
 		~(1u << TYPE(RESOLVER_RESPONSE) |
 		  1u << TYPE(FORWARDER_RESPONSE) | 1u << TYPE(UPDATE_RESPONSE));
-	struct describer *describer = describer_new(&config);
-	cr_assert_eq(describe(describer, &answer.event, &at(NS_PER_S),
+	struct annotator *annotator = annotator_new(&config);
+	cr_assert_eq(annotate(annotator, &answer.event, &at(NS_PER_S),
 			      ASIDE_PLENTY, &facts),
-		     DESCRIBE_SKIP);
-	describer_free(describer);
+		     ANNOTATE_SKIP);
+	annotator_free(annotator);
 }
 
-Test(describe, chooses_by_type)
+Test(annotate, chooses_by_type)
 {
 	struct tap_config config = defaults();
 	config.types = 1u << TYPE(CLIENT_RESPONSE);
-	struct describer *describer = describer_new(&config);
+	struct annotator *annotator = annotator_new(&config);
 	struct message query = message(SERVES, 1, RD, "a", 1);
 	struct message answer = message(ANSWER, 1, QR | RD, "a", 1);
 	struct encode_facts facts;
 
-	cr_assert_eq(look(describer, &query, &facts), DESCRIBE_SKIP);
-	cr_assert_eq(look(describer, &answer, &facts), DESCRIBE_LOG);
+	cr_assert_eq(look(annotator, &query, &facts), ANNOTATE_SKIP);
+	cr_assert_eq(look(annotator, &answer, &facts), ANNOTATE_LOG);
 	cr_assert_eq(facts.query_time_ns, query.event.stamp_ns,
 		     "what is left out is matched all the same");
-	describer_free(describer);
+	annotator_free(annotator);
 }
 
-Test(describe, samples_whole_transactions)
+Test(annotate, samples_whole_transactions)
 {
 	struct tap_config config = defaults();
 	config.sample = 10;
-	struct describer *describer = describer_new(&config);
+	struct annotator *annotator = annotator_new(&config);
 	int logged = 0;
 
 	for (unsigned id = 0; id < 20000; id++) {
 		struct message query = message(SERVES, id, 0, "a", 1);
 		struct message answer = message(ANSWER, id, QR, "a", 1);
 		struct encode_facts facts;
-		bool first = look(describer, &query, &facts) == DESCRIBE_LOG;
-		bool second = look(describer, &answer, &facts) == DESCRIBE_LOG;
+		bool first = look(annotator, &query, &facts) == ANNOTATE_LOG;
+		bool second = look(annotator, &answer, &facts) == ANNOTATE_LOG;
 		cr_assert_eq(first, second, "id %u", id);
 		logged += first;
 	}
 	cr_assert(logged > 1700 && logged < 2300, "%d of 20,000", logged);
-	describer_free(describer);
+	annotator_free(annotator);
 }
 
 /* Which of 64 ids are logged, a bit for each. */
@@ -322,21 +322,21 @@ static uint64_t choice(void)
 {
 	struct tap_config config = defaults();
 	config.sample = 2;
-	struct describer *describer = describer_new(&config);
+	struct annotator *annotator = annotator_new(&config);
 	uint64_t chosen = 0;
 
 	for (unsigned id = 0; id < 64; id++) {
 		struct message query = message(SERVES, id, 0, "a", 1);
 		struct encode_facts facts;
-		enum described what = look(describer, &query, &facts);
+		enum annotated what = look(annotator, &query, &facts);
 
-		chosen |= (uint64_t)(what == DESCRIBE_LOG) << id;
+		chosen |= (uint64_t)(what == ANNOTATE_LOG) << id;
 	}
-	describer_free(describer);
+	annotator_free(annotator);
 	return chosen;
 }
 
-Test(describe, samples_as_nobody_can_predict)
+Test(annotate, samples_as_nobody_can_predict)
 {
 	secret_begin();
 	uint64_t once = choice();
@@ -346,37 +346,37 @@ Test(describe, samples_as_nobody_can_predict)
 	cr_assert_neq(choice(), once);
 }
 
-Test(describe, masks_addresses)
+Test(annotate, masks_addresses)
 {
 	static const uint8_t local[] = { 192, 0, 0, 0 };
 	static const uint8_t remote[] = { 198, 51, 96, 0 };
 	struct tap_config config = defaults();
 	config.anonymize_v4 = 20;
 	config.anonymize_v6 = 48;
-	struct describer *describer = describer_new(&config);
+	struct annotator *annotator = annotator_new(&config);
 	struct message query = message(SERVES, 1, 0, "a", 1);
 	struct message answer = message(ANSWER, 1, QR, "a", 1);
 	struct message six = message(SERVES | EVENT_INET6, 1, 0, "a", 1);
 	struct encode_facts facts;
 
-	look(describer, &query, &facts);
+	look(annotator, &query, &facts);
 	cr_assert_arr_eq(query.event.local, local, 4);
 	cr_assert_arr_eq(query.event.remote, remote, 4);
-	look(describer, &answer, &facts);
+	look(annotator, &answer, &facts);
 	cr_assert_neq(facts.query_time_ns, 0, "matched before it is masked");
 	memset(six.event.remote, 0xff, 16);
-	look(describer, &six, &facts);
+	look(annotator, &six, &facts);
 	for (int i = 0; i < 16; i++)
 		cr_assert_eq(six.event.remote[i], i < 6 ? 0xff : 0);
-	describer_free(describer);
+	annotator_free(annotator);
 }
 
-Test(describe, masks_upstreams_in_extra)
+Test(annotate, masks_upstreams_in_extra)
 {
 	struct tap_config config = defaults();
 	config.anonymize_v4 = 24;
 	config.extra = (char *)"{remote} {local} {/forward/upstream}";
-	struct describer *describer = describer_new(&config);
+	struct annotator *annotator = annotator_new(&config);
 	struct message query = message(SERVES, 1, RD, "a", 1);
 	struct message out = message(ASKS, 9, RD, "a", 1);
 	struct message answer = message(ANSWER, 1, QR | RD, "a", 1);
@@ -389,34 +389,34 @@ Test(describe, masks_upstreams_in_extra)
 	struct encode_facts facts;
 
 	for (size_t i = 0; i < 3; i++) {
-		look(describer, messages[i], &facts);
+		look(annotator, messages[i], &facts);
 		cr_assert_eq(facts.extra_size, strlen(texts[i]));
 		cr_assert_arr_eq(facts.extra, texts[i], facts.extra_size,
 				 "%.*s", (int)facts.extra_size, facts.extra);
 	}
-	describer_free(describer);
+	annotator_free(annotator);
 }
 
 /* An address might stand in what is no record. */
-Test(describe, leaves_out_what_it_cannot_mask)
+Test(annotate, leaves_out_what_it_cannot_mask)
 {
 	struct tap_config config = defaults();
-	struct describer *plain = describer_new(&config);
+	struct annotator *plain = annotator_new(&config);
 	struct tap_config masking = config;
 	masking.anonymize_v6 = 48;
-	struct describer *describer = describer_new(&masking);
+	struct annotator *annotator = annotator_new(&masking);
 	struct message query = message(SERVES, 1, 0, "a", 1);
 	struct encode_facts facts;
 
-	look(describer, &query, &facts);
+	look(annotator, &query, &facts);
 	cr_assert_not(facts.bare);
 	query.event.size++;
-	look(describer, &query, &facts);
+	look(annotator, &query, &facts);
 	cr_assert(facts.bare);
 	look(plain, &query, &facts);
 	cr_assert_not(facts.bare);
-	describer_free(describer);
-	describer_free(plain);
+	annotator_free(annotator);
+	annotator_free(plain);
 }
 
 /* Puts the header of a proxy before the message. */
@@ -436,7 +436,7 @@ static void put_header(struct message *m, const char *header)
 
 static const char *extra_of(const struct encode_facts *facts)
 {
-	static char text[DESCRIBE_EXTRA_MAX + 1];
+	static char text[ANNOTATE_EXTRA_MAX + 1];
 
 	snprintf(text, sizeof(text), "%.*s", (int)facts->extra_size,
 		 facts->extra);
@@ -445,11 +445,11 @@ static const char *extra_of(const struct encode_facts *facts)
 
 /* The client's address is the one that the proxy tells, of the query and of its
  * response, which goes to the proxy. */
-Test(describe, names_the_client_of_a_proxy)
+Test(annotate, names_the_client_of_a_proxy)
 {
 	struct tap_config config = defaults();
 	config.extra = (char *)"{remote} {port} {size} {/shim/proxy}";
-	struct describer *describer = describer_new(&config);
+	struct annotator *annotator = annotator_new(&config);
 	struct message query = message(SERVES, 1, RD, "a", 1);
 	struct message answer = message(ANSWER, 1, QR | RD, "a", 1);
 	struct message other = message(ANSWER, 1, QR | RD, "a", 1);
@@ -457,58 +457,58 @@ Test(describe, names_the_client_of_a_proxy)
 	uint32_t size = query.event.size;
 
 	put_header(&query, LINE);
-	cr_assert_eq(look(describer, &query, &facts), DESCRIBE_LOG);
+	cr_assert_eq(look(annotator, &query, &facts), ANNOTATE_LOG);
 	cr_assert_eq(query.event.size, size);
 	cr_assert_arr_eq(query.event.payload + 12, other.event.payload + 12,
 			 size - 12);
 	cr_assert_str_eq(extra_of(&facts),
 			 "10.1.2.3 1234 19 198.51.100.7:5000");
-	cr_assert_eq(look(describer, &answer, &facts), DESCRIBE_LOG);
+	cr_assert_eq(look(annotator, &answer, &facts), ANNOTATE_LOG);
 	cr_assert_eq(facts.query_time_ns, query.event.stamp_ns);
 	cr_assert_str_eq(extra_of(&facts),
 			 "10.1.2.3 1234 19 198.51.100.7:5000");
 	cr_assert(answer.event.flags & EVENT_LOCAL);
-	look(describer, &other, &facts);
+	look(annotator, &other, &facts);
 	cr_assert_str_eq(extra_of(&facts), "198.51.100.7 5000 - -");
-	describer_free(describer);
+	annotator_free(annotator);
 }
 
-Test(describe, leaves_out_an_address_of_another_family)
+Test(annotate, leaves_out_an_address_of_another_family)
 {
 	struct tap_config config = defaults();
 	config.anonymize_v4 = 8, config.anonymize_v6 = 16;
 	config.extra = (char *)"{remote} {local} {/shim/proxy}";
-	struct describer *describer = describer_new(&config);
+	struct annotator *annotator = annotator_new(&config);
 	struct message query = message(SERVES, 1, RD, "a", 1);
 	struct encode_facts facts;
 
 	put_header(&query, LINE6);
-	cr_assert_eq(look(describer, &query, &facts), DESCRIBE_LOG);
+	cr_assert_eq(look(annotator, &query, &facts), ANNOTATE_LOG);
 	cr_assert_eq(query.event.flags & (EVENT_INET6 | EVENT_LOCAL),
 		     EVENT_INET6);
 	cr_assert_str_eq(extra_of(&facts), "[2001::] - 198.0.0.0:5000");
-	describer_free(describer);
+	annotator_free(annotator);
 }
 
 /* Over TCP it stands before every message of the connection. */
-Test(describe, knows_the_client_of_a_connection)
+Test(annotate, knows_the_client_of_a_connection)
 {
 	struct tap_config config = defaults();
-	struct describer *describer = describer_new(&config);
+	struct annotator *annotator = annotator_new(&config);
 	struct message answer = message(ANSWER | EVENT_TCP, 1, QR, "a", 1);
 	static const uint8_t client[] = { 10, 1, 2, 3 };
 	struct encode_facts facts;
 
 	answer.event.flags |= EVENT_PROXY;
 	put_header(&answer, LINE);
-	cr_assert_eq(look(describer, &answer, &facts), DESCRIBE_LOG);
+	cr_assert_eq(look(annotator, &answer, &facts), ANNOTATE_LOG);
 	cr_assert_arr_eq(answer.event.remote, client, 4);
 	cr_assert_eq(facts.query_time_ns, 0);
-	describer_free(describer);
+	annotator_free(annotator);
 }
 
 /* A message with such a header, and what becomes of it. */
-Test(describe, strips_headers)
+Test(annotate, strips_headers)
 {
 	static const struct {
 		const char *what, *header;
@@ -526,39 +526,39 @@ Test(describe, strips_headers)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct tap_config config = defaults();
-		struct describer *describer = describer_new(&config);
+		struct annotator *annotator = annotator_new(&config);
 		struct message m = message(cases[i].event, 1, 0, "a", 1);
 		uint32_t size = m.event.size;
 		struct encode_facts facts;
 
 		put_header(&m, cases[i].header);
-		cr_assert_eq(look(describer, &m, &facts), DESCRIBE_LOG);
+		cr_assert_eq(look(annotator, &m, &facts), ANNOTATE_LOG);
 		cr_assert_eq(m.event.size == size, cases[i].off, "%s",
 			     cases[i].what);
 		cr_assert_eq(m.event.remote[0] == 10, cases[i].names, "%s",
 			     cases[i].what);
-		describer_free(describer);
+		annotator_free(annotator);
 	}
 }
 
-Test(describe, counts_a_header_without_message)
+Test(annotate, counts_a_header_without_message)
 {
 	struct tap_config config = defaults();
-	struct describer *describer = describer_new(&config);
+	struct annotator *annotator = annotator_new(&config);
 	struct message m = message(SERVES, 1, 0, "a", 1);
 	struct encode_facts facts;
 
 	m.event.size = EVENT_PAYLOAD_MIN - 1;
 	put_header(&m, LINE);
-	cr_assert_eq(look(describer, &m, &facts), DESCRIBE_MALFORMED);
-	describer_free(describer);
+	cr_assert_eq(look(annotator, &m, &facts), ANNOTATE_MALFORMED);
+	annotator_free(annotator);
 }
 
-Test(describe, renders_extra)
+Test(annotate, renders_extra)
 {
 	struct tap_config config = defaults();
 	config.extra = (char *)"{name} {/forward/upstream} {/shim/type}";
-	struct describer *describer = describer_new(&config);
+	struct annotator *annotator = annotator_new(&config);
 	struct message query = message(SERVES, 1, RD, "a", 1);
 	struct message out = message(ASKS, 9, RD, "a", 1);
 	struct message answer = message(ANSWER, 1, QR | RD, "a", 1);
@@ -571,10 +571,10 @@ Test(describe, renders_extra)
 	struct encode_facts facts;
 
 	for (size_t i = 0; i < 3; i++) {
-		look(describer, messages[i], &facts);
+		look(annotator, messages[i], &facts);
 		cr_assert_eq(facts.extra_size, strlen(texts[i]));
 		cr_assert_arr_eq(facts.extra, texts[i], facts.extra_size,
 				 "%.*s", (int)facts.extra_size, facts.extra);
 	}
-	describer_free(describer);
+	annotator_free(annotator);
 }
