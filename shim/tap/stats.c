@@ -118,7 +118,7 @@ static void count(const struct stats *stats, struct metrics_counts *now)
 /*
  * `left`: what was captured, less what became of it: it should be `found` where
  * we know of it. That the two are of one moment is certain only if nothing was
- * captured since the last turn; and a thread may be between two counters.
+ * captured since the last cycle; and a thread may be between two counters.
  * `now_ns` UINT64_MAX: at the end nothing is waited for.
  */
 static void reconcile(struct stats *stats, uint64_t captured, int64_t left,

@@ -47,7 +47,7 @@ struct stats {
 /* With the first five members set, and the others zero. */
 void stats_open(struct stats *stats);
 
-/* After each turn: logs, publishes and writes whatever is due at `now_ns`. */
+/* After each cycle: logs, publishes and writes whatever is due at `now_ns`. */
 void stats_settle(struct stats *stats, uint64_t now_ns);
 
 /* When it has to be settled again, even if nothing happens before. */

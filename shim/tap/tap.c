@@ -16,11 +16,11 @@
 #include "shim/tap/endpoint/endpoint.h"
 #include "shim/tap/family.h"
 #include "shim/tap/isolate.h"
-#include "shim/tap/rest.h"
+#include "shim/tap/idle.h"
 
 #define STACK_SIZE       (256 * 1024)
 #define TLS_STACK_SIZE   (512 * 1024)
-#define TURN_NS          (5 * NS_PER_MS)  /* then the clock is looked at */
+#define CYCLE_NS         (5 * NS_PER_MS)  /* then the clock is looked at */
 #define FINISH_MARGIN_NS (20 * NS_PER_MS) /* to say so, before the deadline */
 #define NO_MEMORY_NS     (100 * NS_PER_MS)
 #define SILENT_NS        NS_PER_S  /* frames wait, and none is taken */
@@ -32,9 +32,9 @@ struct tap {
 	struct encoder *encoder;
 	struct endpoint *endpoint;
 	struct aside *aside;
-	struct turn turn; /* this one */
+	struct cycle cycle; /* this one */
 	struct clock_pair clocks;
-	struct rest rest;
+	struct idle idle;
 	struct stats stats;
 	size_t index;
 	uint64_t sent, sent_at; /* frames that were taken, when last any was */
@@ -49,7 +49,7 @@ static bool ready(const struct tap *tap)
 
 static void advance(struct tap *tap)
 {
-	tap->endpoint->ops->advance(tap->endpoint, tap->turn.began);
+	tap->endpoint->ops->advance(tap->endpoint, tap->cycle.began);
 	uint64_t lost = tap->endpoint->ops->lost(tap->endpoint);
 	if (lost)
 		queue_count_drop(tap->queue, DROP_ENDPOINT, lost);
@@ -124,7 +124,7 @@ static bool take(struct tap *tap, struct event *event, enum aside_room aside)
 		return true;
 	}
 	uint8_t *room = tap->endpoint->ops->reserve(tap->endpoint, size);
-	tap->turn.full = !room;
+	tap->cycle.full = !room;
 	if (room)
 		pass(tap, event, aside, room);
 	return room;
@@ -159,7 +159,7 @@ static size_t drain(struct tap *tap)
 {
 	size_t pending = queue_pending(tap->queue), done = 0;
 
-	tap->turn.full = false;
+	tap->cycle.full = false;
 	while (take_ready(tap) && done < pending && take_pending(tap, done))
 		done++;
 	if (done == pending && aside_settle(tap->aside))
@@ -181,7 +181,7 @@ static uint64_t unsent(const struct tap *tap)
 /* What the collector does is told to the other processes of the family. */
 static void tell(struct tap *tap)
 {
-	uint64_t now = tap->turn.began;
+	uint64_t now = tap->cycle.began;
 	struct session_counts counts;
 
 	tap->endpoint->ops->count(tap->endpoint, &counts);
@@ -201,55 +201,55 @@ static bool collect(struct tap *tap)
 	size_t pending = queue_collect(tap->queue, clock_steady());
 
 	aside_look(tap->aside, tap->queue, tap->clocks.steady_ns,
-		   tap->turn.ending);
+		   tap->cycle.ending);
 	return pending;
 }
 
 /* What can be done just now. Returns true if there is more, and no time to rest:
  * there always is while messages come in as fast as they go out. */
-static bool turn(struct tap *tap)
+static bool run_cycle(struct tap *tap)
 {
-	struct turn *turn = &tap->turn;
+	struct cycle *cycle = &tap->cycle;
 	size_t moved;
 
 	clock_pair_read(&tap->clocks);
-	turn->began = tap->clocks.steady_ns;
-	turn->moved = 0;
+	cycle->began = tap->clocks.steady_ns;
+	cycle->moved = 0;
 	advance(tap);
 	do {
 		moved = 0;
 		if (collect(tap))
-			turn->last_seen = turn->began;
+			cycle->last_seen = cycle->began;
 		if (ready(tap))
 			moved = drain(tap);
 		else
 			queue_release(tap->queue, 0);
-		turn->moved += moved;
+		cycle->moved += moved;
 		if (moved)
 			advance(tap);
-	} while (moved && clock_steady() - turn->began < TURN_NS);
+	} while (moved && clock_steady() - cycle->began < CYCLE_NS);
 	tell(tap);
 	tap->stats.aside = aside_count(tap->aside);
-	stats_settle(&tap->stats, turn->began);
+	stats_settle(&tap->stats, cycle->began);
 	return moved;
 }
 
 /* `deadline`: 0, or when all is over. */
-static void rest(struct tap *tap, uint64_t deadline)
+static void be_idle(struct tap *tap, uint64_t deadline)
 {
 	uint64_t until = stats_due(&tap->stats);
 
-	if (aside_count(tap->aside) && tap->turn.began + ASIDE_NS < until)
-		until = tap->turn.began + ASIDE_NS;
+	if (aside_count(tap->aside) && tap->cycle.began + ASIDE_NS < until)
+		until = tap->cycle.began + ASIDE_NS;
 	if (deadline && deadline - FINISH_MARGIN_NS < until)
 		until = deadline - FINISH_MARGIN_NS;
-	rest_until(&tap->rest, &tap->turn, until);
+	idle_until(&tap->idle, &tap->cycle, until);
 }
 
 /* At the end the endpoint gets what is queued before it is told to stop. */
 static bool is_over(struct tap *tap, uint64_t deadline)
 {
-	if (tap->turn.began + FINISH_MARGIN_NS >= deadline)
+	if (tap->cycle.began + FINISH_MARGIN_NS >= deadline)
 		return true;
 	if (!waiting(tap))
 		tap->endpoint->ops->stop(tap->endpoint);
@@ -338,7 +338,7 @@ static void tap_open(struct tap *tap, const struct seat *seat)
 		.metrics = seat->metrics,
 	};
 	stats_open(&tap->stats);
-	rest_open(&tap->rest, tap->queue, tap->endpoint);
+	idle_open(&tap->idle, tap->queue, tap->endpoint);
 }
 
 /* Until the end. */
@@ -350,16 +350,16 @@ static void work(struct tap *tap)
 		/* Before the queue is looked at: what came before the end was
 		 * asked for is sent. */
 		deadline = queue_finish_deadline(tap->queue);
-		if (deadline && !tap->turn.ending) {
+		if (deadline && !tap->cycle.ending) {
 			sent = tap->sent;
 			stats_end(&tap->stats);
 		}
-		tap->turn.ending = deadline;
-		bool more = turn(tap);
+		tap->cycle.ending = deadline;
+		bool more = run_cycle(tap);
 		if (deadline && is_over(tap, deadline))
 			break;
 		if (!more)
-			rest(tap, deadline);
+			be_idle(tap, deadline);
 	}
 	finish(tap, sent);
 }
@@ -374,7 +374,7 @@ static void run(void *argument)
 	if (tap) {
 		tap_open(tap, &seat);
 		work(tap);
-		rest_close(&tap->rest);
+		idle_close(&tap->idle);
 		tap_free(tap);
 	} else {
 		stats_unstarted(seat.metrics, seat.config, seat.index,

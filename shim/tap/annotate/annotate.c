@@ -15,14 +15,14 @@
 #include "shim/tap/annotate/asked.h"
 #include "shim/tap/annotate/match.h"
 #include "shim/tap/annotate/proxied.h"
-#include "shim/tap/annotate/source.h"
+#include "shim/tap/annotate/local_address.h"
 #include "shim/tap/annotate/upstream.h"
 
 struct annotator {
 	const struct tap_config *config;
 	struct match *match;
 	struct asked *asked;
-	struct source *source;
+	struct local_addresses *addresses;
 	struct extra *extra;       /* NULL: no template */
 	struct upstream *upstream; /* NULL: not wanted */
 	uint64_t transaction;      /* of the last message */
@@ -59,8 +59,9 @@ struct annotator *annotator_new(const struct tap_config *config)
 	annotator->config = config;
 	annotator->match = match_new();
 	annotator->asked = asked_new();
-	annotator->source = source_new();
-	bool whole = annotator->match && annotator->asked && annotator->source;
+	annotator->addresses = local_addresses_new();
+	bool whole =
+		annotator->match && annotator->asked && annotator->addresses;
 	if (config->extra) {
 		annotator->extra = extra_parse(
 			config->extra, &(struct extra_constants){
@@ -86,7 +87,7 @@ void annotator_free(struct annotator *annotator)
 		return;
 	match_free(annotator->match);
 	asked_free(annotator->asked);
-	source_free(annotator->source);
+	local_addresses_free(annotator->addresses);
 	extra_free(annotator->extra);
 	upstream_free(annotator->upstream);
 	free(annotator);
@@ -255,7 +256,7 @@ static void complete_query(struct annotator *annotator, struct event *event,
 {
 	if ((event->flags & (EVENT_LOCAL | EVENT_REMOTE | EVENT_SENT)) ==
 	    (EVENT_REMOTE | EVENT_SENT))
-		source_complete(annotator->source, event, now_ns);
+		local_addresses_complete(annotator->addresses, event, now_ns);
 }
 
 /* And what was asked from there is answered there. */

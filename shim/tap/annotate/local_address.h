@@ -10,13 +10,13 @@
 /* So long an answer of the kernel is relied upon. */
 #define SOURCE_AGE_S 5
 
-struct source;
+struct local_addresses;
 
 /* Returns NULL when out of memory. */
-struct source *source_new(void);
-void source_free(struct source *source);
+struct local_addresses *local_addresses_new(void);
+void local_addresses_free(struct local_addresses *addresses);
 
 /* Completes an event of known remote and unknown local address, if the kernel
  * answers. `now_ns` is the time of any clock. */
-void source_complete(struct source *source, struct event *event,
-		     uint64_t now_ns);
+void local_addresses_complete(struct local_addresses *addresses,
+			      struct event *event, uint64_t now_ns);

@@ -4,7 +4,7 @@
  * who write into it need not wake anyone; after that the thread sleeps until one
  * does.
  */
-#include "shim/tap/rest.h"
+#include "shim/tap/idle.h"
 
 #include <poll.h>
 #include <signal.h>
@@ -18,7 +18,7 @@
 
 #define POLL_NS      NS_PER_MS        /* while messages come in */
 #define POLL_MANY_NS (2 * NS_PER_MS)  /* while there are many */
-#define MANY         32               /* in one turn */
+#define MANY         32               /* in one cycle */
 #define POLL_IDLE_NS (10 * NS_PER_MS) /* where nothing can wake us */
 #define BLOCKED_NS   NS_PER_S         /* while the endpoint is away */
 #define BUSY_NS      (10 * NS_PER_MS) /* so long after the last of them */
@@ -77,16 +77,16 @@ static int open_wake(void)
 	return fd;
 }
 
-void rest_open(struct rest *rest, struct queue *queue,
+void idle_open(struct idle *idle, struct queue *queue,
 	       struct endpoint *endpoint)
 {
-	*rest = (struct rest){ queue, endpoint, open_wake(), SLEEP_MIN_NS };
+	*idle = (struct idle){ queue, endpoint, open_wake(), SLEEP_MIN_NS };
 	queue_attend(queue, getpid(), gettid());
 }
 
-void rest_close(struct rest *rest)
+void idle_close(struct idle *idle)
 {
-	own_close(rest->wake_fd);
+	own_close(idle->wake_fd);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -95,12 +95,12 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 }
 
 /* Until `until`, if neither the endpoint nor a wake has anything to do before. */
-static void await(struct rest *rest, uint64_t until)
+static void await(struct idle *idle, uint64_t until)
 {
-	struct pollfd fds[1 + ENDPOINT_FDS_MAX] = { { .fd = rest->wake_fd,
+	struct pollfd fds[1 + ENDPOINT_FDS_MAX] = { { .fd = idle->wake_fd,
 						      .events = POLLIN } };
 	uint64_t deadline, now = clock_steady();
-	size_t count = 1 + rest->endpoint->ops->poll(rest->endpoint, fds + 1,
+	size_t count = 1 + idle->endpoint->ops->poll(idle->endpoint, fds + 1,
 						     &deadline);
 
 	until = earlier(until, deadline);
@@ -108,62 +108,62 @@ static void await(struct rest *rest, uint64_t until)
 	struct timespec timeout = { left / NS_PER_S, left % NS_PER_S };
 	ppoll(fds, count, &timeout, NULL);
 	if (fds[0].revents & POLLIN && !take_wake()) {
-		own_close(rest->wake_fd);
-		rest->wake_fd = -1;
+		own_close(idle->wake_fd);
+		idle->wake_fd = -1;
 	}
 }
 
 /* A sandbox may refuse signals between threads, from whenever it begins. */
-static bool can_sleep(const struct rest *rest)
+static bool can_sleep(const struct idle *idle)
 {
-	return rest->wake_fd >= 0 && queue_wakes(rest->queue);
+	return idle->wake_fd >= 0 && queue_wakes(idle->queue);
 }
 
 /* Events that wait for a connection, or for room in it that is yet to be written
  * out, need no look at the queue until the endpoint gets on. */
-static bool is_blocked(const struct rest *rest, const struct turn *turn)
+static bool is_blocked(const struct idle *idle, const struct cycle *cycle)
 {
-	const struct endpoint_ops *ops = rest->endpoint->ops;
+	const struct endpoint_ops *ops = idle->endpoint->ops;
 
-	return queue_pending(rest->queue) &&
-	       ((turn->full && ops->unsent(rest->endpoint)) ||
-		!ops->ready(rest->endpoint));
+	return queue_pending(idle->queue) &&
+	       ((cycle->full && ops->unsent(idle->endpoint)) ||
+		!ops->ready(idle->endpoint));
 }
 
 /* What resting and being woken costs is shared by all that come meanwhile. */
-static uint64_t poll_interval(const struct turn *turn)
+static uint64_t poll_interval(const struct cycle *cycle)
 {
-	return turn->moved < MANY ? POLL_NS : POLL_MANY_NS;
+	return cycle->moved < MANY ? POLL_NS : POLL_MANY_NS;
 }
 
 /* Until a message comes in. */
-static void sleep_until(struct rest *rest, uint64_t until)
+static void sleep_until(struct idle *idle, uint64_t until)
 {
 	uint64_t now = clock_steady();
 
-	await(rest, earlier(until, now + rest->sleep_ns));
-	queue_awake(rest->queue);
-	rest->sleep_ns = earlier(2 * rest->sleep_ns, SLEEP_MAX_NS);
+	await(idle, earlier(until, now + idle->sleep_ns));
+	queue_awake(idle->queue);
+	idle->sleep_ns = earlier(2 * idle->sleep_ns, SLEEP_MAX_NS);
 }
 
-void rest_until(struct rest *rest, const struct turn *turn, uint64_t until_ns)
+void idle_until(struct idle *idle, const struct cycle *cycle, uint64_t until_ns)
 {
 	uint64_t now = clock_steady();
-	bool busy = turn->ending || turn->began - turn->last_seen < BUSY_NS;
-	bool blocked = is_blocked(rest, turn);
+	bool busy = cycle->ending || cycle->began - cycle->last_seen < BUSY_NS;
+	bool blocked = is_blocked(idle, cycle);
 
 	if (busy)
-		rest->sleep_ns = SLEEP_MIN_NS;
-	if (!own_intact(rest->wake_fd))
-		rest->wake_fd = -1; /* the host has taken the number */
-	if (!blocked && (busy || queue_pending(rest->queue)))
-		await(rest, earlier(until_ns, now + poll_interval(turn)));
-	else if (!can_sleep(rest))
-		await(rest, earlier(until_ns, now + POLL_IDLE_NS));
+		idle->sleep_ns = SLEEP_MIN_NS;
+	if (!own_intact(idle->wake_fd))
+		idle->wake_fd = -1; /* the host has taken the number */
+	if (!blocked && (busy || queue_pending(idle->queue)))
+		await(idle, earlier(until_ns, now + poll_interval(cycle)));
+	else if (!can_sleep(idle))
+		await(idle, earlier(until_ns, now + POLL_IDLE_NS));
 	else if (blocked) /* nobody tells when the queue is full */
-		await(rest, earlier(until_ns, now + BLOCKED_NS));
-	else if (queue_sleep(rest->queue))
-		sleep_until(rest, until_ns);
+		await(idle, earlier(until_ns, now + BLOCKED_NS));
+	else if (queue_sleep(idle->queue))
+		sleep_until(idle, until_ns);
 	else /* a message is on its way in, or never will be */
-		await(rest, earlier(until_ns, now + POLL_NS));
+		await(idle, earlier(until_ns, now + POLL_NS));
 }

@@ -3,7 +3,7 @@
  * A direct-mapped cache of routes: connecting a datagram socket sends nothing,
  * but chooses the source address (RFC 6724 5) as sending would.
  */
-#include "shim/tap/annotate/source.h"
+#include "shim/tap/annotate/local_address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -27,18 +27,18 @@ struct route {
 	struct address local; /* not known: the kernel has no answer */
 };
 
-struct source {
+struct local_addresses {
 	struct route route[ENTRIES];
 };
 
-struct source *source_new(void)
+struct local_addresses *local_addresses_new(void)
 {
-	return calloc(1, sizeof(struct source));
+	return calloc(1, sizeof(struct local_addresses));
 }
 
-void source_free(struct source *source)
+void local_addresses_free(struct local_addresses *addresses)
 {
-	free(source);
+	free(addresses);
 }
 
 static socklen_t destination(const struct event *event,
@@ -89,19 +89,20 @@ static void ask(const struct event *event, struct address *local)
 	close(fd);
 }
 
-static struct route *route_to(struct source *source, const struct event *event)
+static struct route *route_to(struct local_addresses *addresses,
+			      const struct event *event)
 {
 	uint64_t half[2];
 
 	memcpy(half, event->remote, 16);
 	uint64_t hash = (half[0] ^ half[1]) * 0x9e3779b97f4a7c15;
-	return &source->route[(hash >> 32) % ENTRIES];
+	return &addresses->route[(hash >> 32) % ENTRIES];
 }
 
-void source_complete(struct source *source, struct event *event,
-		     uint64_t now_ns)
+void local_addresses_complete(struct local_addresses *addresses,
+			      struct event *event, uint64_t now_ns)
 {
-	struct route *route = route_to(source, event);
+	struct route *route = route_to(addresses, event);
 	bool inet6 = event->flags & EVENT_INET6;
 
 	if (now_ns >= route->until_ns || route->inet6 != inet6 ||

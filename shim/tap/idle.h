@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * How a tap's thread rests between two turns: how long at most, what ends a rest
+ * How a tap's thread idles between two cycles: how long at most, what ends that
  * before, and the signal by which a server's thread ends one.
  */
 #pragma once
@@ -12,16 +12,16 @@
 #include "shim/queue.h"
 #include "shim/tap/endpoint/endpoint.h"
 
-/* What the turn before a rest has found; the tap's thread writes it. */
-struct turn {
+/* What the cycle before a rest has found; the tap's thread writes it. */
+struct cycle {
 	uint64_t began;     /* by clock_steady() */
-	uint64_t last_seen; /* when a message was last found, in any turn */
+	uint64_t last_seen; /* when a message was last found, in any cycle */
 	size_t moved;       /* messages done with */
 	bool full;          /* the endpoint has no room for the next message */
 	bool ending;        /* the end has been asked for */
 };
 
-struct rest {
+struct idle {
 	struct queue *queue;
 	struct endpoint *endpoint;
 	int wake_fd; /* a signalfd; -1: there is none, so rests are short */
@@ -30,10 +30,11 @@ struct rest {
 
 /* On the thread that is to rest, which has QUEUE_WAKE_SIGNAL blocked: from now on
  * the queue may wake it. */
-void rest_open(struct rest *rest, struct queue *queue,
+void idle_open(struct idle *idle, struct queue *queue,
 	       struct endpoint *endpoint);
-void rest_close(struct rest *rest);
+void idle_close(struct idle *idle);
 
 /* Rests until `until_ns` of clock_steady(), or until there may be something to
  * do before. */
-void rest_until(struct rest *rest, const struct turn *turn, uint64_t until_ns);
+void idle_until(struct idle *idle, const struct cycle *cycle,
+		uint64_t until_ns);
