@@ -12,7 +12,7 @@
 #include "shim/queue.h"
 #include "shim/tap/endpoint/endpoint.h"
 
-/* What the cycle before a rest has found; the tap's thread writes it. */
+/* What the cycle before has found; the tap's thread writes it. */
 struct cycle {
 	uint64_t began;     /* by clock_steady() */
 	uint64_t last_seen; /* when a message was last found, in any cycle */
@@ -28,7 +28,7 @@ struct idle {
 	uint64_t sleep_ns; /* the next sleep, if nobody ends it */
 };
 
-/* On the thread that is to rest, which has QUEUE_WAKE_SIGNAL blocked: from now on
+/* On the thread that is to idle, which has QUEUE_WAKE_SIGNAL blocked: from now on
  * the queue may wake it. */
 void idle_open(struct idle *idle, struct queue *queue,
 	       struct endpoint *endpoint);

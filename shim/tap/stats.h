@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What one tap counts: a line in the log while messages are dropped, its
- * counts for the metrics, and the metrics' file, whoever's turn it is.
+ * counts for the metrics, and the metrics' file.
  *
  * All of it on the tap's own thread, but for stats_unstarted().
  */

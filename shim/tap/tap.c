@@ -205,7 +205,7 @@ static bool collect(struct tap *tap)
 	return pending;
 }
 
-/* What can be done just now. Returns true if there is more, and no time to rest:
+/* What can be done just now. Returns true if there is more, and no time to idle:
  * there always is while messages come in as fast as they go out. */
 static bool run_cycle(struct tap *tap)
 {

@@ -10,7 +10,7 @@ struct endpoint *endpoint_new(const struct tap_config *config,
 			      const struct prepared *prepared)
 {
 	const struct endpoint_ops *ops =
-		config->listen ? &endpoint_listen : &endpoint_dial;
+		config->listen ? &endpoint_listen : &endpoint_outgoing;
 	struct endpoint *endpoint = calloc(1, ops->size);
 
 	if (!endpoint)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where a tap's frames go: one collector that we dial, or those that dial us. All
+ * Where a tap's frames go: one collector that we connect to, or those that connect to us. All
  * of it belongs to the tap's thread, and never waits.
  */
 #pragma once
@@ -58,7 +58,7 @@ struct endpoint {
 	const struct tap_config *config;
 };
 
-extern const struct endpoint_ops endpoint_dial, endpoint_listen;
+extern const struct endpoint_ops endpoint_outgoing, endpoint_listen;
 
 /* Before isolate_fds(). Returns NULL when out of memory or threads. Both arguments
  * must stay. */

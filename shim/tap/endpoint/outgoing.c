@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * One collector, or file, to which we connect: again and again if need be.
+ */
+#include "shim/tap/endpoint/endpoint.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "shim/base/log.h"
+#include "shim/tap/endpoint/retry.h"
+
+struct outgoing {
+	struct endpoint endpoint;
+	struct session *session;
+	struct retry retry;
+	uint64_t connects; /* those that have been logged */
+	bool stopping, failed;
+	bool unsaid; /* connected, as so often in vain: worth a line if it lasts */
+};
+
+static struct outgoing *outgoing_of(const struct endpoint *endpoint)
+{
+	return (struct outgoing *)endpoint;
+}
+
+static int begin_outgoing(struct endpoint *endpoint,
+			  const struct prepared *prepared)
+{
+	struct transport *transport = transport_new(endpoint->config, prepared);
+
+	if (!transport)
+		return -ENOMEM;
+	outgoing_of(endpoint)->session =
+		session_new(transport, endpoint->config->unidirectional);
+	retry_begin(&outgoing_of(endpoint)->retry);
+	if (outgoing_of(endpoint)->session)
+		return 0;
+	transport_free(transport);
+	return -ENOMEM;
+}
+
+/* The collector is lost, or could not be had. */
+static void went_away(struct outgoing *outgoing, int error, uint64_t now_ns)
+{
+	const char *detail = error == -ESHUTDOWN
+				     ? "the server's own seccomp filter might "
+				       "end it for a connection"
+				     : session_error(outgoing->session);
+
+	outgoing->failed = true;
+	outgoing->unsaid = false;
+	retry_failed(&outgoing->retry, outgoing->endpoint.config->socket,
+		     *detail ? detail : strerror(-error), now_ns);
+}
+
+static void say_connected(struct outgoing *outgoing)
+{
+	log_line(outgoing->endpoint.config->socket, "%s",
+		 session_about(outgoing->session));
+	outgoing->unsaid = false;
+}
+
+static void connected(struct outgoing *outgoing, uint64_t now_ns)
+{
+	bool again = outgoing->failed || outgoing->connects;
+
+	retry_succeeded(&outgoing->retry, now_ns);
+	outgoing->failed = false;
+	if (!log_first(outgoing->endpoint.config) && !again)
+		return;
+	outgoing->unsaid = true;
+	if (retry_is_news(&outgoing->retry, session_about(outgoing->session)))
+		say_connected(outgoing);
+}
+
+static void advance_outgoing(struct endpoint *endpoint, uint64_t now_ns)
+{
+	struct outgoing *outgoing = outgoing_of(endpoint);
+	int error = 0;
+
+	if (session_state(outgoing->session) == SESSION_CLOSED) {
+		if (now_ns < outgoing->retry.at ||
+		    (outgoing->stopping && outgoing->connects))
+			return;
+		error = transport_allowed(endpoint->config)
+				? session_open(outgoing->session, now_ns)
+				: -ESHUTDOWN;
+	}
+	if (!error)
+		error = session_advance(outgoing->session, now_ns);
+	uint64_t connects = session_counts(outgoing->session)->connects;
+	if (error)
+		went_away(outgoing, error, now_ns);
+	else if (connects != outgoing->connects)
+		connected(outgoing, now_ns);
+	else if (outgoing->unsaid && retry_is_good(&outgoing->retry, now_ns))
+		say_connected(outgoing);
+	outgoing->connects = connects;
+}
+
+static bool ready_outgoing(const struct endpoint *endpoint)
+{
+	return session_state(outgoing_of(endpoint)->session) ==
+	       SESSION_STREAMING;
+}
+
+static uint8_t *reserve_outgoing(struct endpoint *endpoint, size_t size)
+{
+	return session_reserve(outgoing_of(endpoint)->session, size);
+}
+
+static void commit_outgoing(struct endpoint *endpoint, size_t size)
+{
+	session_commit(outgoing_of(endpoint)->session, size);
+}
+
+static size_t poll_outgoing(const struct endpoint *endpoint, struct pollfd *fds,
+			    uint64_t *deadline_ns)
+{
+	const struct outgoing *outgoing = outgoing_of(endpoint);
+
+	fds->fd = session_poll(outgoing->session, &fds->events, deadline_ns);
+	if (session_state(outgoing->session) == SESSION_CLOSED)
+		*deadline_ns = outgoing->retry.at;
+	return 1;
+}
+
+static void stop_outgoing(struct endpoint *endpoint)
+{
+	struct outgoing *outgoing = outgoing_of(endpoint);
+
+	outgoing->stopping = true;
+	if (ready_outgoing(endpoint))
+		session_stop(outgoing->session);
+}
+
+/* At the end nothing waits for a collector that is not there, or for one to
+ * which there is nothing to say. */
+static bool over_outgoing(const struct endpoint *endpoint)
+{
+	const struct outgoing *outgoing = outgoing_of(endpoint);
+
+	switch (session_state(outgoing->session)) {
+	case SESSION_STREAMING:
+	case SESSION_STOPPING:
+		return false;
+	case SESSION_CLOSED:
+		if (outgoing->failed)
+			return true;
+		/* fall through */
+	default:
+		return outgoing->stopping && !session_unsent(outgoing->session);
+	}
+}
+
+static uint64_t unsent_outgoing(const struct endpoint *endpoint)
+{
+	return session_unsent(outgoing_of(endpoint)->session);
+}
+
+static uint64_t lost_outgoing(struct endpoint *endpoint)
+{
+	(void)endpoint;
+	return 0;
+}
+
+static void count_outgoing(const struct endpoint *endpoint,
+			   struct session_counts *counts)
+{
+	*counts = *session_counts(outgoing_of(endpoint)->session);
+	counts->up = ready_outgoing(endpoint);
+}
+
+static uint64_t close_outgoing(struct endpoint *endpoint)
+{
+	struct session *session = outgoing_of(endpoint)->session;
+
+	session_close(session);
+	uint64_t unsent = session_unsent(session);
+	session_discard(session);
+	return unsent;
+}
+
+static void end_outgoing(struct endpoint *endpoint)
+{
+	session_free(outgoing_of(endpoint)->session);
+}
+
+const struct endpoint_ops endpoint_outgoing = {
+	.size = sizeof(struct outgoing),
+	.begin = begin_outgoing,
+	.advance = advance_outgoing,
+	.ready = ready_outgoing,
+	.reserve = reserve_outgoing,
+	.commit = commit_outgoing,
+	.poll = poll_outgoing,
+	.stop = stop_outgoing,
+	.over = over_outgoing,
+	.unsent = unsent_outgoing,
+	.lost = lost_outgoing,
+	.count = count_outgoing,
+	.close = close_outgoing,
+	.end = end_outgoing,
+};
