@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * An event into the bytes of a Dnstap message. What is the same in every message
+ * A record into the bytes of a Dnstap message. What is the same in every message
  * is packed once, or set up once; nothing calls malloc.
  */
 #include "proto/encode.h"
@@ -63,11 +63,10 @@ void encoder_free(struct encoder *encoder)
 	free(encoder);
 }
 
-size_t encoder_bound(const struct encoder *encoder, const struct event *event,
-		     const struct encode_facts *facts)
+size_t encoder_bound(const struct encoder *encoder, const struct record *record)
 {
-	return ENCODE_FIXED_MAX + encoder->frame_size + facts->extra_size +
-	       facts->query_zone_size + (encoder->full ? event->size : 0);
+	return ENCODE_FIXED_MAX + encoder->frame_size + record->extra_size +
+	       (encoder->full ? record->event->size : 0);
 }
 
 static void set_socket(Dnstap__Message *m, const struct event *event)
@@ -156,25 +155,24 @@ static uint8_t *put_extra(uint8_t *out, const char *extra, size_t size)
 	return put(put_length(out, size), extra, size);
 }
 
-size_t encoder_pack(struct encoder *encoder, const struct event *event,
-		    const struct encode_facts *facts, uint8_t *out)
+size_t encoder_pack(struct encoder *encoder, const struct record *record,
+		    uint8_t *out)
 {
+	const struct event *event = record->event;
 	Dnstap__Message *m = &encoder->message;
 	size_t strings_size = encoder->frame_size - TYPE_SIZE;
 	uint8_t *end = put(out, encoder->frame, strings_size);
 
-	m->type = facts->type;
+	m->type = record->type;
 	set_socket(m, event);
-	set_sides(m, event, facts->asked);
-	if (facts->response)
-		set_times(m, facts->query_time_ns, facts->time_ns);
+	set_sides(m, event, record->asked);
+	if (record->response)
+		set_times(m, record->query_time_ns, record->time_ns);
 	else
-		set_times(m, facts->time_ns, 0);
-	set_payload(m, event, encoder->full && !facts->bare, facts->response);
-	m->has_query_zone = facts->query_zone && facts->query_zone_size;
-	m->query_zone = bytes(facts->query_zone, facts->query_zone_size);
-	if (facts->extra && facts->extra_size)
-		end = put_extra(end, facts->extra, facts->extra_size);
+		set_times(m, record->time_ns, 0);
+	set_payload(m, event, encoder->full && !record->bare, record->response);
+	if (record->extra && record->extra_size)
+		end = put_extra(end, record->extra, record->extra_size);
 	end = put_message(end, m);
 	return put(end, encoder->frame + strings_size, TYPE_SIZE) - out;
 }

@@ -114,12 +114,12 @@ bool extra_wants_upstream(const struct extra *extra)
 	return extra->wants_upstream;
 }
 
-void extra_query_read(const struct event *event, struct extra_query *query)
+void extra_query_read(const struct event *event, struct record_query *query)
 {
 	struct dns_edns edns;
 
 	dns_edns_parse(event->payload, event->size, &edns);
-	*query = (struct extra_query){
+	*query = (struct record_query){
 		.stamp_ns = event->stamp_ns,
 		.size = event->size,
 		.udp_size = edns.udp_size,
@@ -127,10 +127,10 @@ void extra_query_read(const struct event *event, struct extra_query *query)
 	};
 }
 
-size_t extra_render(const struct extra *extra, const struct extra_facts *facts,
+size_t extra_render(const struct extra *extra, const struct record *record,
 		    char *out, size_t size)
 {
-	struct label_source source = { facts, &extra->constants };
+	struct label_source source = { record, &extra->constants };
 	struct text text = { out, size, 0, false };
 
 	for (size_t i = 0; i < extra->n_parts && !text.cut; i++) {

@@ -15,8 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "shim/base/address.h"
-#include "shim/event.h"
+#include "proto/record.h"
 
 struct extra;
 
@@ -26,27 +25,6 @@ struct extra_constants {
 	long pid;
 	const char *program; /* NULL: not known */
 	unsigned sample;     /* one in so many is logged */
-};
-
-/* What a response's labels say about its query. */
-struct extra_query {
-	uint64_t stamp_ns;
-	uint16_t size;     /* octets */
-	uint16_t udp_size; /* as its OPT record has it; 0: it had none */
-	bool dnssec_ok;
-};
-
-/* What a rendering may draw on. */
-struct extra_facts {
-	const struct event *event;
-	bool response;
-	bool asked;               /* the local side is the one that asked */
-	const char *message_type; /* "CLIENT_QUERY", for {/shim/type} */
-	const struct extra_query *query; /* of a response that was matched */
-	/* That was asked for a client's response; NULL: not known. */
-	const struct address *upstream;
-	/* That passed the message on, and told for whom; NULL: none. */
-	const struct address *proxy;
 };
 
 /* Returns NULL when out of memory; any text is a valid template, octets that
@@ -59,9 +37,9 @@ void extra_free(struct extra *extra);
 bool extra_wants_upstream(const struct extra *extra);
 
 /* Notes of a query what the labels of its response will want. */
-void extra_query_read(const struct event *event, struct extra_query *query);
+void extra_query_read(const struct event *event, struct record_query *query);
 
 /* Renders into `out`; what does not fit is cut at a whole UTF-8 character.
  * Returns the octets written, without a NUL. */
-size_t extra_render(const struct extra *extra, const struct extra_facts *facts,
+size_t extra_render(const struct extra *extra, const struct record *record,
 		    char *out, size_t size);

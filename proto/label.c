@@ -30,9 +30,9 @@ static void add_end(struct text *out, const uint8_t *address, bool inet6,
 
 static bool add_known_end(struct text *out, const struct address *end)
 {
-	if (end)
+	if (end->known)
 		add_end(out, end->octets, end->inet6, end->port);
-	return end;
+	return end->known;
 }
 
 static void add_mnemonic(struct text *out, const char *mnemonic,
@@ -47,26 +47,26 @@ static struct dns_header header_of(const struct label_source *source)
 {
 	struct dns_header header;
 
-	dns_header_parse(source->facts->event->payload, &header);
+	dns_header_parse(source->record->event->payload, &header);
 	return header;
 }
 
 static bool question_of(const struct label_source *source,
 			struct dns_question *question)
 {
-	const struct event *event = source->facts->event;
+	const struct event *event = source->record->event;
 
 	return dns_question_parse(event->payload, event->size, question);
 }
 
 /* Returns false if this is a response whose query is not known. */
 static bool query_of(const struct label_source *source,
-		     struct extra_query *query)
+		     struct record_query *query)
 {
-	if (!source->facts->response)
-		extra_query_read(source->facts->event, query);
-	else if (source->facts->query)
-		*query = *source->facts->query;
+	if (!source->record->response)
+		extra_query_read(source->record->event, query);
+	else if (source->record->query)
+		*query = *source->record->query;
 	else
 		return false;
 	return true;
@@ -105,7 +105,7 @@ static bool name(struct text *out, const struct label_source *source)
 
 static bool proto(struct text *out, const struct label_source *source)
 {
-	bool tcp = source->facts->event->flags & EVENT_TCP;
+	bool tcp = source->record->event->flags & EVENT_TCP;
 
 	text_add_string(out, tcp ? "tcp" : "udp");
 	return true;
@@ -113,7 +113,7 @@ static bool proto(struct text *out, const struct label_source *source)
 
 static bool remote(struct text *out, const struct label_source *source)
 {
-	const struct event *event = source->facts->event;
+	const struct event *event = source->record->event;
 
 	if (!(event->flags & EVENT_REMOTE))
 		return false;
@@ -123,7 +123,7 @@ static bool remote(struct text *out, const struct label_source *source)
 
 static bool local(struct text *out, const struct label_source *source)
 {
-	const struct event *event = source->facts->event;
+	const struct event *event = source->record->event;
 
 	if (!(event->flags & EVENT_LOCAL))
 		return false;
@@ -133,9 +133,9 @@ static bool local(struct text *out, const struct label_source *source)
 
 static bool port(struct text *out, const struct label_source *source)
 {
-	if (source->facts->event->remote_port == 0)
+	if (source->record->event->remote_port == 0)
 		return false;
-	text_add_number(out, source->facts->event->remote_port);
+	text_add_number(out, source->record->event->remote_port);
 	return true;
 }
 
@@ -153,7 +153,7 @@ static bool opcode(struct text *out, const struct label_source *source)
 
 static bool size(struct text *out, const struct label_source *source)
 {
-	struct extra_query query;
+	struct record_query query;
 
 	if (!query_of(source, &query))
 		return false;
@@ -163,7 +163,7 @@ static bool size(struct text *out, const struct label_source *source)
 
 static bool dnssec_ok(struct text *out, const struct label_source *source)
 {
-	struct extra_query query;
+	struct record_query query;
 
 	if (!query_of(source, &query))
 		return false;
@@ -173,11 +173,11 @@ static bool dnssec_ok(struct text *out, const struct label_source *source)
 
 static bool buffer_size(struct text *out, const struct label_source *source)
 {
-	struct extra_query query;
+	struct record_query query;
 
 	if (!query_of(source, &query))
 		return false;
-	if (source->facts->event->flags & EVENT_TCP)
+	if (source->record->event->flags & EVENT_TCP)
 		query.udp_size = TCP_SIZE;
 	else if (query.udp_size < UDP_SIZE_MIN)
 		query.udp_size = UDP_SIZE_MIN;
@@ -187,11 +187,11 @@ static bool buffer_size(struct text *out, const struct label_source *source)
 
 static bool rcode(struct text *out, const struct label_source *source)
 {
-	const struct event *event = source->facts->event;
+	const struct event *event = source->record->event;
 	struct dns_edns edns;
 	uint16_t code;
 
-	if (!source->facts->response)
+	if (!source->record->response)
 		return false;
 	dns_edns_parse(event->payload, event->size, &edns);
 	code = edns.rcode_high << 4 | DNS_RCODE(header_of(source).flags);
@@ -201,9 +201,9 @@ static bool rcode(struct text *out, const struct label_source *source)
 
 static bool response_size(struct text *out, const struct label_source *source)
 {
-	if (!source->facts->response)
+	if (!source->record->response)
 		return false;
-	text_add_number(out, source->facts->event->size);
+	text_add_number(out, source->record->event->size);
 	return true;
 }
 
@@ -219,7 +219,7 @@ static bool response_flags(struct text *out, const struct label_source *source)
 	};
 	const char *separator = "";
 
-	if (!source->facts->response)
+	if (!source->record->response)
 		return false;
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		if (!(header_of(source).flags & flags[i].bit))
@@ -233,13 +233,14 @@ static bool response_flags(struct text *out, const struct label_source *source)
 
 static bool duration(struct text *out, const struct label_source *source)
 {
-	const struct extra_facts *facts = source->facts;
+	const struct record *record = source->record;
 
 	/* The clock may have been set back between the two. */
-	if (!facts->response || !facts->query ||
-	    facts->event->stamp_ns < facts->query->stamp_ns)
+	if (!record->response || !record->query ||
+	    record->event->stamp_ns < record->query->stamp_ns)
 		return false;
-	text_add_seconds(out, facts->event->stamp_ns - facts->query->stamp_ns);
+	text_add_seconds(out,
+			 record->event->stamp_ns - record->query->stamp_ns);
 	text_add(out, "s", 1);
 	return true;
 }
@@ -247,10 +248,10 @@ static bool duration(struct text *out, const struct label_source *source)
 /* Of upstream traffic the other end is the upstream. */
 static bool upstream(struct text *out, const struct label_source *source)
 {
-	const struct event *event = source->facts->event;
+	const struct event *event = source->record->event;
 
-	if (!source->facts->asked)
-		return add_known_end(out, source->facts->upstream);
+	if (!source->record->asked)
+		return add_known_end(out, &source->record->upstream);
 	if (!(event->flags & EVENT_REMOTE) || event->remote_port == 0)
 		return false;
 	add_end(out, event->remote, event->flags & EVENT_INET6,
@@ -271,7 +272,7 @@ static bool shim_program(struct text *out, const struct label_source *source)
 
 static bool shim_proxy(struct text *out, const struct label_source *source)
 {
-	return add_known_end(out, source->facts->proxy);
+	return add_known_end(out, &source->record->proxy);
 }
 
 static bool shim_sample(struct text *out, const struct label_source *source)
@@ -282,7 +283,10 @@ static bool shim_sample(struct text *out, const struct label_source *source)
 
 static bool shim_type(struct text *out, const struct label_source *source)
 {
-	return add_known(out, source->facts->message_type);
+	const ProtobufCEnumValue *type = protobuf_c_enum_descriptor_get_value(
+		&dnstap__message__type__descriptor, source->record->type);
+
+	return add_known(out, type ? type->name : NULL);
 }
 
 static bool no_value(struct text *out, const struct label_source *source)

@@ -11,7 +11,7 @@
 #include "proto/text.h"
 
 struct label_source {
-	const struct extra_facts *facts;
+	const struct record *record;
 	const struct extra_constants *constants;
 };
 

@@ -58,9 +58,10 @@ static void advance(struct tap *tap)
 /* Room for whatever is logged of this event. */
 static size_t bound(const struct tap *tap, const struct event *event)
 {
-	struct encode_facts largest = { .extra_size = ANNOTATE_EXTRA_MAX };
+	struct record largest = { .event = event,
+				  .extra_size = ANNOTATE_EXTRA_MAX };
 
-	return encoder_bound(tap->encoder, event, &largest);
+	return encoder_bound(tap->encoder, &largest);
 }
 
 /* Another core has just written them. */
@@ -75,28 +76,29 @@ static void fetch_soon(const struct tap *tap, size_t index)
 
 /* ANNOTATE_LATER: it has been set aside. */
 static enum annotated look(struct tap *tap, struct event *event,
-			   enum aside_room aside, struct encode_facts *facts)
+			   enum aside_room aside, struct record *record)
 {
 	enum annotated what =
-		annotate(tap->annotator, event, &tap->clocks, aside, facts);
+		annotate(tap->annotator, event, &tap->clocks, aside, record);
 
 	if (what != ANNOTATE_LATER ||
 	    aside_put(tap->aside, event, annotator_transaction(tap->annotator)))
 		return what;
-	return annotate(tap->annotator, event, &tap->clocks, ASIDE_NONE, facts);
+	return annotate(tap->annotator, event, &tap->clocks, ASIDE_NONE,
+			record);
 }
 
 /* Logs the event, or accounts for it. `room`: in the endpoint, for all of it. */
 static void pass(struct tap *tap, struct event *event, enum aside_room aside,
 		 uint8_t *room)
 {
-	struct encode_facts facts;
+	struct record record;
 
-	switch (look(tap, event, aside, &facts)) {
+	switch (look(tap, event, aside, &record)) {
 	case ANNOTATE_LOG:
 		tap->endpoint->ops->commit(
 			tap->endpoint,
-			encoder_pack(tap->encoder, event, &facts, room));
+			encoder_pack(tap->encoder, &record, room));
 		break;
 	case ANNOTATE_SKIP:
 		tap->stats.skipped++;
@@ -110,7 +112,7 @@ static void pass(struct tap *tap, struct event *event, enum aside_room aside,
 	case ANNOTATE_LATER:
 		break;
 	}
-	if (!facts.response)
+	if (!record.response)
 		aside_query(tap->aside, annotator_transaction(tap->annotator));
 }
 

@@ -52,13 +52,13 @@ static struct event *event_new(const uint8_t *data, size_t size, uint8_t flags)
 	return event;
 }
 
-static void check(const struct extra *extra, const struct extra_facts *facts,
+static void check(const struct extra *extra, const struct record *record,
 		  size_t room)
 {
 	static char whole[WHOLE_SIZE];
-	size_t whole_size = extra_render(extra, facts, whole, sizeof(whole));
+	size_t whole_size = extra_render(extra, record, whole, sizeof(whole));
 	char *out = malloc(room ? room : 1);
-	size_t size = extra_render(extra, facts, out, room);
+	size_t size = extra_render(extra, record, out, room);
 
 	require(size <= room && size <= whole_size);
 	require(size + 4 > room || size == whole_size);
@@ -71,11 +71,12 @@ static void check(const struct extra *extra, const struct extra_facts *facts,
 /* Four octets of control, the template up to a NUL, then the message. */
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	const uint8_t *control = data, *end;
-	struct extra_query query;
-	static const struct address upstream = { { 192, 0, 2, 1 }, .port = 53 };
-	struct extra_facts facts = { .upstream = &upstream,
-				     .proxy = &upstream };
+	const uint8_t *control = data, *text_end;
+	struct record_query query;
+	static const struct address end = { { 192, 0, 2, 1 },
+					    .port = 53,
+					    .known = true };
+	struct record record = { .upstream = end, .proxy = end };
 	struct extra_constants constants = { 1, "named", 10 };
 	struct extra *extra;
 	struct event *event;
@@ -84,22 +85,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	data += CONTROL_SIZE;
 	size -= CONTROL_SIZE;
-	end = memchr(data, 0, size);
-	if (!end || end - data > 256 ||
-	    data + size - end - 1 < EVENT_PAYLOAD_MIN || size > 4096)
+	text_end = memchr(data, 0, size);
+	if (!text_end || text_end - data > 256 ||
+	    data + size - text_end - 1 < EVENT_PAYLOAD_MIN || size > 4096)
 		return 0;
 
 	constants.pid = control[0];
 	extra = extra_parse((const char *)data, &constants);
-	event = event_new(end + 1, data + size - end - 1, control[1]);
+	event = event_new(text_end + 1, data + size - text_end - 1, control[1]);
 	extra_query_read(event, &query);
 	query.stamp_ns -= control[2];
-	facts.event = event;
-	facts.response = control[0] & 1;
-	facts.asked = control[0] & 2;
-	facts.query = control[0] & 4 ? &query : NULL;
-	facts.message_type = control[0] & 8 ? "CLIENT_QUERY" : NULL;
-	check(extra, &facts, control[3]);
+	record.event = event;
+	record.response = control[0] & 1;
+	record.asked = control[0] & 2;
+	record.query = control[0] & 4 ? &query : NULL;
+	record.type = control[0] & 8 ? 1 : 0;
+	check(extra, &record, control[3]);
 	free(event);
 	extra_free(extra);
 	return 0;

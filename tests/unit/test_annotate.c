@@ -27,18 +27,18 @@ static struct tap_config defaults(void)
 #define at(ns) ((struct clock_pair){ ns, ns })
 
 static enum annotated look(struct annotator *annotator, struct message *m,
-			   struct encode_facts *facts)
+			   struct record *record)
 {
 	return annotate(annotator, &m->event, &at(m->event.stamp_ns + NS_PER_S),
-			ASIDE_NONE, facts);
+			ASIDE_NONE, record);
 }
 
 static int type_of(struct annotator *annotator, struct message m)
 {
-	struct encode_facts facts;
+	struct record record;
 
-	cr_assert_eq(look(annotator, &m, &facts), ANNOTATE_LOG);
-	return facts.type;
+	cr_assert_eq(look(annotator, &m, &record), ANNOTATE_LOG);
+	return record.type;
 }
 
 Test(annotate, types)
@@ -107,11 +107,11 @@ Test(annotate, own_address_is_what_is_sent_from)
 		};
 
 		for (int j = !cases[i].asked; j < 2; j++) {
-			struct encode_facts facts;
+			struct record record;
 
 			memcpy(pair[j].event.remote, loopback, 4);
 			pair[j].event.flags &= ~EVENT_LOCAL;
-			look(annotator, &pair[j], &facts);
+			look(annotator, &pair[j], &record);
 		}
 		cr_assert_eq(!!(pair[1].event.flags & EVENT_LOCAL),
 			     cases[i].told, "case %zu", i);
@@ -125,13 +125,13 @@ Test(annotate, a_response_has_its_querys_type_and_time)
 	struct annotator *annotator = annotator_new(&config);
 	struct message query = message(SERVES, 1, RD, "a", 1);
 	struct message answer = message(ANSWER, 1, QR, "a", 1);
-	struct encode_facts facts;
+	struct record record;
 
 	query.event.stamp_ns = 42;
-	look(annotator, &query, &facts);
-	look(annotator, &answer, &facts);
-	cr_assert_eq(facts.type, TYPE(CLIENT_RESPONSE), "it had RD, not this");
-	cr_assert_eq(facts.query_time_ns, 42);
+	look(annotator, &query, &record);
+	look(annotator, &answer, &record);
+	cr_assert_eq(record.type, TYPE(CLIENT_RESPONSE), "it had RD, not this");
+	cr_assert_eq(record.query_time_ns, 42);
 	annotator_free(annotator);
 }
 
@@ -148,20 +148,20 @@ Test(annotate, bears_a_clock_that_steps)
 	struct message answer = message(ANSWER, 1, QR | RD, "a", 1);
 	struct clock_pair clocks = { NS_PER_S, 1700000000 * NS_PER_S };
 	static const char extra[] = "0.5s 198.51.100.7:53";
-	struct encode_facts facts;
+	struct record record;
 
-	annotate(annotator, &query.event, &clocks, ASIDE_NONE, &facts);
-	uint64_t asked_ns = facts.time_ns;
+	annotate(annotator, &query.event, &clocks, ASIDE_NONE, &record);
+	uint64_t asked_ns = record.time_ns;
 	cr_assert_eq(asked_ns, clocks.wall_ns);
 	clocks.wall_ns -= BACK * NS_PER_S;
-	annotate(annotator, &out.event, &clocks, ASIDE_NONE, &facts);
+	annotate(annotator, &out.event, &clocks, ASIDE_NONE, &record);
 	answer.event.stamp_ns += NS_PER_S / 2;
-	annotate(annotator, &answer.event, &clocks, ASIDE_NONE, &facts);
-	cr_assert_eq(facts.query_time_ns, asked_ns, "as it was logged");
-	cr_assert_eq(facts.time_ns, asked_ns + NS_PER_S / 2 - BACK * NS_PER_S);
-	cr_assert_eq(facts.extra_size, strlen(extra));
-	cr_assert_arr_eq(facts.extra, extra, strlen(extra), "%.*s",
-			 (int)facts.extra_size, facts.extra);
+	annotate(annotator, &answer.event, &clocks, ASIDE_NONE, &record);
+	cr_assert_eq(record.query_time_ns, asked_ns, "as it was logged");
+	cr_assert_eq(record.time_ns, asked_ns + NS_PER_S / 2 - BACK * NS_PER_S);
+	cr_assert_eq(record.extra_size, strlen(extra));
+	cr_assert_arr_eq(record.extra, extra, strlen(extra), "%.*s",
+			 (int)record.extra_size, record.extra);
 	annotator_free(annotator);
 }
 
@@ -172,16 +172,16 @@ Test(annotate, an_early_answer_is_set_aside)
 	struct annotator *annotator = annotator_new(&config);
 	struct message answer = message(0, 1, QR, "a", 1);
 	struct message query = message(ASKS, 1, 0, "a", 1);
-	struct encode_facts facts;
+	struct record record;
 
 	cr_assert_eq(annotate(annotator, &answer.event, &at(NS_PER_S),
-			      ASIDE_LITTLE, &facts),
+			      ASIDE_LITTLE, &record),
 		     ANNOTATE_LATER);
 	uint64_t transaction = annotator_transaction(annotator);
-	cr_assert_eq(look(annotator, &query, &facts), ANNOTATE_LOG);
+	cr_assert_eq(look(annotator, &query, &record), ANNOTATE_LOG);
 	cr_assert_eq(annotator_transaction(annotator), transaction);
-	cr_assert_eq(look(annotator, &answer, &facts), ANNOTATE_LOG);
-	cr_assert_eq(facts.query_time_ns, query.event.stamp_ns);
+	cr_assert_eq(look(annotator, &answer, &record), ANNOTATE_LOG);
+	cr_assert_eq(record.query_time_ns, query.event.stamp_ns);
 	annotator_free(annotator);
 }
 
@@ -197,11 +197,11 @@ struct came {
 static void note_asked(struct annotator *annotator, const struct came *came)
 {
 	struct message query = message(came->event | EVENT_SENT, 9, 0, "b", 1);
-	struct encode_facts facts;
+	struct record record;
 
 	query.event.remote[3] += came->asked == 1;
 	if (came->asked)
-		cr_assert_eq(look(annotator, &query, &facts), ANNOTATE_LOG);
+		cr_assert_eq(look(annotator, &query, &record), ANNOTATE_LOG);
 }
 
 Test(annotate, judges_a_response_without_query)
@@ -231,13 +231,13 @@ Test(annotate, judges_a_response_without_query)
 		struct tap_config config = defaults();
 		struct annotator *annotator = annotator_new(&config);
 		struct message m = message(cases[i].event, 1, QR, "a", 1);
-		struct encode_facts facts;
+		struct record record;
 
 		note_asked(annotator, &cases[i]);
 		cr_assert_eq(annotate(annotator, &m.event, &at(NS_PER_S),
-				      cases[i].room, &facts),
+				      cases[i].room, &record),
 			     cases[i].verdict, "%s", cases[i].what);
-		cr_assert_eq(facts.query_time_ns, 0);
+		cr_assert_eq(record.query_time_ns, 0);
 		annotator_free(annotator);
 	}
 }
@@ -250,18 +250,18 @@ Test(annotate, knows_what_it_asked)
 	struct message query = message(ANSWER, 1, 0, "a", 1);
 	struct message answer = message(SERVES, 1, QR, "a", 1);
 	struct message other = message(SERVES, 1, QR, "b", 1);
-	struct encode_facts facts;
+	struct record record;
 
-	look(annotator, &query, &facts);
+	look(annotator, &query, &record);
 	for (int i = 0; i < 2; i++) {
-		cr_assert_eq(look(annotator, &answer, &facts), ANNOTATE_LOG);
-		cr_assert_eq(facts.query_time_ns, query.event.stamp_ns,
+		cr_assert_eq(look(annotator, &answer, &record), ANNOTATE_LOG);
+		cr_assert_eq(record.query_time_ns, query.event.stamp_ns,
 			     "the network may repeat it");
-		cr_assert_eq(look(annotator, &other, &facts), ANNOTATE_LOG);
-		cr_assert_eq(facts.query_time_ns, 0, "another question's");
+		cr_assert_eq(look(annotator, &other, &record), ANNOTATE_LOG);
+		cr_assert_eq(record.query_time_ns, 0, "another question's");
 	}
 	answer.event.remote[3]++;
-	cr_assert_eq(look(annotator, &answer, &facts), ANNOTATE_UNSOLICITED);
+	cr_assert_eq(look(annotator, &answer, &record), ANNOTATE_UNSOLICITED);
 	annotator_free(annotator);
 }
 
@@ -269,14 +269,14 @@ Test(annotate, leaves_out_before_it_judges)
 {
 	struct tap_config config = defaults();
 	struct message answer = message(SERVES, 1, QR, "a", 1);
-	struct encode_facts facts;
+	struct record record;
 
 	config.types =
 		~(1u << TYPE(RESOLVER_RESPONSE) |
 		  1u << TYPE(FORWARDER_RESPONSE) | 1u << TYPE(UPDATE_RESPONSE));
 	struct annotator *annotator = annotator_new(&config);
 	cr_assert_eq(annotate(annotator, &answer.event, &at(NS_PER_S),
-			      ASIDE_PLENTY, &facts),
+			      ASIDE_PLENTY, &record),
 		     ANNOTATE_SKIP);
 	annotator_free(annotator);
 }
@@ -288,11 +288,11 @@ Test(annotate, chooses_by_type)
 	struct annotator *annotator = annotator_new(&config);
 	struct message query = message(SERVES, 1, RD, "a", 1);
 	struct message answer = message(ANSWER, 1, QR | RD, "a", 1);
-	struct encode_facts facts;
+	struct record record;
 
-	cr_assert_eq(look(annotator, &query, &facts), ANNOTATE_SKIP);
-	cr_assert_eq(look(annotator, &answer, &facts), ANNOTATE_LOG);
-	cr_assert_eq(facts.query_time_ns, query.event.stamp_ns,
+	cr_assert_eq(look(annotator, &query, &record), ANNOTATE_SKIP);
+	cr_assert_eq(look(annotator, &answer, &record), ANNOTATE_LOG);
+	cr_assert_eq(record.query_time_ns, query.event.stamp_ns,
 		     "what is left out is matched all the same");
 	annotator_free(annotator);
 }
@@ -307,9 +307,9 @@ Test(annotate, samples_whole_transactions)
 	for (unsigned id = 0; id < 20000; id++) {
 		struct message query = message(SERVES, id, 0, "a", 1);
 		struct message answer = message(ANSWER, id, QR, "a", 1);
-		struct encode_facts facts;
-		bool first = look(annotator, &query, &facts) == ANNOTATE_LOG;
-		bool second = look(annotator, &answer, &facts) == ANNOTATE_LOG;
+		struct record record;
+		bool first = look(annotator, &query, &record) == ANNOTATE_LOG;
+		bool second = look(annotator, &answer, &record) == ANNOTATE_LOG;
 		cr_assert_eq(first, second, "id %u", id);
 		logged += first;
 	}
@@ -327,8 +327,8 @@ static uint64_t choice(void)
 
 	for (unsigned id = 0; id < 64; id++) {
 		struct message query = message(SERVES, id, 0, "a", 1);
-		struct encode_facts facts;
-		enum annotated what = look(annotator, &query, &facts);
+		struct record record;
+		enum annotated what = look(annotator, &query, &record);
 
 		chosen |= (uint64_t)(what == ANNOTATE_LOG) << id;
 	}
@@ -357,15 +357,15 @@ Test(annotate, masks_addresses)
 	struct message query = message(SERVES, 1, 0, "a", 1);
 	struct message answer = message(ANSWER, 1, QR, "a", 1);
 	struct message six = message(SERVES | EVENT_INET6, 1, 0, "a", 1);
-	struct encode_facts facts;
+	struct record record;
 
-	look(annotator, &query, &facts);
+	look(annotator, &query, &record);
 	cr_assert_arr_eq(query.event.local, local, 4);
 	cr_assert_arr_eq(query.event.remote, remote, 4);
-	look(annotator, &answer, &facts);
-	cr_assert_neq(facts.query_time_ns, 0, "matched before it is masked");
+	look(annotator, &answer, &record);
+	cr_assert_neq(record.query_time_ns, 0, "matched before it is masked");
 	memset(six.event.remote, 0xff, 16);
-	look(annotator, &six, &facts);
+	look(annotator, &six, &record);
 	for (int i = 0; i < 16; i++)
 		cr_assert_eq(six.event.remote[i], i < 6 ? 0xff : 0);
 	annotator_free(annotator);
@@ -386,13 +386,13 @@ Test(annotate, masks_upstreams_in_extra)
 		"198.51.100.0 192.0.2.0 198.51.100.0:53",
 	};
 	struct message *const messages[] = { &query, &out, &answer };
-	struct encode_facts facts;
+	struct record record;
 
 	for (size_t i = 0; i < 3; i++) {
-		look(annotator, messages[i], &facts);
-		cr_assert_eq(facts.extra_size, strlen(texts[i]));
-		cr_assert_arr_eq(facts.extra, texts[i], facts.extra_size,
-				 "%.*s", (int)facts.extra_size, facts.extra);
+		look(annotator, messages[i], &record);
+		cr_assert_eq(record.extra_size, strlen(texts[i]));
+		cr_assert_arr_eq(record.extra, texts[i], record.extra_size,
+				 "%.*s", (int)record.extra_size, record.extra);
 	}
 	annotator_free(annotator);
 }
@@ -406,15 +406,15 @@ Test(annotate, leaves_out_what_it_cannot_mask)
 	masking.anonymize_v6 = 48;
 	struct annotator *annotator = annotator_new(&masking);
 	struct message query = message(SERVES, 1, 0, "a", 1);
-	struct encode_facts facts;
+	struct record record;
 
-	look(annotator, &query, &facts);
-	cr_assert_not(facts.bare);
+	look(annotator, &query, &record);
+	cr_assert_not(record.bare);
 	query.event.size++;
-	look(annotator, &query, &facts);
-	cr_assert(facts.bare);
-	look(plain, &query, &facts);
-	cr_assert_not(facts.bare);
+	look(annotator, &query, &record);
+	cr_assert(record.bare);
+	look(plain, &query, &record);
+	cr_assert_not(record.bare);
 	annotator_free(annotator);
 	annotator_free(plain);
 }
@@ -434,12 +434,12 @@ static void put_header(struct message *m, const char *header)
 #define LINE  "PROXY TCP4 10.1.2.3 10.9.9.9 1234 53\r\n"
 #define LINE6 "PROXY TCP6 2001:db8::1 2001:db8::2 1234 53\r\n"
 
-static const char *extra_of(const struct encode_facts *facts)
+static const char *extra_of(const struct record *record)
 {
 	static char text[ANNOTATE_EXTRA_MAX + 1];
 
-	snprintf(text, sizeof(text), "%.*s", (int)facts->extra_size,
-		 facts->extra);
+	snprintf(text, sizeof(text), "%.*s", (int)record->extra_size,
+		 record->extra);
 	return text;
 }
 
@@ -453,23 +453,23 @@ Test(annotate, names_the_client_of_a_proxy)
 	struct message query = message(SERVES, 1, RD, "a", 1);
 	struct message answer = message(ANSWER, 1, QR | RD, "a", 1);
 	struct message other = message(ANSWER, 1, QR | RD, "a", 1);
-	struct encode_facts facts;
+	struct record record;
 	uint32_t size = query.event.size;
 
 	put_header(&query, LINE);
-	cr_assert_eq(look(annotator, &query, &facts), ANNOTATE_LOG);
+	cr_assert_eq(look(annotator, &query, &record), ANNOTATE_LOG);
 	cr_assert_eq(query.event.size, size);
 	cr_assert_arr_eq(query.event.payload + 12, other.event.payload + 12,
 			 size - 12);
-	cr_assert_str_eq(extra_of(&facts),
+	cr_assert_str_eq(extra_of(&record),
 			 "10.1.2.3 1234 19 198.51.100.7:5000");
-	cr_assert_eq(look(annotator, &answer, &facts), ANNOTATE_LOG);
-	cr_assert_eq(facts.query_time_ns, query.event.stamp_ns);
-	cr_assert_str_eq(extra_of(&facts),
+	cr_assert_eq(look(annotator, &answer, &record), ANNOTATE_LOG);
+	cr_assert_eq(record.query_time_ns, query.event.stamp_ns);
+	cr_assert_str_eq(extra_of(&record),
 			 "10.1.2.3 1234 19 198.51.100.7:5000");
 	cr_assert(answer.event.flags & EVENT_LOCAL);
-	look(annotator, &other, &facts);
-	cr_assert_str_eq(extra_of(&facts), "198.51.100.7 5000 - -");
+	look(annotator, &other, &record);
+	cr_assert_str_eq(extra_of(&record), "198.51.100.7 5000 - -");
 	annotator_free(annotator);
 }
 
@@ -480,13 +480,13 @@ Test(annotate, leaves_out_an_address_of_another_family)
 	config.extra = (char *)"{remote} {local} {/shim/proxy}";
 	struct annotator *annotator = annotator_new(&config);
 	struct message query = message(SERVES, 1, RD, "a", 1);
-	struct encode_facts facts;
+	struct record record;
 
 	put_header(&query, LINE6);
-	cr_assert_eq(look(annotator, &query, &facts), ANNOTATE_LOG);
+	cr_assert_eq(look(annotator, &query, &record), ANNOTATE_LOG);
 	cr_assert_eq(query.event.flags & (EVENT_INET6 | EVENT_LOCAL),
 		     EVENT_INET6);
-	cr_assert_str_eq(extra_of(&facts), "[2001::] - 198.0.0.0:5000");
+	cr_assert_str_eq(extra_of(&record), "[2001::] - 198.0.0.0:5000");
 	annotator_free(annotator);
 }
 
@@ -497,13 +497,13 @@ Test(annotate, knows_the_client_of_a_connection)
 	struct annotator *annotator = annotator_new(&config);
 	struct message answer = message(ANSWER | EVENT_TCP, 1, QR, "a", 1);
 	static const uint8_t client[] = { 10, 1, 2, 3 };
-	struct encode_facts facts;
+	struct record record;
 
 	answer.event.flags |= EVENT_PROXY;
 	put_header(&answer, LINE);
-	cr_assert_eq(look(annotator, &answer, &facts), ANNOTATE_LOG);
+	cr_assert_eq(look(annotator, &answer, &record), ANNOTATE_LOG);
 	cr_assert_arr_eq(answer.event.remote, client, 4);
-	cr_assert_eq(facts.query_time_ns, 0);
+	cr_assert_eq(record.query_time_ns, 0);
 	annotator_free(annotator);
 }
 
@@ -529,10 +529,10 @@ Test(annotate, strips_headers)
 		struct annotator *annotator = annotator_new(&config);
 		struct message m = message(cases[i].event, 1, 0, "a", 1);
 		uint32_t size = m.event.size;
-		struct encode_facts facts;
+		struct record record;
 
 		put_header(&m, cases[i].header);
-		cr_assert_eq(look(annotator, &m, &facts), ANNOTATE_LOG);
+		cr_assert_eq(look(annotator, &m, &record), ANNOTATE_LOG);
 		cr_assert_eq(m.event.size == size, cases[i].off, "%s",
 			     cases[i].what);
 		cr_assert_eq(m.event.remote[0] == 10, cases[i].names, "%s",
@@ -546,11 +546,11 @@ Test(annotate, counts_a_header_without_message)
 	struct tap_config config = defaults();
 	struct annotator *annotator = annotator_new(&config);
 	struct message m = message(SERVES, 1, 0, "a", 1);
-	struct encode_facts facts;
+	struct record record;
 
 	m.event.size = EVENT_PAYLOAD_MIN - 1;
 	put_header(&m, LINE);
-	cr_assert_eq(look(annotator, &m, &facts), ANNOTATE_MALFORMED);
+	cr_assert_eq(look(annotator, &m, &record), ANNOTATE_MALFORMED);
 	annotator_free(annotator);
 }
 
@@ -568,13 +568,13 @@ Test(annotate, renders_extra)
 		"a. 198.51.100.7:53 CLIENT_RESPONSE",
 	};
 	struct message *const messages[] = { &query, &out, &answer };
-	struct encode_facts facts;
+	struct record record;
 
 	for (size_t i = 0; i < 3; i++) {
-		look(annotator, messages[i], &facts);
-		cr_assert_eq(facts.extra_size, strlen(texts[i]));
-		cr_assert_arr_eq(facts.extra, texts[i], facts.extra_size,
-				 "%.*s", (int)facts.extra_size, facts.extra);
+		look(annotator, messages[i], &record);
+		cr_assert_eq(record.extra_size, strlen(texts[i]));
+		cr_assert_arr_eq(record.extra, texts[i], record.extra_size,
+				 "%.*s", (int)record.extra_size, record.extra);
 	}
 	annotator_free(annotator);
 }

@@ -24,23 +24,23 @@ static struct event *event_new(size_t size)
 }
 
 /* Packs into memory of the bound's size, so that a sanitizer sees an overrun. */
-static uint8_t *pack(struct encoder *encoder, const struct event *event,
-		     const struct encode_facts *facts, size_t *size)
+static uint8_t *pack(struct encoder *encoder, const struct record *record,
+		     size_t *size)
 {
-	size_t bound = encoder_bound(encoder, event, facts);
+	size_t bound = encoder_bound(encoder, record);
 	uint8_t *out = malloc(bound);
 
-	*size = encoder_pack(encoder, event, facts, out);
+	*size = encoder_pack(encoder, record, out);
 	cr_assert_leq(*size, bound);
 	return out;
 }
 
-static void assert_packs(struct encoder *encoder, const struct event *event,
-			 const struct encode_facts *facts, const char *text)
+static void assert_packs(struct encoder *encoder, const struct record *record,
+			 const char *text)
 {
 	size_t size, golden_size;
 	uint8_t *golden = hex_new(text, &golden_size);
-	uint8_t *out = pack(encoder, event, facts, &size);
+	uint8_t *out = pack(encoder, record, &size);
 
 	for (size_t i = 0; i < size && i < golden_size; i++)
 		cr_assert_eq(out[i], golden[i], "octet %zu: %02x", i, out[i]);
@@ -75,8 +75,9 @@ Test(encode, golden_client_query)
 	memcpy(event->remote, (uint8_t[]){ 192, 0, 2, 77 }, 4);
 	event->local_port = 53;
 	event->remote_port = 40000;
-	assert_packs(encoder_new("ns1", "v9", true), event,
-		     &(struct encode_facts){
+	assert_packs(encoder_new("ns1", "v9", true),
+		     &(struct record){
+			     .event = event,
 			     .type = DNSTAP__MESSAGE__TYPE__CLIENT_QUERY,
 			     .time_ns = 1700000000 * NS_PER_S + 123456789,
 			     .extra = "ex\u00e9",
@@ -89,7 +90,7 @@ Test(encode, golden_client_query)
 Test(encode, golden_resolver_response)
 {
 	static const char golden[] =
-		"72 51" /* message = 14, 81 octets */
+		"72 4b" /* message = 14, 75 octets */
 		"08 04" /* type = 1: RESOLVER_RESPONSE */
 		"10 02" /* socket_family = 2: INET6 */
 		"18 02" /* socket_protocol = 3: TCP */
@@ -98,10 +99,9 @@ Test(encode, golden_resolver_response)
 		"30 e807" /* query_port = 6: 1000, our own, because we asked */
 		"38 35"   /* response_port = 7: 53 */
 		"40 01"   /* query_time_sec = 8 */
-		"4d ffc99a3b"      /* query_time_nsec = 9: 999999999 */
-		"5a 04 02 'de' 00" /* query_zone = 11 */
-		"60 02"            /* response_time_sec = 12 */
-		"6d 00000000"      /* response_time_nsec = 13 */
+		"4d ffc99a3b" /* query_time_nsec = 9: 999999999 */
+		"60 02"       /* response_time_sec = 12 */
+		"6d 00000000" /* response_time_nsec = 13 */
 		"72 0c 00070e151c232a31383f464d" /* response_message = 14 */
 		"78 01";                         /* type = 15: MESSAGE */
 	static const uint8_t local[16] = { 0x20, 1, 0xd, 0xb8, [15] = 1 };
@@ -113,15 +113,14 @@ Test(encode, golden_resolver_response)
 	memcpy(event->remote, remote, 16);
 	event->local_port = 1000;
 	event->remote_port = 53;
-	assert_packs(encoder_new(NULL, "", true), event,
-		     &(struct encode_facts){
+	assert_packs(encoder_new(NULL, "", true),
+		     &(struct record){
+			     .event = event,
 			     .type = DNSTAP__MESSAGE__TYPE__RESOLVER_RESPONSE,
 			     .response = true,
 			     .asked = true,
 			     .time_ns = 2 * NS_PER_S,
 			     .query_time_ns = 2 * NS_PER_S - 1,
-			     .query_zone = (const uint8_t *)"\2de",
-			     .query_zone_size = 4,
 		     },
 		     golden);
 	free(event);
@@ -140,8 +139,9 @@ Test(encode, what_was_not_observed_is_left_out)
 
 	memset(event->local, 1, sizeof(event->local));
 	memset(event->remote, 2, sizeof(event->remote));
-	assert_packs(encoder_new("", NULL, false), event,
-		     &(struct encode_facts){
+	assert_packs(encoder_new("", NULL, false),
+		     &(struct record){
+			     .event = event,
 			     .type = DNSTAP__MESSAGE__TYPE__CLIENT_RESPONSE,
 			     .response = true,
 			     .time_ns = NS_PER_S + 5,
@@ -176,20 +176,18 @@ static void any_event(struct event *event)
 	event->size = any(2) ? sizes[any(7)] : 12 + any(500);
 }
 
-static void any_facts(struct encode_facts *facts)
+static void any_record(const struct event *event, struct record *record)
 {
 	static char text[70000];
-	static const uint8_t zone[255];
 
-	*facts = (struct encode_facts){
+	*record = (struct record){
+		.event = event,
 		.type = 1 + any(14),
 		.response = any(2),
 		.asked = any(2),
 		.bare = any(4) == 0,
 		.time_ns = 1 + any(any(2) ? 3 * NS_PER_S : UINT64_MAX - 1),
 		.query_time_ns = any(2) ? 1 + any(UINT64_MAX - 1) : 0,
-		.query_zone = any(2) ? zone : NULL,
-		.query_zone_size = any(2) ? any(256) : 0,
 		.extra = any(2) ? text : NULL,
 		.extra_size = any(2) ? any(any(50) ? 300 : 70000) : 0,
 	};
@@ -216,7 +214,7 @@ static void assert_time(int has_sec, uint64_t sec, int has_nsec, uint32_t nsec,
 }
 
 static void assert_message(const Dnstap__Message *m, const struct event *e,
-			   const struct encode_facts *f, bool full)
+			   const struct record *f, bool full)
 {
 	bool inet6 = e->flags & EVENT_INET6, local = e->flags & EVENT_LOCAL;
 	bool remote = e->flags & EVENT_REMOTE, tcp = e->flags & EVENT_TCP;
@@ -248,10 +246,7 @@ static void assert_message(const Dnstap__Message *m, const struct event *e,
 		     full && !f->response, e->payload, e->size);
 	assert_bytes(m->has_response_message, m->response_message,
 		     full && f->response, e->payload, e->size);
-	assert_bytes(m->has_query_zone, m->query_zone,
-		     f->query_zone && f->query_zone_size, f->query_zone,
-		     f->query_zone_size);
-	cr_assert(!m->policy && !m->has_http_protocol);
+	cr_assert(!m->has_query_zone && !m->policy && !m->has_http_protocol);
 }
 
 /* One encoder for all: a message must not leave a field to its successor. */
@@ -262,14 +257,14 @@ static void round_trips(const char *identity, const char *version, bool full,
 	struct event *event = event_new(EVENT_PAYLOAD_MAX);
 
 	for (int i = 0; i < times; i++) {
-		struct encode_facts facts;
+		struct record record;
 		Dnstap__Dnstap *d;
 		uint8_t *out;
 		size_t size;
 
 		any_event(event);
-		any_facts(&facts);
-		out = pack(encoder, event, &facts, &size);
+		any_record(event, &record);
+		out = pack(encoder, &record, &size);
 		d = dnstap__dnstap__unpack(NULL, size, out);
 		cr_assert_not_null(d);
 		cr_assert_eq(d->type, DNSTAP__DNSTAP__TYPE__MESSAGE);
@@ -279,10 +274,11 @@ static void round_trips(const char *identity, const char *version, bool full,
 		assert_bytes(d->has_version, d->version, version && *version,
 			     version, version ? strlen(version) : 0);
 		assert_bytes(d->has_extra, d->extra,
-			     facts.extra && facts.extra_size, facts.extra,
-			     facts.extra_size);
+			     record.extra && record.extra_size, record.extra,
+			     record.extra_size);
 		cr_assert_not_null(d->message);
-		assert_message(d->message, event, &facts, full && !facts.bare);
+		assert_message(d->message, event, &record,
+			       full && !record.bare);
 		dnstap__dnstap__free_unpacked(d, NULL);
 		free(out);
 	}
@@ -306,7 +302,8 @@ Test(encode, bound_of_the_largest_message)
 {
 	struct encoder *encoder = encoder_new(NULL, NULL, true);
 	struct event *event = event_new(EVENT_PAYLOAD_MAX);
-	struct encode_facts facts = {
+	struct record record = {
+		.event = event,
 		.type = DNSTAP__MESSAGE__TYPE__UPDATE_RESPONSE,
 		.response = true,
 		.time_ns = UINT64_MAX,
@@ -316,7 +313,7 @@ Test(encode, bound_of_the_largest_message)
 
 	event->flags = EVENT_INET6 | EVENT_LOCAL | EVENT_REMOTE | EVENT_TCP;
 	event->local_port = event->remote_port = 65535;
-	free(pack(encoder, event, &facts, &size));
+	free(pack(encoder, &record, &size));
 	cr_assert_geq(size, EVENT_PAYLOAD_MAX + ENCODE_FIXED_MAX / 2);
 	free(event);
 	encoder_free(encoder);

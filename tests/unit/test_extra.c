@@ -44,11 +44,11 @@ static struct extra *parse(const char *template, const char *program)
 }
 
 static void assert_renders(const char *template, const char *expected,
-			   const struct extra_facts *facts)
+			   const struct record *record)
 {
 	struct extra *extra = parse(template, "named");
 	char out[4096];
-	size_t size = extra_render(extra, facts, out, sizeof(out) - 1);
+	size_t size = extra_render(extra, record, out, sizeof(out) - 1);
 
 	out[size] = 0;
 	cr_assert_str_eq(out, expected, "%s: %s, not %s", template, out,
@@ -61,14 +61,14 @@ struct label_case {
 };
 
 static void assert_labels(const struct label_case *cases, size_t n,
-			  const struct extra_facts *facts)
+			  const struct record *record)
 {
 	for (size_t i = 0; i < n; i++)
-		assert_renders(cases[i].label, cases[i].expected, facts);
+		assert_renders(cases[i].label, cases[i].expected, record);
 }
 
-#define ASSERT_LABELS(cases, facts) \
-	assert_labels(cases, sizeof(cases) / sizeof((cases)[0]), facts)
+#define ASSERT_LABELS(cases, record) \
+	assert_labels(cases, sizeof(cases) / sizeof((cases)[0]), record)
 
 /* Example.ORG HINFO IN, id 1053, RD AD CD, OPT with 1232 octets and DO. */
 #define QUERY                                                              \
@@ -109,10 +109,10 @@ Test(extra, labels_of_a_query)
 		{ "{/shim/type}", "CLIENT_QUERY" },
 	};
 	struct event *event = event_new(UDP4, QUERY);
-	struct extra_facts facts = { .event = event,
-				     .message_type = "CLIENT_QUERY" };
+	struct record record = { .event = event,
+				 .type = DNSTAP__MESSAGE__TYPE__CLIENT_QUERY };
 
-	ASSERT_LABELS(cases, &facts);
+	ASSERT_LABELS(cases, &record);
 	free(event);
 }
 
@@ -120,8 +120,11 @@ Test(extra, labels_of_a_response)
 {
 	static const struct address proxy = { { 0x20, 1, 0x0d, 0xb8 },
 					      .port = 4711,
-					      .inet6 = true };
-	static const struct address upstream = { { 192, 0, 2, 1 }, .port = 53 };
+					      .inet6 = true,
+					      .known = true };
+	static const struct address upstream = { { 192, 0, 2, 1 },
+						 .port = 53,
+						 .known = true };
 	static const struct label_case cases[] = {
 		{ "{type}", "HINFO" },
 		{ "{name}", "example.org." },
@@ -144,21 +147,21 @@ Test(extra, labels_of_a_response)
 		{ "{/shim/type}", "CLIENT_RESPONSE" },
 	};
 	struct event *event = event_new(TCP6, RESPONSE);
-	struct extra_query query = {
+	struct record_query query = {
 		.stamp_ns = event->stamp_ns - 43211,
 		.size = 33,
 		.dnssec_ok = true,
 	};
-	struct extra_facts facts = {
+	struct record record = {
 		.event = event,
 		.response = true,
-		.message_type = "CLIENT_RESPONSE",
+		.type = DNSTAP__MESSAGE__TYPE__CLIENT_RESPONSE,
 		.query = &query,
-		.upstream = &upstream,
-		.proxy = &proxy,
+		.upstream = upstream,
+		.proxy = proxy,
 	};
 
-	ASSERT_LABELS(cases, &facts);
+	ASSERT_LABELS(cases, &record);
 	free(event);
 }
 
@@ -180,15 +183,15 @@ Test(extra, what_is_not_known)
 	};
 	struct event *event = event_new(BARE, RESPONSE);
 
-	ASSERT_LABELS(response, (&(struct extra_facts){ .event = event,
-							.response = true }));
+	ASSERT_LABELS(response,
+		      (&(struct record){ .event = event, .response = true }));
 	/* An upstream that was asked, but from where it is not known. */
 	assert_renders("{/forward/upstream}", "-",
-		       &(struct extra_facts){ .event = event, .asked = true });
+		       &(struct record){ .event = event, .asked = true });
 	free(event);
 
 	event = event_new(BARE, "1234 2800 0001 0000 0000 0000");
-	ASSERT_LABELS(header_only, (&(struct extra_facts){ .event = event }));
+	ASSERT_LABELS(header_only, (&(struct record){ .event = event }));
 	free(event);
 }
 
@@ -196,13 +199,14 @@ Test(extra, what_is_not_known)
 Test(extra, upstream_of_upstream_traffic)
 {
 	struct event *event = event_new(UDP4, QUERY);
-	struct extra_facts facts = { .event = event, .asked = true };
+	struct record record = { .event = event, .asked = true };
 
-	assert_renders("{/forward/upstream}", "10.240.0.1:40212", &facts);
+	assert_renders("{/forward/upstream}", "10.240.0.1:40212", &record);
 	free(event);
-	facts.event = event = event_new(TCP6, RESPONSE);
-	facts.response = true;
-	assert_renders("{/forward/upstream}", "[fe80::abcd:0:1]:40212", &facts);
+	record.event = event = event_new(TCP6, RESPONSE);
+	record.response = true;
+	assert_renders("{/forward/upstream}", "[fe80::abcd:0:1]:40212",
+		       &record);
 	free(event);
 }
 
@@ -230,7 +234,7 @@ Test(extra, names)
 			 cases[i].wire);
 		event = event_new(UDP4, message);
 		assert_renders("{name}", cases[i].expected,
-			       &(struct extra_facts){ .event = event });
+			       &(struct record){ .event = event });
 		free(event);
 	}
 }
@@ -259,9 +263,9 @@ Test(extra, types_classes_rcodes)
 			 "0000 %s 0001 0000 0000 0000 00 %s", cases[i].header,
 			 cases[i].question);
 		event = event_new(UDP4, message);
-		assert_renders("{type} {class} {rcode}", cases[i].expected,
-			       &(struct extra_facts){ .event = event,
-						      .response = true });
+		assert_renders(
+			"{type} {class} {rcode}", cases[i].expected,
+			&(struct record){ .event = event, .response = true });
 		free(event);
 	}
 }
@@ -287,9 +291,9 @@ Test(extra, extended_rcodes)
 			 "00 0029 0200 %02x 00 0000 0000",
 			 cases[i].low, cases[i].high);
 		event = event_new(UDP4, message);
-		assert_renders("{rcode}", cases[i].expected,
-			       &(struct extra_facts){ .event = event,
-						      .response = true });
+		assert_renders(
+			"{rcode}", cases[i].expected,
+			&(struct record){ .event = event, .response = true });
 		free(event);
 	}
 }
@@ -311,9 +315,9 @@ Test(extra, rflags)
 		snprintf(message, sizeof(message), "0000 %s 00000000 00000000",
 			 cases[i].label);
 		event = event_new(UDP4, message);
-		assert_renders("{>rflags}", cases[i].expected,
-			       &(struct extra_facts){ .event = event,
-						      .response = true });
+		assert_renders(
+			"{>rflags}", cases[i].expected,
+			&(struct record){ .event = event, .response = true });
 		free(event);
 	}
 }
@@ -335,14 +339,14 @@ Test(extra, durations)
 	struct event *event = event_new(UDP4, RESPONSE);
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		struct extra_query query = {
+		struct record_query query = {
 			.stamp_ns = event->stamp_ns - cases[i].ns,
 		};
 
 		assert_renders("{duration}", cases[i].expected,
-			       &(struct extra_facts){ .event = event,
-						      .response = true,
-						      .query = &query });
+			       &(struct record){ .event = event,
+						 .response = true,
+						 .query = &query });
 	}
 	free(event);
 }
@@ -361,12 +365,12 @@ Test(extra, buffer_sizes)
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct event *event = event_new(cases[i].socket, RESPONSE);
-		struct extra_query query = { .udp_size = cases[i].udp_size };
+		struct record_query query = { .udp_size = cases[i].udp_size };
 
 		assert_renders("{>bufsize}", cases[i].expected,
-			       &(struct extra_facts){ .event = event,
-						      .response = true,
-						      .query = &query });
+			       &(struct record){ .event = event,
+						 .response = true,
+						 .query = &query });
 		free(event);
 	}
 }
@@ -374,7 +378,7 @@ Test(extra, buffer_sizes)
 Test(extra, query_read)
 {
 	struct event *event = event_new(UDP4, QUERY);
-	struct extra_query query;
+	struct record_query query;
 
 	extra_query_read(event, &query);
 	cr_assert_eq(query.stamp_ns, event->stamp_ns);
@@ -427,7 +431,7 @@ Test(extra, templates)
 	};
 	struct event *event = event_new(UDP4, QUERY);
 
-	ASSERT_LABELS(cases, (&(struct extra_facts){ .event = event }));
+	ASSERT_LABELS(cases, (&(struct record){ .event = event }));
 	free(event);
 }
 
@@ -448,17 +452,17 @@ Test(extra, what_is_no_utf8)
 		{ "\xc3{port}", "?40212" },
 	};
 	struct event *event = event_new(UDP4, QUERY);
-	struct extra_facts facts = { .event = event };
+	struct record record = { .event = event };
 	struct extra *extra;
 	char out[8];
 
-	ASSERT_LABELS(cases, &facts);
+	ASSERT_LABELS(cases, &record);
 	extra = parse("{/shim/program}", "a\xe9");
-	cr_assert_eq(extra_render(extra, &facts, out, sizeof(out)), 2);
+	cr_assert_eq(extra_render(extra, &record, out, sizeof(out)), 2);
 	cr_assert_arr_eq(out, "a?", 2);
 	extra_free(extra);
 	extra = parse("{/shim/program}", NULL);
-	cr_assert_eq(extra_render(extra, &facts, out, sizeof(out)), 1);
+	cr_assert_eq(extra_render(extra, &record, out, sizeof(out)), 1);
 	cr_assert_arr_eq(out, "-", 1);
 	extra_free(extra);
 	free(event);
@@ -470,13 +474,13 @@ Test(extra, cut_at_a_whole_character)
 {
 	static const char whole[] = "\u00e9\u2603\U0001f600HINFO\u00e940212";
 	struct event *event = event_new(UDP4, QUERY);
-	struct extra_facts facts = { .event = event };
+	struct record record = { .event = event };
 	struct extra *extra =
 		parse("\u00e9\u2603\U0001f600{type}\u00e9{port}", "");
 
 	for (size_t room = 0; room <= sizeof(whole); room++) {
 		char *out = malloc(room ? room : 1);
-		size_t size = extra_render(extra, &facts, out, room);
+		size_t size = extra_render(extra, &record, out, room);
 		size_t expected =
 			room < sizeof(whole) ? room : sizeof(whole) - 1;
 

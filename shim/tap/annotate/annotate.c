@@ -125,14 +125,6 @@ static bool in_sample(const struct tap_config *config,
 	return secret_hash(words, 3) % config->sample == 0;
 }
 
-static const char *type_name(Dnstap__Message__Type type)
-{
-	const ProtobufCEnumValue *value = protobuf_c_enum_descriptor_get_value(
-		&dnstap__message__type__descriptor, type);
-
-	return value ? value->name : "-";
-}
-
 static void remember(struct annotator *annotator, struct match_message *query)
 {
 	if (annotator->extra)
@@ -220,33 +212,22 @@ static bool anonymize(const struct tap_config *config, struct event *event,
 				      config->anonymize_v6);
 }
 
-/* `proxy`: that has passed the message on, if known. */
-static void render_extra(struct annotator *annotator, const struct event *event,
+/* `query`: that the response answers, or NULL. */
+static void render_extra(struct annotator *annotator,
 			 const struct match_message *query,
-			 const struct address *proxy,
-			 struct encode_facts *facts)
+			 struct record *record)
 {
-	struct address upstream;
-	struct extra_facts about = {
-		.event = event,
-		.proxy = proxy->known ? proxy : NULL,
-		.response = facts->response,
-		.asked = facts->asked,
-		.message_type = type_name(facts->type),
-	};
+	struct address *upstream = &record->upstream;
 
-	if (query) {
-		about.query = &query->extra;
-		if (annotator->upstream && !facts->asked &&
-		    upstream_find(annotator->upstream, query, &upstream)) {
-			mask_address(annotator->config, upstream.octets,
-				     upstream.inet6);
-			about.upstream = &upstream;
-		}
-	}
-	facts->extra = annotator->text;
-	facts->extra_size = extra_render(annotator->extra, &about,
-					 annotator->text, ANNOTATE_EXTRA_MAX);
+	if (query)
+		record->query = &query->extra;
+	if (query && annotator->upstream && !record->asked &&
+	    upstream_find(annotator->upstream, query, upstream))
+		mask_address(annotator->config, upstream->octets,
+			     upstream->inet6);
+	record->extra = annotator->text;
+	record->extra_size = extra_render(annotator->extra, record,
+					  annotator->text, ANNOTATE_EXTRA_MAX);
 }
 
 /* The server's own address is the one that the kernel sends from, if nothing else
@@ -285,7 +266,7 @@ static bool is_wanted(const struct tap_config *config,
  * message. */
 static bool look_at(struct annotator *annotator, struct event *event,
 		    const struct clock_pair *clocks,
-		    struct match_message *message, struct encode_facts *facts)
+		    struct match_message *message, struct record *record)
 {
 	if (!proxied_strip(event, &message->client))
 		return false;
@@ -295,7 +276,8 @@ static bool look_at(struct annotator *annotator, struct event *event,
 	if (message->asked)
 		complete_query(annotator, event, clocks->steady_ns);
 	message->time_ns = clock_pair_wall(clocks, event->stamp_ns);
-	*facts = (struct encode_facts){
+	*record = (struct record){
+		.event = event,
 		.time_ns = message->time_ns,
 		.asked = message->asked,
 		.response = DNS_QR(message->header.flags),
@@ -338,31 +320,30 @@ static const struct address *client_of(const struct match_message *message,
 
 enum annotated annotate(struct annotator *annotator, struct event *event,
 			const struct clock_pair *clocks, enum aside_room room,
-			struct encode_facts *facts)
+			struct record *record)
 {
 	const struct tap_config *config = annotator->config;
 	struct related related = { NULL, NULL };
 	enum annotated verdict = ANNOTATE_LOG;
 	struct match_message message;
-	struct address proxy;
 
-	if (!look_at(annotator, event, clocks, &message, facts))
+	if (!look_at(annotator, event, clocks, &message, record))
 		return ANNOTATE_MALFORMED;
-	if (facts->response)
+	if (record->response)
 		verdict = relate(annotator, event, &message, room, &related);
 	else
 		remember(annotator, &message);
 	if (verdict != ANNOTATE_LOG)
 		return verdict;
 	const struct match_message *query = related.query;
-	facts->query_time_ns = query ? query->time_ns : 0;
-	facts->type = types[side_of(config, query ? query : &message)]
-			   [facts->response];
-	proxied_show(event, client_of(&message, &related), &proxy);
-	if (!is_wanted(config, &message, 1u << facts->type))
+	record->query_time_ns = query ? query->time_ns : 0;
+	record->type = types[side_of(config, query ? query : &message)]
+			    [record->response];
+	proxied_show(event, client_of(&message, &related), &record->proxy);
+	if (!is_wanted(config, &message, 1u << record->type))
 		return ANNOTATE_SKIP;
-	facts->bare = !anonymize(config, event, &proxy);
+	record->bare = !anonymize(config, event, &record->proxy);
 	if (annotator->extra)
-		render_extra(annotator, event, query, &proxy, facts);
+		render_extra(annotator, query, record);
 	return ANNOTATE_LOG;
 }

@@ -30,7 +30,7 @@ struct annotator *annotator_new(const struct tap_config *config);
 void annotator_free(struct annotator *annotator);
 
 /*
- * Fills *facts, valid until the next call. `clocks`: as of now. `room`: for it
+ * Fills *record, valid until the next call. `clocks`: as of now. `room`: for it
  * to be set aside, if a query may be in flight that was sent before. To be called
  * once for every event, in their order, and again, without room, for what was set
  * aside. In place, a proxy's header is taken off the payload, the client is put
@@ -38,7 +38,7 @@ void annotator_free(struct annotator *annotator);
  */
 enum annotated annotate(struct annotator *annotator, struct event *event,
 			const struct clock_pair *clocks, enum aside_room room,
-			struct encode_facts *facts);
+			struct record *record);
 
 /* Of the message that was annotated last: the same for a query and all of its
  * responses. */

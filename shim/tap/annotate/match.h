@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 #include "proto/dns.h"
-#include "proto/extra.h"
+#include "proto/record.h"
 #include "shim/base/address.h"
 #include "shim/event.h"
 
@@ -34,7 +34,7 @@ struct match_message {
 	uint64_t question_hash; /* of name without case, type and class */
 	uint64_t transaction;   /* the same of a query and its responses */
 	struct address client;  /* by a proxy's word, if known */
-	struct extra_query extra; /* of a query, if the caller wants it kept */
+	struct record_query extra; /* of a query, if the caller wants it kept */
 };
 
 /* Fills all of *message but for `time_ns`, `client` and `extra`. */
