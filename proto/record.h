@@ -33,7 +33,7 @@ struct record {
 	/* Of a response that was matched, until the next message; or NULL. */
 	const struct record_query *query;
 	struct address upstream; /* asked for a client's response, if known */
-	struct address proxy;    /* that told for whom it passed it on, or none */
+	struct address proxy; /* that told for whom it passed it on, or none */
 
 	const char *extra; /* rendered; NULL or empty: left out */
 	size_t extra_size;

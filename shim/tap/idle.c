@@ -123,11 +123,10 @@ static bool can_sleep(const struct idle *idle)
  * out, need no look at the queue until the endpoint gets on. */
 static bool is_blocked(const struct idle *idle, const struct cycle *cycle)
 {
-	const struct endpoint_ops *ops = idle->endpoint->ops;
+	struct endpoint_status status = endpoint_status(idle->endpoint);
 
 	return queue_pending(idle->queue) &&
-	       ((cycle->full && ops->unsent(idle->endpoint)) ||
-		!ops->ready(idle->endpoint));
+	       ((cycle->full && status.unsent) || !status.ready);
 }
 
 /* What resting and being woken costs is shared by all that come meanwhile. */

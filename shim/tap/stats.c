@@ -93,23 +93,22 @@ static void log_when_due(struct stats *stats, uint64_t now)
 }
 
 /* All that is known but for `captured` and `queued`. */
-static void count(const struct stats *stats, struct metrics_counts *now)
+static void count(const struct stats *stats,
+		  const struct session_counts *counts,
+		  struct metrics_counts *now)
 {
-	const struct endpoint_ops *ops = stats->endpoint->ops;
 	const struct metrics_counts *before = &stats->before;
-	struct session_counts counts;
 
-	ops->count(stats->endpoint, &counts);
 	*now = (struct metrics_counts){
-		.sent = before->sent + counts.frames,
-		.octets = before->octets + counts.octets,
+		.sent = before->sent + counts->frames,
+		.octets = before->octets + counts->octets,
 		.skipped = before->skipped + stats->skipped,
-		.connects = before->connects + counts.connects,
-		.disconnects = before->disconnects + counts.disconnects,
+		.connects = before->connects + counts->connects,
+		.disconnects = before->disconnects + counts->disconnects,
 		.handshake_failures =
-			before->handshake_failures + counts.handshake_failures,
-		.missed = before->missed + counts.missed,
-		.up = counts.up,
+			before->handshake_failures + counts->handshake_failures,
+		.missed = before->missed + counts->missed,
+		.up = counts->up,
 	};
 	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
 		now->dropped[cause] = queue_dropped(stats->queue, cause);
@@ -140,12 +139,13 @@ static void reconcile(struct stats *stats, uint64_t captured, int64_t left,
 
 static void publish(struct stats *stats, uint64_t now_ns)
 {
+	struct endpoint_status status = endpoint_status(stats->endpoint);
 	uint64_t found = queue_pending(stats->queue) +
 			 queue_in_ring(stats->queue) + stats->aside +
-			 stats->endpoint->ops->unsent(stats->endpoint);
+			 status.unsent;
 	struct metrics_counts now;
 
-	count(stats, &now);
+	count(stats, &status.counts, &now);
 	/* Behind the others: it is the first to be counted. */
 	now.captured = queue_captured(stats->queue);
 	int64_t left = now.captured - now.sent - now.skipped - sum(now.dropped);

@@ -31,6 +31,7 @@ struct tap {
 	struct annotator *annotator;
 	struct encoder *encoder;
 	struct endpoint *endpoint;
+	struct endpoint_status status; /* when last looked at */
 	struct aside *aside;
 	struct cycle cycle; /* this one */
 	struct clock_pair clocks;
@@ -42,17 +43,20 @@ struct tap {
 
 static struct prepared *prepared[CONFIG_TAPS_MAX];
 
-static bool ready(const struct tap *tap)
+static void look_at_endpoint(struct tap *tap)
 {
-	return tap->endpoint->ops->ready(tap->endpoint);
+	uint64_t lost = tap->status.lost;
+
+	tap->status = endpoint_status(tap->endpoint);
+	if (tap->status.lost != lost)
+		queue_count_drop(tap->queue, DROP_ENDPOINT,
+				 tap->status.lost - lost);
 }
 
 static void advance(struct tap *tap)
 {
 	tap->endpoint->ops->advance(tap->endpoint, tap->cycle.began);
-	uint64_t lost = tap->endpoint->ops->lost(tap->endpoint);
-	if (lost)
-		queue_count_drop(tap->queue, DROP_ENDPOINT, lost);
+	look_at_endpoint(tap);
 }
 
 /* Room for whatever is logged of this event. */
@@ -175,25 +179,19 @@ static uint64_t waiting(const struct tap *tap)
 	return queue_pending(tap->queue) + aside_count(tap->aside);
 }
 
-static uint64_t unsent(const struct tap *tap)
-{
-	return waiting(tap) + tap->endpoint->ops->unsent(tap->endpoint);
-}
-
 /* What the collector does is told to the other processes of the family. */
 static void tell(struct tap *tap)
 {
 	uint64_t now = tap->cycle.began;
-	struct session_counts counts;
-
-	tap->endpoint->ops->count(tap->endpoint, &counts);
-	bool taken = counts.frames != tap->sent;
-	bool waits = unsent(tap) && !taken && tap->sent_at;
+	uint64_t sent = tap->status.counts.frames;
+	bool taken = sent != tap->sent;
+	bool waits =
+		!taken && tap->sent_at && waiting(tap) + tap->status.unsent;
 	if (waits && now - tap->sent_at < SILENT_NS)
 		return;
 	if (taken || waits)
 		family_tell(tap->index, taken, now);
-	tap->sent = counts.frames;
+	tap->sent = sent;
 	tap->sent_at = now;
 }
 
@@ -222,7 +220,7 @@ static bool run_cycle(struct tap *tap)
 		moved = 0;
 		if (collect(tap))
 			cycle->last_seen = cycle->began;
-		if (ready(tap))
+		if (tap->status.ready)
 			moved = drain(tap);
 		else
 			queue_release(tap->queue, 0);
@@ -255,13 +253,14 @@ static bool is_over(struct tap *tap, uint64_t deadline)
 		return true;
 	if (!waiting(tap))
 		tap->endpoint->ops->stop(tap->endpoint);
-	return tap->endpoint->ops->over(tap->endpoint);
+	return endpoint_status(tap->endpoint).over;
 }
 
 /* `sent`: of the end's beginning. */
 static void finish(struct tap *tap, uint64_t sent)
 {
 	queue_collect(tap->queue, STATS_ALL);
+	look_at_endpoint(tap);
 	uint64_t left = waiting(tap) + tap->endpoint->ops->close(tap->endpoint);
 
 	queue_release(tap->queue, queue_pending(tap->queue));

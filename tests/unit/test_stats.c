@@ -12,20 +12,15 @@
 
 static uint64_t frames, unsent;
 
-static void count(const struct endpoint *endpoint,
-		  struct session_counts *counts)
+static void fill(const struct endpoint *endpoint,
+		 struct endpoint_status *status)
 {
 	(void)endpoint;
-	*counts = (struct session_counts){ .frames = frames };
+	*status = (struct endpoint_status){ .unsent = unsent,
+					    .counts.frames = frames };
 }
 
-static uint64_t left(const struct endpoint *endpoint)
-{
-	(void)endpoint;
-	return unsent;
-}
-
-static const struct endpoint_ops ops = { .count = count, .unsent = left };
+static const struct endpoint_ops ops = { .status = fill };
 static struct tap_config about = { .socket = (char *)"test", .queue = 1 };
 static struct config config = { .n_taps = 1, .taps = &about };
 static struct endpoint endpoint = { &ops, &about };

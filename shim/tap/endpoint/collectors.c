@@ -389,7 +389,8 @@ void collectors_stop(struct collectors *collectors)
 			session_stop(collectors->collector[i].session);
 }
 
-bool collectors_left(const struct collectors *collectors)
+/* None is there to whom there is anything more to say. */
+static bool have_left(const struct collectors *collectors)
 {
 	for (size_t i = 0; i < COLLECTORS_PLACES; i++)
 		if (collectors->collector[i].session &&
@@ -398,21 +399,8 @@ bool collectors_left(const struct collectors *collectors)
 	return true;
 }
 
-uint64_t collectors_unsent(const struct collectors *collectors)
-{
-	return collectors->given - collectors->sent;
-}
-
-uint64_t collectors_lost(struct collectors *collectors)
-{
-	uint64_t lost = collectors->lost;
-
-	collectors->lost = 0;
-	return lost;
-}
-
-void collectors_count(const struct collectors *collectors,
-		      struct session_counts *counts)
+static void count(const struct collectors *collectors,
+		  struct session_counts *counts)
 {
 	*counts = collectors->past;
 	for (size_t i = 0; i < COLLECTORS_PLACES; i++) {
@@ -426,8 +414,19 @@ void collectors_count(const struct collectors *collectors,
 	counts->frames = collectors->sent;
 }
 
-void collectors_close(struct collectors *collectors)
+void collectors_status(const struct collectors *collectors,
+		       struct endpoint_status *status)
 {
+	status->over = have_left(collectors);
+	status->unsent = collectors->given - collectors->sent;
+	status->lost = collectors->lost;
+	count(collectors, &status->counts);
+}
+
+uint64_t collectors_close(struct collectors *collectors)
+{
+	uint64_t lost = collectors->lost;
+
 	for (size_t i = 0; i < COLLECTORS_PLACES; i++)
 		if (collectors->collector[i].session)
 			disconnect(collectors, &collectors->collector[i], false,
@@ -437,4 +436,5 @@ void collectors_close(struct collectors *collectors)
 		     UINT64_MAX);
 	limit_settle(&collectors->known, collectors->config->socket,
 		     UINT64_MAX);
+	return collectors->lost - lost;
 }

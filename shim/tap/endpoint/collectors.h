@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "shim/tap/endpoint/endpoint.h"
 #include "shim/tap/endpoint/limit.h"
 #include "shim/tap/stream/session.h"
 
@@ -61,11 +62,10 @@ void collectors_commit(struct collectors *collectors, size_t size);
 size_t collectors_poll(const struct collectors *collectors, struct pollfd *fds,
 		       uint64_t *deadline_ns);
 void collectors_stop(struct collectors *collectors);
-uint64_t collectors_unsent(const struct collectors *collectors);
-uint64_t collectors_lost(struct collectors *collectors);
-void collectors_count(const struct collectors *collectors,
-		      struct session_counts *counts);
 
-/* True if none is there to whom there is anything more to say. */
-bool collectors_left(const struct collectors *collectors);
-void collectors_close(struct collectors *collectors);
+/* Fills all of *status but `ready`. */
+void collectors_status(const struct collectors *collectors,
+		       struct endpoint_status *status);
+
+/* Returns how many messages are lost by it. */
+uint64_t collectors_close(struct collectors *collectors);

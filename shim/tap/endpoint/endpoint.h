@@ -19,6 +19,14 @@
 
 struct endpoint;
 
+struct endpoint_status {
+	bool ready;      /* messages are wanted at all just now */
+	bool over;       /* at the end: there is nothing more to wait for */
+	uint64_t unsent; /* frames that were committed and are yet to be sent */
+	uint64_t lost;   /* that were committed and will reach nobody */
+	struct session_counts counts; /* all since it was made */
+};
+
 struct endpoint_ops {
 	size_t size; /* of the structure that begins with struct endpoint */
 
@@ -28,8 +36,6 @@ struct endpoint_ops {
 		     const struct prepared *prepared);
 	/* Connects, accepts, sends, receives: all that can be done at once. */
 	void (*advance)(struct endpoint *endpoint, uint64_t now_ns);
-	/* Whether messages are wanted at all just now. */
-	bool (*ready)(const struct endpoint *endpoint);
 	/* Room for a frame of up to `size` octets; NULL: try later. */
 	uint8_t *(*reserve)(struct endpoint *endpoint, size_t size);
 	void (*commit)(struct endpoint *endpoint, size_t size);
@@ -39,15 +45,8 @@ struct endpoint_ops {
 		       uint64_t *deadline_ns);
 	/* Says farewell once everything is sent. */
 	void (*stop)(struct endpoint *endpoint);
-	/* At the end: there is nothing more to wait for. */
-	bool (*over)(const struct endpoint *endpoint);
-	/* Frames that were committed and are yet to be sent. */
-	uint64_t (*unsent)(const struct endpoint *endpoint);
-	/* Frames that were committed and will reach nobody, since last asked. */
-	uint64_t (*lost)(struct endpoint *endpoint);
-	/* What it has done since it was made. */
-	void (*count)(const struct endpoint *endpoint,
-		      struct session_counts *counts);
+	void (*status)(const struct endpoint *endpoint,
+		       struct endpoint_status *status);
 	/* All, at once, for good. Returns what was unsent. */
 	uint64_t (*close)(struct endpoint *endpoint);
 	void (*end)(struct endpoint *endpoint); /* releases its parts */
@@ -57,6 +56,15 @@ struct endpoint {
 	const struct endpoint_ops *ops;
 	const struct tap_config *config;
 };
+
+static inline struct endpoint_status endpoint_status(
+	const struct endpoint *endpoint)
+{
+	struct endpoint_status status;
+
+	endpoint->ops->status(endpoint, &status);
+	return status;
+}
 
 extern const struct endpoint_ops endpoint_outgoing, endpoint_listen;
 

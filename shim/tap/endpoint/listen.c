@@ -174,12 +174,6 @@ static void listen_advance(struct endpoint *endpoint, uint64_t now_ns)
 	accept_all(listen);
 }
 
-static bool listen_ready(const struct endpoint *endpoint)
-{
-	(void)endpoint;
-	return true;
-}
-
 static uint8_t *listen_reserve(struct endpoint *endpoint, size_t size)
 {
 	return collectors_reserve(&listen_of(endpoint)->collectors, size);
@@ -218,34 +212,19 @@ static void listen_stop(struct endpoint *endpoint)
 	collectors_stop(&listen_of(endpoint)->collectors);
 }
 
-static bool listen_over(const struct endpoint *endpoint)
+static void listen_status(const struct endpoint *endpoint,
+			  struct endpoint_status *status)
 {
-	return collectors_left(&listen_of(endpoint)->collectors);
-}
-
-static uint64_t listen_unsent(const struct endpoint *endpoint)
-{
-	return collectors_unsent(&listen_of(endpoint)->collectors);
-}
-
-static uint64_t listen_lost(struct endpoint *endpoint)
-{
-	return collectors_lost(&listen_of(endpoint)->collectors);
-}
-
-static void listen_count(const struct endpoint *endpoint,
-			 struct session_counts *counts)
-{
-	collectors_count(&listen_of(endpoint)->collectors, counts);
+	*status = (struct endpoint_status){ .ready = true };
+	collectors_status(&listen_of(endpoint)->collectors, status);
 }
 
 static uint64_t listen_close(struct endpoint *endpoint)
 {
 	struct listen *listen = listen_of(endpoint);
 
-	collectors_close(&listen->collectors);
 	listener_close(&listen->listener, endpoint->config);
-	return collectors_lost(&listen->collectors);
+	return collectors_close(&listen->collectors);
 }
 
 static void listen_end(struct endpoint *endpoint)
@@ -262,15 +241,11 @@ const struct endpoint_ops endpoint_listen = {
 	.size = sizeof(struct listen),
 	.begin = listen_begin,
 	.advance = listen_advance,
-	.ready = listen_ready,
 	.reserve = listen_reserve,
 	.commit = listen_commit,
 	.poll = listen_poll,
 	.stop = listen_stop,
-	.over = listen_over,
-	.unsent = listen_unsent,
-	.lost = listen_lost,
-	.count = listen_count,
+	.status = listen_status,
 	.close = listen_close,
 	.end = listen_end,
 };

@@ -99,10 +99,9 @@ static void advance_outgoing(struct endpoint *endpoint, uint64_t now_ns)
 	outgoing->connects = connects;
 }
 
-static bool ready_outgoing(const struct endpoint *endpoint)
+static bool is_streaming(const struct outgoing *outgoing)
 {
-	return session_state(outgoing_of(endpoint)->session) ==
-	       SESSION_STREAMING;
+	return session_state(outgoing->session) == SESSION_STREAMING;
 }
 
 static uint8_t *reserve_outgoing(struct endpoint *endpoint, size_t size)
@@ -131,16 +130,14 @@ static void stop_outgoing(struct endpoint *endpoint)
 	struct outgoing *outgoing = outgoing_of(endpoint);
 
 	outgoing->stopping = true;
-	if (ready_outgoing(endpoint))
+	if (is_streaming(outgoing))
 		session_stop(outgoing->session);
 }
 
 /* At the end nothing waits for a collector that is not there, or for one to
  * which there is nothing to say. */
-static bool over_outgoing(const struct endpoint *endpoint)
+static bool is_over(const struct outgoing *outgoing)
 {
-	const struct outgoing *outgoing = outgoing_of(endpoint);
-
 	switch (session_state(outgoing->session)) {
 	case SESSION_STREAMING:
 	case SESSION_STOPPING:
@@ -154,22 +151,18 @@ static bool over_outgoing(const struct endpoint *endpoint)
 	}
 }
 
-static uint64_t unsent_outgoing(const struct endpoint *endpoint)
+static void status_outgoing(const struct endpoint *endpoint,
+			    struct endpoint_status *status)
 {
-	return session_unsent(outgoing_of(endpoint)->session);
-}
+	const struct outgoing *outgoing = outgoing_of(endpoint);
 
-static uint64_t lost_outgoing(struct endpoint *endpoint)
-{
-	(void)endpoint;
-	return 0;
-}
-
-static void count_outgoing(const struct endpoint *endpoint,
-			   struct session_counts *counts)
-{
-	*counts = *session_counts(outgoing_of(endpoint)->session);
-	counts->up = ready_outgoing(endpoint);
+	*status = (struct endpoint_status){
+		.ready = is_streaming(outgoing),
+		.over = is_over(outgoing),
+		.unsent = session_unsent(outgoing->session),
+		.counts = *session_counts(outgoing->session),
+	};
+	status->counts.up = status->ready;
 }
 
 static uint64_t close_outgoing(struct endpoint *endpoint)
@@ -191,15 +184,11 @@ const struct endpoint_ops endpoint_outgoing = {
 	.size = sizeof(struct outgoing),
 	.begin = begin_outgoing,
 	.advance = advance_outgoing,
-	.ready = ready_outgoing,
 	.reserve = reserve_outgoing,
 	.commit = commit_outgoing,
 	.poll = poll_outgoing,
 	.stop = stop_outgoing,
-	.over = over_outgoing,
-	.unsent = unsent_outgoing,
-	.lost = lost_outgoing,
-	.count = count_outgoing,
+	.status = status_outgoing,
 	.close = close_outgoing,
 	.end = end_outgoing,
 };
