@@ -105,7 +105,6 @@ bool queue_awaits(const struct queue *queue, uint64_t stamp_ns);
 void queue_count_drop(struct queue *queue, enum drop_cause cause, uint64_t n);
 
 size_t queue_pending(const struct queue *queue);
-size_t queue_capacity(const struct queue *queue);
 uint64_t queue_dropped(const struct queue *queue, enum drop_cause cause);
 
 /*

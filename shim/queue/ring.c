@@ -151,7 +151,6 @@ struct queue *queue_new(size_t messages)
 	if (queue == MAP_FAILED)
 		return NULL;
 	queue->runs = runs;
-	queue->capacity = messages;
 	queue->serial = atomic_fetch_add(&serial, 1) + 1;
 	queue->entry_mask[0] = WARM_RUNS - 1;
 	queue->entry_mask[1] = power_for(runs) - 1;
@@ -173,9 +172,4 @@ void queue_free(struct queue *queue)
 		return;
 	munmap(queue->shared, queue->mapped);
 	munmap(queue, sizeof(*queue));
-}
-
-size_t queue_capacity(const struct queue *queue)
-{
-	return queue->capacity;
 }

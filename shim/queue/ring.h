@@ -152,7 +152,7 @@ struct queue {
 	struct run *run;
 	uint32_t *open; /* runs that are not all seen */
 	struct pending *pending, *scratch;
-	size_t runs, capacity, mapped;
+	size_t runs, mapped;
 	uint32_t serial; /* unique among the queues of this process */
 };
 

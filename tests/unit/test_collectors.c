@@ -177,7 +177,8 @@ Test(collectors, keeps_strangers_from_keeping_others_out)
 	config.unidirectional = false;
 	for (int i = 0; i < COLLECTORS_PLACES; i++)
 		fds[i] = join();
-	cr_assert_gt(collectors_vacant_at(collectors), now, "none gives way yet");
+	cr_assert_gt(collectors_vacant_at(collectors), now,
+		     "none gives way yet");
 	now = collectors_vacant_at(collectors);
 	fds[COLLECTORS_PLACES] = join();
 	drain(fds[0]);
