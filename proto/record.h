@@ -10,8 +10,8 @@
 #include <stdint.h>
 
 #include "dnstap.pb-c.h"
-#include "shim/base/address.h"
-#include "shim/event.h"
+#include "proto/address.h"
+#include "proto/event.h"
 
 /* What a response's labels say about its query. */
 struct record_query {

@@ -18,8 +18,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "proto/event.h"
 #include "shim/drop.h"
-#include "shim/event.h"
 
 /* What one slot holds of a message; a larger one takes several in a row. */
 #define QUEUE_SLOT_PAYLOAD 1280

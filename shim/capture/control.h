@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
-#include "shim/base/address.h"
+#include "proto/address.h"
 
 /*
  * Looks for IP_PKTINFO or IPV6_PKTINFO (RFC 3542 6): the destination of a received message (ipi_addr), the source asked for a

@@ -8,10 +8,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "shim/base/address.h"
+#include "proto/address.h"
+#include "proto/event.h"
 #include "shim/capture/stream.h"
 #include "shim/drop.h"
-#include "shim/event.h"
 
 struct queue;
 struct thread_call;

@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "shim/base/address.h"
+#include "proto/address.h"
 #include "shim/capture/stream.h"
 
 /* Higher numbers are asked for at every message. */

@@ -4,9 +4,9 @@
  */
 #pragma once
 
-#include "shim/base/address.h"
+#include "proto/address.h"
+#include "proto/event.h"
 #include "shim/capture/capture.h"
-#include "shim/event.h"
 
 /* Fills everything of *event that tells between whom a message of `call` passes;
  * not its size. */

@@ -4,7 +4,7 @@
  */
 #include "shim/capture/stream.h"
 
-#include "shim/event.h"
+#include "proto/event.h"
 
 /* A packed stream, from the lowest bit: state, shorts, and what the state needs
  * beside them. */

@@ -6,8 +6,8 @@
 
 #include <string.h>
 
+#include "proto/event.h"
 #include "shim/base/clock.h"
-#include "shim/event.h"
 
 /* Header flags, RFC 1035 4.1.1. */
 #define QR        0x8000

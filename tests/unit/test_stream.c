@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/event.h"
 #include "shim/capture/stream.h"
-#include "shim/event.h"
 
 #define WIRE_MAX (1 << 20)
 

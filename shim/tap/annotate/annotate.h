@@ -9,8 +9,8 @@
 
 #include "config/config.h"
 #include "proto/encode.h"
+#include "proto/event.h"
 #include "shim/base/clock.h"
-#include "shim/event.h"
 #include "shim/tap/annotate/aside.h"
 
 #define ANNOTATE_EXTRA_MAX 1024

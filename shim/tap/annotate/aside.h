@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "shim/event.h"
+#include "proto/event.h"
 #include "shim/queue.h"
 
 #define ASIDE_MESSAGES 64

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "shim/event.h"
+#include "proto/event.h"
 
 enum asked_whom {
 	ASKED_NOBODY, /* from that port, lately */

@@ -14,7 +14,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "shim/base/address.h"
+#include "proto/address.h"
 #include "shim/base/clock.h"
 #include "shim/base/sandbox.h"
 

@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "shim/event.h"
+#include "proto/event.h"
 
 /* So long an answer of the kernel is relied upon. */
 #define SOURCE_AGE_S 5

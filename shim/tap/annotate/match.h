@@ -7,10 +7,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "proto/address.h"
 #include "proto/dns.h"
+#include "proto/event.h"
 #include "proto/record.h"
-#include "shim/base/address.h"
-#include "shim/event.h"
 
 /* Queries remembered; beyond that the oldest is forgotten. */
 #define MATCH_QUERIES_MAX 32768

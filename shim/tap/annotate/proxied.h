@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-#include "shim/base/address.h"
-#include "shim/event.h"
+#include "proto/address.h"
+#include "proto/event.h"
 
 /*
  * Takes a well-formed header off the payload, where there may be one: on a

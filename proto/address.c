@@ -2,7 +2,7 @@
  *
  * Folding what the kernel gives into the logged form.
  */
-#include "shim/base/address.h"
+#include "proto/address.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
