@@ -262,7 +262,7 @@ int main(int argc, char **argv)
 	};
 
 	struct config config = { .n_taps = 1, .taps = &tap_config };
-	log_open(LOG_TARGET_OFF, NULL);
+	log_open(NULL, NULL);
 	make_samples();
 	for (int i = 0; i < ROUNDS; i++) {
 		packed[i] = pack_round();

@@ -71,6 +71,16 @@ static pid_t eldest; /* in whom the library was loaded */
 __attribute__((visibility("default"))) const char dnstapshim_version[] =
 	DNSTAPSHIM_VERSION;
 
+static const struct log_writer *const log_writers[] = {
+	[LOG_TARGET_STDERR] = &log_stderr,
+	[LOG_TARGET_SYSLOG] = &log_syslog,
+	[LOG_TARGET_OFF] = NULL,
+	[LOG_TARGET_FILE] = &log_file,
+};
+
+/* Two for each tap: its first connection, and what it lacks. */
+_Static_assert(2 * CONFIG_TAPS_MAX <= LOG_KEYS_MAX, "every key is remembered");
+
 static struct queue *map_queue(size_t i)
 {
 	struct queue *queue = atomic_load(&live->mapped[i]);
@@ -315,7 +325,7 @@ static bool load_config(void)
 	struct config_error *errors = NULL;
 
 	config_env_read(&env);
-	log_open(LOG_TARGET_STDERR, NULL);
+	log_open(&log_stderr, NULL);
 	if (!env.config || !*env.config)
 		return false;
 	int error = config_load(&env, &config, &errors);
@@ -366,7 +376,7 @@ static void begin(void)
 	real_resolve();
 	if (!wanted() || !load_config() || another_behind_us())
 		return;
-	log_open(config->log, config->log_path);
+	log_open(log_writers[config->log], config->log_path);
 	if (!tap_prepare(config))
 		return;
 	clock_begin();

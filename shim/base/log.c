@@ -27,9 +27,13 @@
 #include "shim/base/output.h"
 
 #define LINE_MAX_SIZE 1024
-#define KEYS_MAX      (2 * CONFIG_TAPS_MAX)
 
-static enum log_target target = LOG_TARGET_STDERR;
+struct log_writer {
+	bool (*write)(const char *line, size_t size);
+	struct sandbox_call needs[4]; /* beside sandbox_writing */
+};
+
+static const struct log_writer *writer = &log_stderr;
 static const char *path;
 
 /* What standard error was at the beginning; zero: nothing to write to. */
@@ -47,11 +51,11 @@ static bool takes_lines(const struct stat *about)
 		name.sa_family == AF_UNIX);
 }
 
-void log_open(enum log_target to, const char *file)
+void log_open(const struct log_writer *to, const char *file)
 {
 	struct stat about;
 
-	target = to;
+	writer = to;
 	path = file;
 	if (!fstat(STDERR_FILENO, &about) && takes_lines(&about)) {
 		device = about.st_dev;
@@ -65,7 +69,7 @@ bool log_has_stderr(void)
 {
 	struct stat about;
 
-	return target != LOG_TARGET_OFF && !fstat(STDERR_FILENO, &about) &&
+	return writer && !fstat(STDERR_FILENO, &about) &&
 	       (S_ISCHR(about.st_mode) ||
 		(inode && about.st_dev == device && about.st_ino == inode));
 }
@@ -176,30 +180,28 @@ static size_t compose(char line[LINE_MAX_SIZE], const char *tap,
 	return at;
 }
 
+const struct log_writer log_stderr = { write_stderr, { { .number = -1 } } };
+
+const struct log_writer log_syslog = {
+	write_syslog,
+	{ { SYS_socket, { AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC } },
+	  { .number = SYS_sendto },
+	  { .number = SYS_close },
+	  { .number = -1 } }
+};
+
+const struct log_writer log_file = {
+	write_file,
+	{ { .number = SYS_openat }, { .number = SYS_close }, { .number = -1 } }
+};
+
 void log_line(const char *tap, const char *format, ...)
 {
-	static const struct {
-		bool (*write)(const char *line, size_t size);
-		struct sandbox_call needs[4]; /* beside sandbox_writing */
-	} writers[] = {
-		[LOG_TARGET_STDERR] = { write_stderr, { { .number = -1 } } },
-		[LOG_TARGET_SYSLOG] = { write_syslog,
-					{ { SYS_socket,
-					    { AF_UNIX,
-					      SOCK_DGRAM | SOCK_CLOEXEC } },
-					  { .number = SYS_sendto },
-					  { .number = SYS_close },
-					  { .number = -1 } } },
-		[LOG_TARGET_FILE] = { write_file,
-				      { { .number = SYS_openat },
-					{ .number = SYS_close },
-					{ .number = -1 } } },
-	};
 	char line[LINE_MAX_SIZE];
 	int cancel, saved = errno;
 	va_list list;
 
-	if (target == LOG_TARGET_OFF || !sandbox_spares(sandbox_writing))
+	if (!writer || !sandbox_spares(sandbox_writing))
 		return;
 	va_start(list, format);
 	size_t size = compose(line, tap, format, list);
@@ -207,9 +209,8 @@ void log_line(const char *tap, const char *format, ...)
 	/* The caller may be no cancellation point. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	/* In a chroot there may be neither the file nor /dev/log. */
-	if ((!sandbox_spares(writers[target].needs) ||
-	     !writers[target].write(line, size)) &&
-	    target != LOG_TARGET_STDERR)
+	if ((!sandbox_spares(writer->needs) || !writer->write(line, size)) &&
+	    writer != &log_stderr)
 		write_stderr(line, size);
 	pthread_setcancelstate(cancel, NULL);
 	errno = saved;
@@ -220,9 +221,9 @@ bool log_try(const char *tap, const char *format, ...)
 	char line[LINE_MAX_SIZE];
 	va_list list;
 
-	if (target == LOG_TARGET_OFF)
+	if (!writer)
 		return true;
-	if (target != LOG_TARGET_STDERR || !sandbox_spares(sandbox_writing) ||
+	if (writer != &log_stderr || !sandbox_spares(sandbox_writing) ||
 	    !log_has_stderr())
 		return false;
 	va_start(list, format);
@@ -233,9 +234,9 @@ bool log_try(const char *tap, const char *format, ...)
 
 bool log_first(const void *key)
 {
-	static const void *_Atomic keys[KEYS_MAX];
+	static const void *_Atomic keys[LOG_KEYS_MAX];
 
-	for (size_t i = 0; i < KEYS_MAX; i++) {
+	for (size_t i = 0; i < LOG_KEYS_MAX; i++) {
 		const void *there = NULL;
 
 		if (atomic_compare_exchange_strong(&keys[i], &there, key))

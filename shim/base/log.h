@@ -6,10 +6,13 @@
 
 #include <stdbool.h>
 
-#include "config/config.h"
+/* Places to log to. */
+struct log_writer;
+extern const struct log_writer log_stderr, log_syslog, log_file;
 
-/* What follows is logged to `target`; `path` (for LOG_TARGET_FILE) must stay. */
-void log_open(enum log_target target, const char *path);
+/* What follows is logged there, or nowhere: NULL. `path` (for log_file) must
+ * stay. */
+void log_open(const struct log_writer *to, const char *path);
 
 /* True if lines may go to standard error, and that is still what it was at
  * log_open(), or is a device. */
@@ -28,8 +31,9 @@ void log_line(const char *tap, const char *format, ...)
 bool log_try(const char *tap, const char *format, ...)
 	__attribute__((format(printf, 2, 3)));
 
+#define LOG_KEYS_MAX 128
+
 /* True the first time that it is asked about `key` in this process and in those
  * that it descends from: a server that forks a child for each connection need
- * not say everything again. For up to twice CONFIG_TAPS_MAX keys.
- */
+ * not say everything again. For up to LOG_KEYS_MAX keys. */
 bool log_first(const void *key);

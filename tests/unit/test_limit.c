@@ -19,7 +19,7 @@ static struct limit limit;
 static void begin(void)
 {
 	close(mkstemp(path));
-	log_open(LOG_TARGET_FILE, path);
+	log_open(&log_file, path);
 }
 
 static void end(void)

@@ -55,7 +55,7 @@ static void make(const char *path)
 
 static void say(void)
 {
-	log_open(LOG_TARGET_FILE, target);
+	log_open(&log_file, target);
 	log_line("tap", "a line");
 }
 
@@ -142,11 +142,11 @@ Test(log, without_waiting)
 	int ends[2];
 	char full[4096] = "";
 
-	log_open(LOG_TARGET_FILE, target);
+	log_open(&log_file, target);
 	cr_assert(!log_try("tap", "not to a file"));
 	cr_assert_eq(pipe(ends), 0);
 	cr_assert_eq(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
-	log_open(LOG_TARGET_STDERR, NULL);
+	log_open(&log_stderr, NULL);
 	cr_assert(log_try("tap", "there is room"));
 	int size = fcntl(ends[0], F_SETPIPE_SZ, sizeof(full));
 	while (fcntl(ends[1], F_SETFL, O_NONBLOCK), write(ends[1], full, 1) > 0)

@@ -12,7 +12,7 @@ static struct retry begin(void)
 {
 	struct retry retry;
 
-	log_open(LOG_TARGET_OFF, NULL);
+	log_open(NULL, NULL);
 	retry_begin(&retry);
 	return retry;
 }

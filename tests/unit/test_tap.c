@@ -41,7 +41,7 @@ static struct queue *start(void)
 	static struct metrics metrics;
 	struct queue *queue = queue_new(MESSAGES);
 
-	log_open(LOG_TARGET_OFF, NULL);
+	log_open(NULL, NULL);
 	metrics_begin(&config);
 	cr_assert_eq(tap_start(&config, 0, queue, &metrics), 0);
 	return queue;
