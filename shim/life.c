@@ -12,7 +12,7 @@
  *                  it was forked, and begins at its own first message.
  *   exit           everything captured is sent, or the time is up.
  */
-#include "shim/life.h"
+#include "shim/hook/life.h"
 
 #include <dlfcn.h>
 #include <errno.h>

@@ -8,7 +8,7 @@
 #include <linux/seccomp.h>
 #include <stdarg.h>
 
-#include "shim/life.h"
+#include "shim/hook/life.h"
 
 int prctl(int option, ...)
 {

@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 
 #include "shim/hook/exec.h"
-#include "shim/life.h"
+#include "shim/hook/life.h"
 
 static bool is_program(int directory, const char *path, int flags)
 {

@@ -5,7 +5,7 @@
  */
 #include "shim/hook/real.h"
 
-#include "shim/life.h"
+#include "shim/hook/life.h"
 
 void _exit(int status)
 {

@@ -15,7 +15,7 @@
 #include "shim/base/fds.h"
 #include "shim/base/own.h"
 #include "shim/capture/capture.h"
-#include "shim/life.h"
+#include "shim/hook/life.h"
 
 /* None of the calls in this file but connect(2), accept(2) and close(2) is a
  * cancellation point: what we do beside them must not be one either. */

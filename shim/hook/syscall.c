@@ -16,8 +16,8 @@
 #include "shim/capture/capture.h"
 #include "shim/hook/exec.h"
 #include "shim/hook/io.h"
+#include "shim/hook/life.h"
 #include "shim/hook/real.h"
-#include "shim/life.h"
 
 _Static_assert(offsetof(struct real_table, syscall) == REAL_SYSCALL, "entry.S");
 _Static_assert(offsetof(struct real_table, vfork) == REAL_VFORK, "entry.S");

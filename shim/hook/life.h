@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The library's life in a process: from the constructor to the exit, and
- * across forks.
+ * What the hooks tell of the process's life: from its first socket to its end,
+ * and across forks. They only declare it; shim/life.c, which stands above them,
+ * does something about it.
  */
 #pragma once
 
