@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# make, make check, make demo, make bench, make soak; V=1 shows the commands.
+# `make help` lists the targets.
 
 VERSION := 0.1.0
 PREFIX  ?= /usr/local
@@ -18,17 +18,24 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 MACHINE := $(shell $(CC) -dumpmachine)
 PROTECT := -fstack-protector-strong $(if $(filter aarch64%,$(MACHINE)), \
            -mbranch-protection=standard,-fcf-protection)
+# CFLAGS, CPPFLAGS and LDFLAGS are the builder's; what the code needs comes behind
+# them, under other names, so that a command line does not lose it.
 CFLAGS  ?= -O2 -g
-CFLAGS  += -std=gnu11 $(WARN) $(PROTECT) -fPIC -fvisibility=hidden \
+INCLUDE := -D_GNU_SOURCE -I. -I$(B)/proto -DDNSTAPSHIM_VERSION='"$(VERSION)"'
+FLAGS   := -std=gnu11 $(WARN) $(PROTECT) -fPIC -fvisibility=hidden \
            -fexceptions -ftls-model=initial-exec -ffunction-sections \
            -fdata-sections -fno-semantic-interposition -pthread \
            $(if $(SAN),-fsanitize=$(SAN)) $(if $(findstring thread,$(SAN)),-w)
-CPPFLAGS += -D_GNU_SOURCE -I. -I$(B)/proto -DDNSTAPSHIM_VERSION='"$(VERSION)"'
-LDFLAGS += -pthread -Wl,-z,relro -Wl,-z,now $(if $(SAN),-fsanitize=$(SAN))
+LINK    := -pthread -Wl,-z,relro -Wl,-z,now $(if $(SAN),-fsanitize=$(SAN))
+COMPILE  = $(CC) $(CPPFLAGS) $(INCLUDE) $(CFLAGS) $(FLAGS)
 
-# What the library is linked with: inside and hidden, unless SHARED_DEPS=1.
-DEPS    := -lprotobuf-c -lfstrm -lssl -lcrypto
-LINKED  := $(if $(SHARED_DEPS),$(DEPS),-Wl,-Bstatic $(DEPS) -Wl,-Bdynamic)
+# What the library is linked with: inside and hidden, unless SHARED_DEPS=1. The
+# static libraries may want others, which only pkg-config knows.
+NAMES   := libprotobuf-c libfstrm libssl libcrypto
+DEPS    := $(NAMES:lib%=-l%)
+LIBS     = $(or $(shell pkg-config $(1) --libs $(NAMES) 2>/dev/null),$(DEPS))
+LINKED  := $(if $(SHARED_DEPS),$(call LIBS),\
+           -Wl,-Bstatic $(call LIBS,--static) -Wl,-Bdynamic)
 
 # Debian's static libraries lack the note on shadow stacks, with which they go
 # well: no code of theirs touches a return address. For indirect branches every
@@ -47,17 +54,27 @@ HOOK_O  := $(call obj,$(HOOK))
 CLI_O   := $(call obj,$(CLI))
 UNIT_O  := $(call obj,$(wildcard tests/unit/*.c))
 RACE    := $(patsubst tests/race/%.c,$(B)/race/%,$(wildcard tests/race/*.c))
+UNITS   := $(if $(findstring thread,$(SAN)),,$(B)/unit) $(RACE)
 FUZZ    := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZER  := -g -pthread -fsanitize=fuzzer,address,undefined \
            -fno-sanitize-recover=all
 FUZZED  := $(patsubst %.c,$(B)/fuzz/%.o,$(CORE) $(CLI)) $(B)/fuzz/gen.o
 BENCH   := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 
-all: $(B)/libdnstapshim.so $(B)/dnstapshim
+all: $(B)/libdnstapshim.so $(B)/dnstapshim ## the library and the command
+
+unit: $(UNITS) ## the unit tests: no root, nothing installed
+	$(Q)set -e; for test in $^; do $$test; done
+
+# Each target with what stands behind its ##.
+help:
+	@echo "make TARGET [V=1: show the commands] [SAN=address,undefined | thread]"
+	@echo "     [CFLAGS=...] [SHARED_DEPS=1]; after other flags: make clean"
+	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
 
 $(B)/libdnstapshim.so: $(CORE_O) $(HOOK_O) $(B)/exports.map
 	@echo "  LINK  $@"
-	$(Q)$(CC) -shared -o $@ $(CORE_O) $(HOOK_O) $(LDFLAGS) \
+	$(Q)$(CC) -shared -o $@ $(CORE_O) $(HOOK_O) $(LDFLAGS) $(LINK) \
 	  -Wl,--version-script=$(B)/exports.map -Wl,--exclude-libs,ALL \
 	  -Wl,--gc-sections $(if $(SAN),,-Wl,-z,defs) -Wl,-z,nodelete $(SHSTK) \
 	  -Wl,-soname,libdnstapshim.so -Wl,-e,about_main $(LINKED)
@@ -68,11 +85,11 @@ $(B)/exports.map: shim/hook/calls.h shim/hook/exports.map.in
 
 $(B)/dnstapshim: $(B)/cli/main.o $(CLI_O) $(CORE_O)
 	@echo "  LINK  $@"
-	$(Q)$(CC) -pie -o $@ $^ $(LDFLAGS) $(DEPS) -lldns
+	$(Q)$(CC) -pie -o $@ $^ $(LDFLAGS) $(LINK) $(DEPS) -lldns
 
 $(B)/unit: $(UNIT_O) $(CORE_O) $(CLI_O)
 	@echo "  LINK  $@"
-	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(DEPS) -lldns -lcriterion
+	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(LINK) $(DEPS) -lldns -lcriterion
 
 $(B)/fuzz/fuzz_%: $(FUZZED) $(B)/fuzz/tests/fuzz/fuzz_%.o
 	@echo "  FUZZ  $@"
@@ -80,7 +97,7 @@ $(B)/fuzz/fuzz_%: $(FUZZED) $(B)/fuzz/tests/fuzz/fuzz_%.o
 
 $(B)/fuzz/%.o: %.c | $(GEN).h
 	@mkdir -p $(@D)
-	$(Q)clang -O1 -std=gnu11 $(WARN) $(CPPFLAGS) $(FUZZER) \
+	$(Q)clang -O1 -std=gnu11 $(WARN) $(INCLUDE) $(FUZZER) \
 	  -MMD -MP -c $< -o $@
 
 $(B)/fuzz/gen.o: $(GEN).h
@@ -92,7 +109,7 @@ $(B)/fuzz/gen.o: $(GEN).h
 $(B)/race/%: tests/race/%.c $(CORE) | $(GEN).h
 	@echo "  RACE  $@"
 	@mkdir -p $(@D)
-	$(Q)$(CC) -O1 -g -std=gnu11 $(CPPFLAGS) -fsanitize=thread -w -pthread \
+	$(Q)$(CC) -O1 -g -std=gnu11 $(INCLUDE) -fsanitize=thread -w -pthread \
 	  $< $(filter-out tests/%,$^) $(GEN).c -o $@ $(DEPS)
 
 # What the library is preloaded into has no other copy of it.
@@ -103,19 +120,19 @@ $(B)/bench/sink: $(B)/shim/base/clock.o $(GEN).o
 $(B)/bench/%: bench/%.c | $(GEN).h
 	@echo "  BENCH $@"
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) $^ -o $@ $(LDFLAGS) -Wl,--as-needed $(DEPS)
+	$(Q)$(COMPILE) $^ -o $@ $(LDFLAGS) $(LINK) -Wl,--as-needed $(DEPS)
 
 $(B)/%.o: %.c | $(GEN).h
 	@echo "  CC    $<"
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -MMD -MP -c $< -o $@
+	$(Q)$(COMPILE) -MMD -MP -c $< -o $@
 
 $(B)/%.o: %.S
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(CPPFLAGS) -fPIC -MMD -MP -c $< -o $@
+	$(Q)$(CC) $(CPPFLAGS) $(INCLUDE) -fPIC -MMD -MP -c $< -o $@
 
 $(GEN).o: $(GEN).h
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS) -Wno-shadow -c $(GEN).c -o $@
+	$(Q)$(COMPILE) -Wno-shadow -c $(GEN).c -o $@
 
 $(GEN).h: proto/dnstap.proto
 	@mkdir -p $(@D)
@@ -123,53 +140,57 @@ $(GEN).h: proto/dnstap.proto
 
 # Hooks must call the very functions they stand for, not their fortified kin; nor
 # is a host to be ended by a check of the rest.
-$(HOOK_O): CFLAGS += -U_FORTIFY_SOURCE -fno-builtin
-$(CLI_O): CFLAGS += $(if $(SAN),,-D_FORTIFY_SOURCE=2)
+$(HOOK_O): FLAGS += -U_FORTIFY_SOURCE -fno-builtin
+$(CLI_O): FLAGS += $(if $(SAN)$(findstring FORTIFY,$(CFLAGS) $(CPPFLAGS)),, \
+                     -D_FORTIFY_SOURCE=2)
 
-check:
+check: ## every test, as root: installs packages, makes namespaces
 	$(Q)tests/setup check
 	$(Q)$(MAKE) $(JOBS) all unit
 	$(Q)tests/e2e/run
 
-unit: $(if $(findstring thread,$(SAN)),,$(B)/unit) $(RACE)
-	$(Q)set -e; for test in $^; do $$test; done
+fuzz: $(FUZZ) ## builds the fuzz targets, build/fuzz/fuzz_*
 
-fuzz: $(FUZZ)
-
-demo:
+demo: ## a preloaded named answers dig; as root
 	$(Q)tests/setup demo
 	$(Q)$(MAKE) $(JOBS) all
 	$(Q)tests/demo
 
-bench:
+bench: ## measures what it costs; as root, six minutes
 	$(Q)tests/setup bench
 	$(Q)$(MAKE) $(JOBS) all $(BENCH)
 	$(Q)bench/run
 
-soak: all
+soak: all ## a quarter of an hour under everything at once; as root
 	$(Q)tests/soak
 
-lint:
-	clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+# Another version of clang-format would have it otherwise.
+CLANG_FORMAT := $(or $(shell command -v clang-format-14),clang-format)
 
-format:
-	clang-format -i $$(git ls-files '*.c' '*.h')
+lint: ## the form of the sources, and what includes what
+	$(Q).ci/layers
+	$(Q)if $(CLANG_FORMAT) --version | grep -q 'version 14\.'; then \
+	  $(CLANG_FORMAT) --dry-run -Werror $$(git ls-files '*.c' '*.h'); \
+	else echo "lint: clang-format 14 is not there: form not looked at"; fi
+
+format: ## makes it so
+	$(Q)$(CLANG_FORMAT) -i $$(git ls-files '*.c' '*.h')
 
 install uninstall deb: export VERSION := $(VERSION)
 install uninstall deb: export PREFIX  := $(PREFIX)
 install uninstall deb: export LIBDIR  := $(LIBDIR)
 install uninstall deb: export DESTDIR := $(DESTDIR)
-install: all
+install: all ## to DESTDIR, PREFIX (/usr/local) and LIBDIR
 install uninstall:
 	$(Q)config/packaging/install $@ $(B)
 
-deb: all
+deb: all ## a Debian package, build/*.deb
 	$(Q)config/packaging/deb $(B)
 
-clean:
+clean: ## removes build/
 	rm -rf build
 
 -include $(shell find $(B) -type f -name '*.d' 2>/dev/null)
-.PHONY: all check unit fuzz demo bench soak lint format install uninstall deb clean
+.PHONY: all help check unit fuzz demo bench soak lint format install uninstall deb clean
 .SECONDARY: $(FUZZED)
 .DELETE_ON_ERROR:
