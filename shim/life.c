@@ -37,7 +37,7 @@
 #include "shim/queue.h"
 #include "shim/tap/stats.h"
 #include "shim/tap/family.h"
-#include "shim/tap/isolate.h"
+#include "shim/tap/worker.h"
 #include "shim/tap/tap.h"
 
 #define EXIT_MS_DEFAULT 900 /* the host exits at most 1 s later, all told */
@@ -389,7 +389,7 @@ static void begin(void)
 	eldest = getpid();
 	metrics_begin(config);
 	family_begin();
-	isolate_begin();
+	worker_begin();
 	at_quick_exit(life_end);
 	syscall_observe();
 	dl_begin();

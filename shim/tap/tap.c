@@ -15,7 +15,7 @@
 #include "shim/tap/annotate/annotate.h"
 #include "shim/tap/endpoint/endpoint.h"
 #include "shim/tap/family.h"
-#include "shim/tap/isolate.h"
+#include "shim/tap/worker.h"
 #include "shim/tap/idle.h"
 
 #define STACK_SIZE       (256 * 1024)
@@ -276,7 +276,7 @@ static void finish(struct tap *tap, uint64_t sent)
 /* What a tap's thread begins with: memory is not allocated before it runs, as the
  * first message may pass in a signal handler. */
 struct seat {
-	struct isolate_task task;
+	struct worker_task task;
 	const struct tap_config *config;
 	size_t index;
 	struct queue *queue;
@@ -371,7 +371,7 @@ static void run(void *argument)
 
 	metrics_join(seat.metrics);
 	struct tap *tap = tap_await(&seat);
-	isolate_fds(); /* the endpoint's resolver has the host's */
+	worker_isolate_fds(); /* the endpoint's resolver has the host's */
 	if (tap) {
 		tap_open(tap, &seat);
 		work(tap);
@@ -411,7 +411,7 @@ int tap_start(const struct config *config, size_t index, struct queue *queue,
 		.queue = queue,
 		.metrics = metrics,
 	};
-	return isolate_start(&seat->task, stack_size(seat->config));
+	return worker_start(&seat->task, stack_size(seat->config));
 }
 
 int tap_reserve(const struct config *config)
@@ -421,5 +421,5 @@ int tap_reserve(const struct config *config)
 	for (size_t i = 0; i < config->n_taps; i++)
 		if (stack_size(&config->taps[i]) > stack)
 			stack = stack_size(&config->taps[i]);
-	return isolate_reserve(stack, config->n_taps);
+	return worker_reserve(stack, config->n_taps);
 }

@@ -68,7 +68,7 @@ static inline struct endpoint_status endpoint_status(
 
 extern const struct endpoint_ops endpoint_outgoing, endpoint_listen;
 
-/* Before isolate_fds(). Returns NULL when out of memory or threads. Both arguments
+/* Before worker_isolate_fds(). Returns NULL when out of memory or threads. Both arguments
  * must stay. */
 struct endpoint *endpoint_new(const struct tap_config *config,
 			      const struct prepared *prepared);

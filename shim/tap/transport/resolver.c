@@ -14,14 +14,14 @@
 #include <unistd.h>
 
 #include "shim/queue.h"
-#include "shim/tap/isolate.h"
+#include "shim/tap/worker.h"
 
 #define STACK_SIZE (256 * 1024)
 
 enum state { IDLE, ASKED, ANSWERED, ENDING };
 
 struct resolver {
-	struct isolate_task task;
+	struct worker_task task;
 	const char *host, *port;
 	sem_t wake;
 	pid_t process, thread; /* who asks */
@@ -86,11 +86,11 @@ struct resolver *resolver_start(const char *host, const char *port)
 
 	if (!resolver)
 		return NULL;
-	resolver->task = (struct isolate_task){ run, resolver };
+	resolver->task = (struct worker_task){ run, resolver };
 	resolver->host = host;
 	resolver->port = port;
 	sem_init(&resolver->wake, 0, 0);
-	if (!isolate_start(&resolver->task, STACK_SIZE))
+	if (!worker_start(&resolver->task, STACK_SIZE))
 		return resolver;
 	sem_destroy(&resolver->wake);
 	free(resolver);

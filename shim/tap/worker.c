@@ -2,7 +2,7 @@
  *
  * A private fd table, and a place that is not counted.
  */
-#include "shim/tap/isolate.h"
+#include "shim/tap/worker.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -61,7 +61,7 @@ static bool unshare_fds(void)
 	return true;
 }
 
-void isolate_fds(void)
+void worker_isolate_fds(void)
 {
 	if (!unshare_fds()) {
 		own_share();
@@ -80,7 +80,7 @@ void isolate_fds(void)
 		close(fd);
 }
 
-void isolate_begin(void)
+void worker_begin(void)
 {
 	threads = dlsym(RTLD_DEFAULT, "__nptl_nthreads");
 	dlerror();
@@ -98,7 +98,7 @@ static void uncount(void)
 
 static void *run_task(void *made)
 {
-	const struct isolate_task *task = made;
+	const struct worker_task *task = made;
 
 	thread_state.muted = THREAD_OURS;
 	sandbox_inherit();
@@ -143,7 +143,7 @@ static int create(pthread_t *thread, void *(*run)(void *), void *argument,
 	return -error;
 }
 
-int isolate_start(const struct isolate_task *task, size_t stack)
+int worker_start(const struct worker_task *task, size_t stack)
 {
 	pthread_t thread;
 	int error = create(&thread, run_task, (void *)task, stack,
@@ -159,7 +159,7 @@ static void *return_at_once(void *unused)
 	return unused;
 }
 
-int isolate_reserve(size_t stack, size_t count)
+int worker_reserve(size_t stack, size_t count)
 {
 	pthread_t thread[CONFIG_TAPS_MAX];
 	size_t made = 0;

@@ -15,7 +15,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "shim/tap/isolate.h"
+#include "shim/tap/worker.h"
 #include "shim/tap/transport/resolver.h"
 
 #define STACK   (256 * 1024)
@@ -49,10 +49,10 @@ static size_t others; /* the test's own threads */
 static void begin(void)
 {
 	others = threads();
-	isolate_begin();
+	worker_begin();
 }
 
-TestSuite(isolate, .init = begin);
+TestSuite(worker, .init = begin);
 
 static void await_end(void)
 {
@@ -65,11 +65,11 @@ static void nothing(void *unused)
 	(void)unused;
 }
 
-static const struct isolate_task task = { nothing, NULL };
+static const struct worker_task task = { nothing, NULL };
 
 static void start_one(void)
 {
-	cr_assert_eq(isolate_start(&task, STACK), 0);
+	cr_assert_eq(worker_start(&task, STACK), 0);
 	await_end();
 }
 
@@ -84,7 +84,7 @@ static void resolve_one(void)
 
 static void start_refused(void)
 {
-	cr_assert_eq(isolate_start(&task, STACK), -EAGAIN);
+	cr_assert_eq(worker_start(&task, STACK), -EAGAIN);
 	cr_assert_null(resolver_start("localhost", "53"));
 }
 
@@ -97,13 +97,13 @@ static void check_keeps_its_size(void (*one)(void))
 	cr_assert_leq(address_space(), before + LEEWAY);
 }
 
-Test(isolate, ended_threads_give_back_their_stacks)
+Test(worker, ended_threads_give_back_their_stacks)
 {
 	check_keeps_its_size(start_one);
 	check_keeps_its_size(resolve_one);
 }
 
-Test(isolate, refused_threads_give_back_their_stacks)
+Test(worker, refused_threads_give_back_their_stacks)
 {
 	static struct sock_filter filter[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,

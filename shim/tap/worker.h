@@ -13,13 +13,13 @@
  * forked child does not inherit it, and a mistake here cannot reach a file of
  * the host's. Where the kernel refuses, the table stays shared: own_share().
  */
-void isolate_fds(void);
+void worker_isolate_fds(void);
 
 /* Once, before any thread of ours. */
-void isolate_begin(void);
+void worker_begin(void);
 
 /* What a thread does; must stay while it runs. */
-struct isolate_task {
+struct worker_task {
 	void (*run)(void *argument);
 	void *argument;
 };
@@ -27,15 +27,15 @@ struct isolate_task {
 /*
  * Starts a thread of the library's own: detached, muted, under its name, deaf to
  * signals from its first instruction, and with the fds of the calling one: the
- * host's, until that has called isolate_fds(). `stack` is what it needs beside the
+ * host's, until that has called worker_isolate_fds(). `stack` is what it needs beside the
  * host's thread-local variables. Returns 0 or -errno.
  */
-int isolate_start(const struct isolate_task *task, size_t stack);
+int worker_start(const struct worker_task *task, size_t stack);
 
 /*
  * glibc keeps the stack of a thread that has ended, and what was allocated with
- * it, for the next one. After this, `count` calls of isolate_start() with such a
+ * it, for the next one. After this, `count` calls of worker_start() with such a
  * stack do not call malloc(3), and may so be made from a signal handler that has
  * interrupted it. Returns 0 or -errno of what is short.
  */
-int isolate_reserve(size_t stack, size_t count);
+int worker_reserve(size_t stack, size_t count);
