@@ -13,7 +13,7 @@
 #include <stdarg.h>
 
 #include "shim/base/fds.h"
-#include "shim/base/own.h"
+#include "shim/base/own_fds.h"
 #include "shim/capture/capture.h"
 #include "shim/hook/life.h"
 
@@ -101,7 +101,7 @@ int accept4(int fd, struct sockaddr *restrict name, socklen_t *restrict size,
 
 int close(int fd)
 {
-	if (own_has(fd)) {
+	if (own_fds_has(fd)) {
 		errno = EBADF;
 		return -1;
 	}
@@ -114,7 +114,8 @@ static int close_others(unsigned first, unsigned last, int flags)
 {
 	int result = 0;
 
-	for (int ours; (ours = own_next(first, last)) >= 0; first = ours + 1)
+	for (int ours; (ours = own_fds_next(first, last)) >= 0;
+	     first = ours + 1)
 		if ((unsigned)ours > first)
 			result |= real.close_range(first, ours - 1, flags);
 	return result | real.close_range(first, last, flags);
@@ -123,8 +124,8 @@ static int close_others(unsigned first, unsigned last, int flags)
 int close_range(unsigned first, unsigned last, int flags)
 {
 	capture_close_range(first, last, flags);
-	return own_shares() ? close_others(first, last, flags)
-			    : real.close_range(first, last, flags);
+	return own_fds_shares() ? close_others(first, last, flags)
+				: real.close_range(first, last, flags);
 }
 
 /* Where ours are among the host's, close_range(2) has been refused. */
@@ -133,7 +134,7 @@ void closefrom(int first)
 	unsigned fd = first < 0 ? 0 : first;
 
 	capture_close_range(fd, ~0U, 0);
-	if (!own_shares()) {
+	if (!own_fds_shares()) {
 		real.closefrom(first);
 		return;
 	}
@@ -155,8 +156,8 @@ static int taken(int from, int result, uint64_t before)
 	if (result < 0 || from == result)
 		return result;
 	capture_replaced(result, before);
-	if (own_has(result))
-		own_lose(result);
+	if (own_fds_has(result))
+		own_fds_lose(result);
 	return result;
 }
 

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <sys/syscall.h>
 
-#include "shim/base/own.h"
+#include "shim/base/own_fds.h"
 #include "shim/capture/capture.h"
 #include "shim/hook/exec.h"
 #include "shim/hook/io.h"
@@ -76,7 +76,7 @@ static void after_fcntl(struct call *call, long result)
 
 static bool before_close(struct call *call)
 {
-	if (own_has(FD(call))) {
+	if (own_fds_has(FD(call))) {
 		errno = EBADF;
 		call->result = -1;
 		return false;
@@ -89,7 +89,7 @@ static bool before_close_range(struct call *call)
 {
 	const long *argument = call->argument;
 
-	if (own_shares()) {
+	if (own_fds_shares()) {
 		call->result =
 			close_range(argument[0], argument[1], argument[2]);
 		return false;
@@ -109,8 +109,8 @@ static void after_dup(struct call *call, long result)
 	if (result < 0 || call->argument[0] == result)
 		return;
 	capture_replaced(result, call->before);
-	if (own_has(result))
-		own_lose(result);
+	if (own_fds_has(result))
+		own_fds_lose(result);
 }
 
 static bool before_prctl(struct call *call)

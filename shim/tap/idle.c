@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "shim/base/clock.h"
-#include "shim/base/own.h"
+#include "shim/base/own_fds.h"
 #include "shim/base/sandbox.h"
 
 #define POLL_NS      NS_PER_MS        /* while messages come in */
@@ -68,10 +68,10 @@ static int open_wake(void)
 	if (!sandbox_allows(SYS_tgkill) || !sandbox_allows(SYS_signalfd4))
 		return -1;
 	wake_set(&wake);
-	int fd = own_take(signalfd(-1, &wake, SFD_CLOEXEC | SFD_NONBLOCK));
+	int fd = own_fds_take(signalfd(-1, &wake, SFD_CLOEXEC | SFD_NONBLOCK));
 	if (fd >= 0 &&
 	    (tgkill(getpid(), gettid(), QUEUE_WAKE_SIGNAL) || !take_wake())) {
-		own_close(fd);
+		own_fds_close(fd);
 		return -1;
 	}
 	return fd;
@@ -86,7 +86,7 @@ void idle_open(struct idle *idle, struct queue *queue,
 
 void idle_close(struct idle *idle)
 {
-	own_close(idle->wake_fd);
+	own_fds_close(idle->wake_fd);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b)
@@ -108,7 +108,7 @@ static void await(struct idle *idle, uint64_t until)
 	struct timespec timeout = { left / NS_PER_S, left % NS_PER_S };
 	ppoll(fds, count, &timeout, NULL);
 	if (fds[0].revents & POLLIN && !take_wake()) {
-		own_close(idle->wake_fd);
+		own_fds_close(idle->wake_fd);
 		idle->wake_fd = -1;
 	}
 }
@@ -153,7 +153,7 @@ void idle_until(struct idle *idle, const struct cycle *cycle, uint64_t until_ns)
 
 	if (busy)
 		idle->sleep_ns = SLEEP_MIN_NS;
-	if (!own_intact(idle->wake_fd))
+	if (!own_fds_intact(idle->wake_fd))
 		idle->wake_fd = -1; /* the host has taken the number */
 	if (!blocked && (busy || queue_pending(idle->queue)))
 		await(idle, earlier(until_ns, now + poll_interval(cycle)));

@@ -21,7 +21,7 @@
 #include "config/config.h"
 #include "shim/base/fds.h"
 #include "shim/base/log.h"
-#include "shim/base/own.h"
+#include "shim/base/own_fds.h"
 #include "shim/base/sandbox.h"
 #include "shim/base/thread.h"
 
@@ -64,7 +64,7 @@ static bool unshare_fds(void)
 void worker_isolate_fds(void)
 {
 	if (!unshare_fds()) {
-		own_share();
+		own_fds_share();
 		return;
 	}
 	close(STDIN_FILENO);

@@ -11,7 +11,7 @@
  * Gives the calling thread a table of fds of its own, empty but for standard
  * error: the host can neither see, close nor overwrite what is opened there, a
  * forked child does not inherit it, and a mistake here cannot reach a file of
- * the host's. Where the kernel refuses, the table stays shared: own_share().
+ * the host's. Where the kernel refuses, the table stays shared: own_fds_share().
  */
 void worker_isolate_fds(void);
 

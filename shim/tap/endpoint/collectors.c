@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "shim/base/clock.h"
-#include "shim/base/own.h"
+#include "shim/base/own_fds.h"
 
 #define PATIENCE_NS (100 * NS_PER_MS) /* with one that does not keep up */
 #define STRANGER_NS (250 * NS_PER_MS) /* that a stranger has for itself */
@@ -171,7 +171,7 @@ static struct session *new_session(const struct tap_config *config, int fd,
 	if (!session && transport)
 		transport_free(transport);
 	else if (!session)
-		own_close(fd);
+		own_fds_close(fd);
 	return session;
 }
 
@@ -183,7 +183,7 @@ void collectors_add(struct collectors *collectors, int fd, void *context,
 
 	collectors->now = now_ns;
 	if (count_known(collectors) >= COLLECTORS_MAX) {
-		own_close(fd);
+		own_fds_close(fd);
 		limit_say(&collectors->strangers, config->socket, now_ns, "%s",
 			  CROWDED);
 		return;

@@ -13,7 +13,7 @@
 #include <sys/file.h>
 #include <unistd.h>
 
-#include "shim/base/own.h"
+#include "shim/base/own_fds.h"
 #include "shim/tap/transport/unix.h"
 
 #define FLAGS (SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK)
@@ -23,7 +23,7 @@ static int listen_on(int fd, const struct sockaddr *name, socklen_t size)
 	if (fd < 0 || bind(fd, name, size) || listen(fd, LISTENER_BACKLOG)) {
 		int error = errno;
 		if (fd >= 0)
-			own_close(fd);
+			own_fds_close(fd);
 		return -error;
 	}
 	return fd;
@@ -32,7 +32,7 @@ static int listen_on(int fd, const struct sockaddr *name, socklen_t size)
 static int open_tcp(const struct resolver_address *to)
 {
 	int family = to->name.ss_family, on = 1;
-	int fd = own_take(socket(family, FLAGS, 0));
+	int fd = own_fds_take(socket(family, FLAGS, 0));
 
 	if (fd >= 0) {
 		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
@@ -144,13 +144,13 @@ static int open_unix(const char *path)
 
 	if (!size)
 		return -ENAMETOOLONG;
-	fd = listen_on(own_take(socket(AF_UNIX, FLAGS, 0)),
+	fd = listen_on(own_fds_take(socket(AF_UNIX, FLAGS, 0)),
 		       (struct sockaddr *)&name, size);
 	if (fd == -EADDRINUSE && *path != '@' && !is_socket(path))
 		return -EEXIST;
 	if (fd == -EADDRINUSE && *path != '@' && is_stale(path, &name, size) &&
 	    !unlink(path))
-		fd = listen_on(own_take(socket(AF_UNIX, FLAGS, 0)),
+		fd = listen_on(own_fds_take(socket(AF_UNIX, FLAGS, 0)),
 			       (struct sockaddr *)&name, size);
 	return fd;
 }
@@ -199,8 +199,8 @@ int listener_accept(const struct listener *listener)
 	int error = EAGAIN;
 
 	for (size_t i = 0; i < listener->count; i++) {
-		int fd = own_take(accept4(listener->fd[i], NULL, NULL,
-					  SOCK_CLOEXEC | SOCK_NONBLOCK));
+		int fd = own_fds_take(accept4(listener->fd[i], NULL, NULL,
+					      SOCK_CLOEXEC | SOCK_NONBLOCK));
 		if (fd >= 0)
 			return fd;
 		if (errno != EAGAIN && errno != ECONNABORTED)
@@ -219,5 +219,5 @@ void listener_close(struct listener *listener, const struct tap_config *config)
 	    about.st_dev == listener->made.st_dev)
 		unlink(config->address);
 	while (listener->count)
-		own_close(listener->fd[--listener->count]);
+		own_fds_close(listener->fd[--listener->count]);
 }

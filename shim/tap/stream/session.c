@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "shim/base/clock.h"
-#include "shim/base/own.h"
+#include "shim/base/own_fds.h"
 #include "shim/tap/stream/frame.h"
 #include "shim/tap/stream/send_buffer.h"
 
@@ -330,7 +330,7 @@ int session_advance(struct session *session, uint64_t now_ns)
 
 	if (session->state == SESSION_CLOSED)
 		return 0;
-	if (transport->fd >= 0 && !own_intact(transport->fd)) {
+	if (transport->fd >= 0 && !own_fds_intact(transport->fd)) {
 		transport->fd = -1; /* the host has taken the number */
 		error = -EBADF;
 	} else {

@@ -16,7 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shim/base/own.h"
+#include "shim/base/own_fds.h"
 #include "shim/tap/transport/fileset.h"
 
 #define STOP_SIZE 12 /* octets of the control frame for which room is kept */
@@ -52,7 +52,7 @@ static int file_open(struct transport *transport)
 
 	if (fd < 0)
 		return fd;
-	transport->fd = own_take(fd);
+	transport->fd = own_fds_take(fd);
 	if (transport->fd < 0)
 		return -errno;
 	file->size = 0;
@@ -102,7 +102,7 @@ static void file_close(struct transport *transport)
 		return;
 	if (!file->size)
 		unlink(file->name);
-	own_close(transport->fd);
+	own_fds_close(transport->fd);
 	transport->fd = -1;
 }
 

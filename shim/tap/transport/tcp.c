@@ -13,7 +13,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shim/base/own.h"
+#include "shim/base/own_fds.h"
 
 /* [address]:port */
 #define PEER_SIZE (INET6_ADDRSTRLEN + 48)
@@ -102,9 +102,9 @@ void tcp_describe(struct transport *transport, const char *what)
 static int connect_current(struct tcp *tcp)
 {
 	const struct resolver_address *to = current(tcp);
-	int fd =
-		own_take(socket(to->name.ss_family,
-				SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+	int fd = own_fds_take(socket(to->name.ss_family,
+				     SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+				     0));
 
 	if (fd < 0)
 		return -errno;
@@ -112,7 +112,7 @@ static int connect_current(struct tcp *tcp)
 	if (connect(fd, (const struct sockaddr *)&to->name, to->size) &&
 	    errno != EINPROGRESS) {
 		int error = errno;
-		own_close(fd);
+		own_fds_close(fd);
 		return -error;
 	}
 	tcp->transport.fd = fd;

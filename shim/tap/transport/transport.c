@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "shim/base/own.h"
+#include "shim/base/own_fds.h"
 #include "shim/base/sandbox.h"
 #include "shim/tap/transport/tcp.h"
 
@@ -135,6 +135,6 @@ ssize_t transport_socket_write(struct transport *transport, const void *data,
 void transport_socket_close(struct transport *transport)
 {
 	if (transport->fd >= 0)
-		own_close(transport->fd);
+		own_fds_close(transport->fd);
 	transport->fd = -1;
 }

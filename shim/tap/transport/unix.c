@@ -10,7 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shim/base/own.h"
+#include "shim/base/own_fds.h"
 #include "shim/tap/transport/transport.h"
 
 socklen_t unix_name(const char *path, struct sockaddr_un *name)
@@ -35,7 +35,7 @@ static int unix_open(struct transport *transport)
 
 	if (!size)
 		return -ENAMETOOLONG;
-	int fd = own_take(
+	int fd = own_fds_take(
 		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 	if (fd < 0) {
 		if (errno == EAFNOSUPPORT)
@@ -48,7 +48,7 @@ static int unix_open(struct transport *transport)
 		/* EAGAIN: the collector's backlog is full; no event would tell
 		 * when it no longer is. */
 		int error = errno == EAGAIN ? EBUSY : errno;
-		own_close(fd);
+		own_fds_close(fd);
 		return -error;
 	}
 	transport->fd = fd;

@@ -10,7 +10,7 @@
 
 #define EACH 40
 
-int own_is_last(void);
+int own_fds_is_last(void);
 
 #if defined(OWN)
 ssize_t send(int fd, const void *buffer, size_t size, int flags)
@@ -20,9 +20,9 @@ ssize_t send(int fd, const void *buffer, size_t size, int flags)
 }
 
 /* Behind it there is no other. */
-int own_is_last(void)
+int own_fds_is_last(void)
 {
-	return !dlsym(RTLD_NEXT, "own_is_last");
+	return !dlsym(RTLD_NEXT, "own_fds_is_last");
 }
 #elif defined(MODULE)
 int deep_serve(int queries);
@@ -48,7 +48,7 @@ int deep_serve(int queries)
 	}
 #ifdef CLASH
 	/* The library's, however late it is bound. */
-	MUST(send(0, NULL, 0, 0) == 42 && own_is_last());
+	MUST(send(0, NULL, 0, 0) == 42 && own_fds_is_last());
 #endif
 	return 0;
 }

@@ -5,37 +5,37 @@
  * exec and fork; the hooks keep the host from closing them, and before they are
  * written to it is made sure that they are still ours.
  *
- * Elsewhere all of this does nothing: own_take() returns what it was given, and
- * own_intact() is true.
+ * Elsewhere all of this does nothing: own_fds_take() returns what it was given, and
+ * own_fds_intact() is true.
  */
 #pragma once
 
 #include <stdatomic.h>
 #include <stdbool.h>
 
-extern _Atomic bool own_sharing;
+extern _Atomic bool own_fds_sharing;
 
 /* From now on the table is shared. */
-void own_share(void);
+void own_fds_share(void);
 
 /* Takes an open fd of ours; -1 is let through. Returns its number, which is
  * another one if possible; where too many have been taken it closes it and returns
  * -1 with EMFILE. Idempotent. By several taps' threads at once. */
-int own_take(int fd);
+int own_fds_take(int fd);
 
 /* False if the number stands for something of the host's by now. */
-bool own_intact(int fd);
+bool own_fds_intact(int fd);
 
 /* Closes it if it is ours. */
-void own_close(int fd);
+void own_fds_close(int fd);
 
 /* For the hooks, and async-signal-safe: is the number one of ours? The smallest
  * of ours from `first` to `last`, or -1. The host has taken this one. */
-bool own_has(int fd);
-int own_next(unsigned first, unsigned last);
-void own_lose(int fd);
+bool own_fds_has(int fd);
+int own_fds_next(unsigned first, unsigned last);
+void own_fds_lose(int fd);
 
-static inline bool own_shares(void)
+static inline bool own_fds_shares(void)
 {
-	return atomic_load_explicit(&own_sharing, memory_order_relaxed);
+	return atomic_load_explicit(&own_fds_sharing, memory_order_relaxed);
 }

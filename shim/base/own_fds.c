@@ -3,7 +3,7 @@
  * A short list, searched from end to end. Taps claim entries of it at the same
  * time, while the hooks, on any thread, read and free them.
  */
-#include "shim/base/own.h"
+#include "shim/base/own_fds.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -18,7 +18,7 @@
 #define OWN_MAX     2048 /* of a listening tap's hundred, and a few for others */
 #define OWN_HIGHEST 65536 /* a higher number makes the kernel's table large */
 
-_Atomic bool own_sharing;
+_Atomic bool own_fds_sharing;
 
 /* In ->number, which is the fd plus one otherwise. */
 #define FREE   0
@@ -58,17 +58,17 @@ static struct own *claim(void)
 static void drop_all(void)
 {
 	for (size_t i = 0; i < atomic_load(&used); i++)
-		own_close(atomic_load(&list[i].number) - 1);
-	atomic_store(&own_sharing, false);
+		own_fds_close(atomic_load(&list[i].number) - 1);
+	atomic_store(&own_fds_sharing, false);
 }
 
-void own_share(void)
+void own_fds_share(void)
 {
 	static _Atomic bool registered;
 
 	if (!atomic_exchange(&registered, true))
 		pthread_atfork(NULL, NULL, drop_all);
-	atomic_store(&own_sharing, true);
+	atomic_store(&own_fds_sharing, true);
 }
 
 /* An eighth of the numbers that there may be, at their end. */
@@ -94,11 +94,11 @@ static int move_up(int fd)
 	return high;
 }
 
-int own_take(int fd)
+int own_fds_take(int fd)
 {
 	struct stat about;
 
-	if (!own_shares() || fd < 0 || find(fd + 1))
+	if (!own_fds_shares() || fd < 0 || find(fd + 1))
 		return fd;
 	struct own *entry = claim();
 	if (!entry || fstat(fd, &about)) {
@@ -115,36 +115,36 @@ int own_take(int fd)
 	return fd;
 }
 
-bool own_intact(int fd)
+bool own_fds_intact(int fd)
 {
 	struct stat about;
 
-	if (!own_shares())
+	if (!own_fds_shares())
 		return true;
 	struct own *entry = fd >= 0 ? find(fd + 1) : NULL;
 	return entry && !fstat(fd, &about) && about.st_dev == entry->device &&
 	       about.st_ino == entry->inode;
 }
 
-void own_close(int fd)
+void own_fds_close(int fd)
 {
-	bool intact = fd >= 0 && own_intact(fd);
+	bool intact = fd >= 0 && own_fds_intact(fd);
 
-	own_lose(fd); /* from here on close() takes the number */
+	own_fds_lose(fd); /* from here on close() takes the number */
 	if (intact)
 		close(fd);
 }
 
-bool own_has(int fd)
+bool own_fds_has(int fd)
 {
-	return own_shares() && fd >= 0 && find(fd + 1);
+	return own_fds_shares() && fd >= 0 && find(fd + 1);
 }
 
-int own_next(unsigned first, unsigned last)
+int own_fds_next(unsigned first, unsigned last)
 {
 	int next = -1;
 
-	for (size_t i = 0; own_shares() && i < atomic_load(&used); i++) {
+	for (size_t i = 0; own_fds_shares() && i < atomic_load(&used); i++) {
 		int fd = atomic_load(&list[i].number) - 1;
 
 		if (fd >= 0 && (unsigned)fd >= first && (unsigned)fd <= last &&
@@ -154,7 +154,7 @@ int own_next(unsigned first, unsigned last)
 	return next;
 }
 
-void own_lose(int fd)
+void own_fds_lose(int fd)
 {
 	struct own *entry = fd >= 0 ? find(fd + 1) : NULL;
 

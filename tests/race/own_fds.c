@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "shim/base/own.h"
+#include "shim/base/own_fds.h"
 
 #define TAPS  6
 #define TURNS 20000
@@ -20,7 +20,7 @@ static void must(bool good, const char *what)
 {
 	if (good)
 		return;
-	fprintf(stderr, "race/own: %s\n", what);
+	fprintf(stderr, "race/own_fds: %s\n", what);
 	exit(1);
 }
 
@@ -29,13 +29,15 @@ static void take_and_close(void)
 	int fd[EACH];
 
 	for (int i = 0; i < EACH; i++) {
-		fd[i] = own_take(socket(AF_UNIX, SOCK_STREAM, 0));
+		fd[i] = own_fds_take(socket(AF_UNIX, SOCK_STREAM, 0));
 		must(fd[i] >= 0, "no entry is left");
 	}
 	for (int i = 0; i < EACH; i++) {
-		must(own_has(fd[i]), "an fd of ours is the host's to close");
-		must(own_intact(fd[i]), "an fd of ours is taken for another");
-		own_close(fd[i]);
+		must(own_fds_has(fd[i]),
+		     "an fd of ours is the host's to close");
+		must(own_fds_intact(fd[i]),
+		     "an fd of ours is taken for another");
+		own_fds_close(fd[i]);
 	}
 }
 
@@ -50,12 +52,12 @@ int main(void)
 {
 	pthread_t thread[TAPS];
 
-	own_share();
+	own_fds_share();
 	for (int i = 0; i < TAPS; i++)
 		pthread_create(&thread[i], NULL, tap, NULL);
 	for (int i = 0; i < TAPS; i++)
 		pthread_join(thread[i], NULL);
-	must(own_next(0, ~0U) < 0, "an entry is left");
-	printf("race/own: %d fds\n", TAPS * TURNS * EACH);
+	must(own_fds_next(0, ~0U) < 0, "an entry is left");
+	printf("race/own_fds: %d fds\n", TAPS * TURNS * EACH);
 	return 0;
 }
