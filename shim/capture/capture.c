@@ -11,10 +11,10 @@
 
 #include "shim/base/sandbox.h"
 #include "shim/capture/connection.h"
-#include "shim/capture/control.h"
+#include "shim/capture/ancillary.h"
 #include "shim/capture/datagram.h"
 #include "shim/capture/enqueue.h"
-#include "shim/capture/facts.h"
+#include "shim/capture/socket_info.h"
 
 _Atomic bool capture_active;
 
@@ -38,8 +38,8 @@ static bool recording(void)
 static enum fd_kind learn(struct capture_call *call,
 			  const struct sockaddr *name, socklen_t name_size)
 {
-	struct fd_facts *facts = &call->facts;
-	uint64_t word = fdtable_known(call->fd, facts);
+	struct fd_info *info = &call->info;
+	uint64_t word = fdtable_known(call->fd, info);
 	enum fd_kind kind = fd_kind(word);
 
 	if (!fd_same_socket(word, call->word))
@@ -49,16 +49,16 @@ static enum fd_kind learn(struct capture_call *call,
 		return kind;
 	struct fd_entry *entry = fdtable_entry(call->fd);
 	if (kind == FD_UNKNOWN || kind == FD_LEARNING ||
-	    !fdtable_read(entry, word, facts)) {
-		memset(facts, 0, sizeof(*facts));
+	    !fdtable_read(entry, word, info)) {
+		memset(info, 0, sizeof(*info));
 		kind = FD_UNKNOWN;
 	}
 	/* With MSG_FASTOPEN a socket sends before it is connected. */
-	if (kind == FD_FRESH_TCP && !facts->remote.port && name)
-		address_from_sockaddr(&facts->remote, name, name_size);
-	kind = facts_ask(call->fd, kind, capture_ports, facts);
+	if (kind == FD_FRESH_TCP && !info->remote.port && name)
+		address_from_sockaddr(&info->remote, name, name_size);
+	kind = socket_info_ask(call->fd, kind, capture_ports, info);
 	if (kind >= FD_FOREIGN)
-		fdtable_learn(call->fd, word, kind, facts);
+		fdtable_learn(call->fd, word, kind, info);
 	/* The answers may have been of a socket that came meanwhile. */
 	call->word = fdtable_word(call->fd);
 	return fd_same_socket(call->word, word) ? kind : FD_FOREIGN;
@@ -79,14 +79,14 @@ void capture_message(struct capture_call *call, const struct msghdr *message,
 	if (call->kind == FD_DATAGRAM)
 		datagram_arrived(call, message, size);
 	else if (call->kind == FD_STREAM)
-		connection_crossed(call, call->word, &call->facts, message,
+		connection_crossed(call, call->word, &call->info, message,
 				   size);
 }
 
 void capture_fds(const struct msghdr *message)
 {
 	if (recording() && message->msg_controllen >= CMSG_LEN(sizeof(int)))
-		control_fds(message, capture_forget);
+		ancillary_fds(message, capture_forget);
 }
 
 void capture_give_up(const struct capture_call *call)
@@ -94,8 +94,8 @@ void capture_give_up(const struct capture_call *call)
 	if (call->kind == FD_STREAM)
 		connection_give_up(call, call->word);
 	else if (capture_is_datagram(call) &&
-		 (call->facts.serves ||
-		  facts_port(capture_ports, call->facts.remote.port)))
+		 (call->info.serves ||
+		  socket_info_has_port(capture_ports, call->info.remote.port)))
 		enqueue_count_drop(DROP_STREAM, 1);
 }
 
@@ -120,10 +120,10 @@ void capture_socket(int fd, int domain, int type, int protocol)
  * known of a socket that is unlearned. */
 static bool has_options(int fd)
 {
-	struct fd_facts facts;
+	struct fd_info info;
 
-	return fd_kind(fdtable_known(fd, &facts)) == FD_DATAGRAM &&
-	       (facts.segment || facts.corked);
+	return fd_kind(fdtable_known(fd, &info)) == FD_DATAGRAM &&
+	       (info.segment || info.corked);
 }
 
 void capture_connect(int fd, const struct sockaddr *name, socklen_t size)
@@ -162,13 +162,13 @@ void capture_bound(int fd, const struct sockaddr *name, socklen_t size)
 /* Where it cannot be asked, a connection has the address that its listener has. */
 void capture_accepted(int listener, int fd)
 {
-	struct fd_facts facts, same = { 0 };
+	struct fd_info info, same = { 0 };
 
 	capture_forget(fd);
 	if (!recording() || sandbox_allows(SYS_getsockname) ||
-	    fd_kind(fdtable_known(listener, &facts)) != FD_STREAM)
+	    fd_kind(fdtable_known(listener, &info)) != FD_STREAM)
 		return;
-	same.local = facts.local;
+	same.local = info.local;
 	fdtable_fresh(fd, FD_FRESH_TCP);
 	fdtable_learn(fd, fdtable_word(fd), FD_FRESH_TCP, &same);
 }
@@ -208,5 +208,5 @@ bool capture_serves(const struct sockaddr *name, socklen_t size)
 	struct address address;
 
 	return recording() && address_from_sockaddr(&address, name, size) &&
-	       facts_port(capture_ports, address.port);
+	       socket_info_has_port(capture_ports, address.port);
 }

@@ -28,12 +28,12 @@ extern const uint64_t *capture_ports;
 struct capture_call {
 	int fd;
 	bool sent;
-	enum fd_kind kind;     /* as facts_ask says it; never FD_FOREIGN */
-	uint64_t word;         /* the fd table's */
-	uint64_t stamp_ns;     /* clock_steady(): of the message */
-	struct fd_facts facts; /* of its kind */
-	uint32_t turn;         /* fdtable_turn(), where it may be a stream */
-	pool_block copy;       /* connection_depart()'s */
+	enum fd_kind kind;   /* as socket_info_ask says it; never FD_FOREIGN */
+	uint64_t word;       /* the fd table's */
+	uint64_t stamp_ns;   /* clock_steady(): of the message */
+	struct fd_info info; /* of its kind */
+	uint32_t turn;       /* fdtable_turn(), where it may be a stream */
+	pool_block copy;     /* connection_depart()'s */
 };
 
 /* False: nothing that happens on `fd` is of interest. */
@@ -56,7 +56,7 @@ static inline __attribute__((always_inline)) bool capture_enter(
 		return false;
 	call->fd = fd;
 	call->sent = sent;
-	call->word = fdtable_known(fd, &call->facts);
+	call->word = fdtable_known(fd, &call->info);
 	call->kind = fd_kind(call->word);
 	if (call->kind < FD_FOREIGN && !capture_learn(call))
 		return false;

@@ -15,7 +15,7 @@ _Static_assert(PROXY_WRITTEN_MAX < FD_INTRODUCTION_MAX, "a header fits");
 struct crossing {
 	const struct capture_call *call;
 	uint64_t word;
-	const struct fd_facts *facts;
+	const struct fd_info *info;
 	struct event seen;
 	uint8_t header[FD_INTRODUCTION_MAX]; /* the proxy's */
 	size_t header_size;
@@ -27,7 +27,7 @@ struct crossing {
  * that is the proxy, and what it says stands in what it has received. */
 static bool may_be_introduced(const struct crossing *crossing)
 {
-	return crossing->call->sent != crossing->facts->serves;
+	return crossing->call->sent != crossing->info->serves;
 }
 
 static void set_header(struct crossing *crossing, size_t size)
@@ -37,14 +37,14 @@ static void set_header(struct crossing *crossing, size_t size)
 }
 
 static void cross(struct crossing *crossing, const struct capture_call *call,
-		  uint64_t word, const struct fd_facts *facts)
+		  uint64_t word, const struct fd_info *info)
 {
 	*crossing =
-		(struct crossing){ .call = call, .word = word, .facts = facts };
-	observed(&crossing->seen, call, facts->serves, &facts->local,
-		 &facts->remote);
+		(struct crossing){ .call = call, .word = word, .info = info };
+	observed(&crossing->seen, call, info->serves, &info->local,
+		 &info->remote);
 	crossing->seen.flags |= EVENT_TCP;
-	if (!facts->introduced)
+	if (!info->introduced)
 		return;
 	size_t size = fdtable_introduction(fdtable_entry(call->fd), word,
 					   crossing->header);
@@ -63,7 +63,7 @@ static bool introduce(struct crossing *crossing, const struct proxy *proxy)
 		return true;
 	size_t size = proxy_write(proxy, crossing->header);
 	crossing->word =
-		fdtable_introduce(call->fd, crossing->word, crossing->facts,
+		fdtable_introduce(call->fd, crossing->word, crossing->info,
 				  crossing->header, size);
 	set_header(crossing, size);
 	return crossing->word;
@@ -226,7 +226,7 @@ static void cross_in_turn(struct crossing *crossing, struct fd_stream *side,
 }
 
 static void crossed(const struct capture_call *call, uint64_t word,
-		    const struct fd_facts *facts, struct octets octets)
+		    const struct fd_info *info, struct octets octets)
 {
 	struct fd_stream *side = side_of(call);
 	struct crossing crossing;
@@ -235,15 +235,15 @@ static void crossed(const struct capture_call *call, uint64_t word,
 		enqueue_count_drop(DROP_STREAM, 1);
 		return;
 	}
-	cross(&crossing, call, word, facts);
+	cross(&crossing, call, word, info);
 	cross_in_turn(&crossing, side, &octets);
 }
 
 void connection_crossed(const struct capture_call *call, uint64_t word,
-			const struct fd_facts *facts,
+			const struct fd_info *info,
 			const struct msghdr *message, size_t size)
 {
-	crossed(call, word, facts,
+	crossed(call, word, info,
 		(struct octets){ .iov = message->msg_iov, .left = size });
 }
 
@@ -323,7 +323,7 @@ static void give_back(pool_block copy)
 }
 
 void connection_land(struct capture_call *call, uint64_t word,
-		     const struct fd_facts *facts, size_t size)
+		     const struct fd_info *info, size_t size)
 {
 	struct iovec iov[CHAIN_BLOCKS];
 	struct octets octets = { .left = 0 };
@@ -333,7 +333,7 @@ void connection_land(struct capture_call *call, uint64_t word,
 		octets = chain_octets(call->copy, iov);
 	if (size && size <= octets.left) {
 		octets.left = size;
-		crossed(call, word, facts, octets);
+		crossed(call, word, info, octets);
 	} else if (size) {
 		connection_give_up(call, word);
 	}

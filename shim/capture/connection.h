@@ -14,7 +14,7 @@
 /* `size` octets (> 0) of one direction of the connection that the fd was when its
  * word was `word`. */
 void connection_crossed(const struct capture_call *call, uint64_t word,
-			const struct fd_facts *facts,
+			const struct fd_info *info,
 			const struct msghdr *message, size_t size);
 
 /*
@@ -27,7 +27,7 @@ void connection_crossed(const struct capture_call *call, uint64_t word,
 void connection_depart(struct capture_call *call, const struct msghdr *message,
 		       size_t total);
 void connection_land(struct capture_call *call, uint64_t word,
-		     const struct fd_facts *facts, size_t size);
+		     const struct fd_info *info, size_t size);
 
 /* In the place of connection_land(), where the call's thread ends in it. Does
  * nothing behind that. */

@@ -10,9 +10,9 @@
 #include <string.h>
 
 #include "shim/base/reach.h"
-#include "shim/capture/control.h"
+#include "shim/capture/ancillary.h"
 #include "shim/capture/cork.h"
-#include "shim/capture/facts.h"
+#include "shim/capture/socket_info.h"
 #include "shim/capture/observed.h"
 
 /* More of it the kernel does not take: net.core.optmem_max. */
@@ -27,7 +27,7 @@ static bool name_of(struct address *named, const struct capture_call *call,
 	if (address_from_sockaddr(named, message->msg_name,
 				  message->msg_namelen))
 		return true;
-	if (!call->sent || call->facts.name_size != sizeof(in) ||
+	if (!call->sent || call->info.name_size != sizeof(in) ||
 	    message->msg_namelen < sizeof(in))
 		return false;
 	memcpy(&in, message->msg_name, sizeof(in));
@@ -42,21 +42,21 @@ static bool name_of(struct address *named, const struct capture_call *call,
 static bool fill(struct event *seen, const struct capture_call *call,
 		 const struct msghdr *message)
 {
-	const struct fd_facts *facts = &call->facts;
-	const struct address *local = &facts->local, *remote = &facts->remote;
+	const struct fd_info *info = &call->info;
+	const struct address *local = &info->local, *remote = &info->remote;
 	struct address named, told;
 
 	if (message->msg_name && message->msg_namelen &&
 	    name_of(&named, call, message))
 		remote = &named;
-	if (!facts->serves && !facts_port(capture_ports, remote->port))
+	if (!info->serves && !socket_info_has_port(capture_ports, remote->port))
 		return false;
 	if (!local->known) {
 		told = *local;
-		control_local(message, call->sent, &told);
+		ancillary_local(message, call->sent, &told);
 		local = &told;
 	}
-	observed(seen, call, facts->serves, local, remote);
+	observed(seen, call, info->serves, local, remote);
 	return true;
 }
 
@@ -118,7 +118,8 @@ void datagram_arrived(const struct capture_call *call,
 
 	if (!fill(&seen, call, message))
 		return;
-	size_t segment = message->msg_controllen ? control_segment(message) : 0;
+	size_t segment =
+		message->msg_controllen ? ancillary_segment(message) : 0;
 	if (segment)
 		not_whole = arrived_several(&seen, octets, segment,
 					    cut ? room_of(message) : SIZE_MAX);
@@ -173,9 +174,9 @@ static void depart_message(struct datagram_departure *departure,
 static size_t segment_of(const struct capture_call *call,
 			 const struct msghdr *message)
 {
-	size_t segment = message->msg_control ? control_segment(message) : 0;
+	size_t segment = message->msg_control ? ancillary_segment(message) : 0;
 
-	return segment ? segment : call->facts.segment;
+	return segment ? segment : call->info.segment;
 }
 
 static void depart_corked(struct datagram_departure *departure,
@@ -192,7 +193,7 @@ static void depart_corked(struct datagram_departure *departure,
 	departure->lost = wanted && cork->lost;
 	depart_message(departure, wanted && !cork->lost ? &seen : NULL,
 		       (struct octets){ .iov = &iov, .left = cork->size },
-		       call->facts.segment);
+		       call->info.segment);
 }
 
 /* A part of a datagram, which leaves with the last one. */
@@ -205,7 +206,7 @@ static void depart_piece(struct datagram_departure *departure,
 		cork_add(departure->cork, message, size);
 	else
 		departure->unfollowed = true;
-	if (departure->cork && !departure->more && !call->facts.corked)
+	if (departure->cork && !departure->more && !call->info.corked)
 		depart_corked(departure, call);
 	else
 		depart_message(departure, NULL, (struct octets){ 0 }, 0);
@@ -214,7 +215,7 @@ static void depart_piece(struct datagram_departure *departure,
 static bool is_piece(const struct datagram_departure *departure,
 		     const struct capture_call *call)
 {
-	return departure->more || call->facts.corked ||
+	return departure->more || call->info.corked ||
 	       (cork_count && cork_of(call, false));
 }
 
@@ -261,14 +262,14 @@ static void land_corked(struct datagram_departure *departure,
 		enqueue_count_drop(DROP_POOL, 1);
 	/* Which call is the end of one can no longer be told. */
 	if (departure->unfollowed)
-		fdtable_learn(call->fd, call->word, FD_FOREIGN, &call->facts);
+		fdtable_learn(call->fd, call->word, FD_FOREIGN, &call->info);
 }
 
 /* The kernel could read what nobody let us ask it for. */
 static void count_unread(const struct capture_call *call, size_t messages)
 {
-	if (call->facts.serves ||
-	    facts_port(capture_ports, call->facts.remote.port))
+	if (call->info.serves ||
+	    socket_info_has_port(capture_ports, call->info.remote.port))
 		enqueue_count_drop(DROP_POOL, messages);
 }
 
@@ -290,7 +291,7 @@ void datagram_land(struct datagram_departure *departure,
 			enqueue_count_drop(DROP_MALFORMED,
 					   departure->end[count - 1].malformed);
 		if (call->kind == FD_FRESH_UDP && capture_learn(call))
-			local = &call->facts.local;
+			local = &call->info.local;
 	}
 	enqueue_land(&departure->flight, logged, local);
 }

@@ -61,7 +61,7 @@ static void store(_Atomic uint64_t *to, const uint8_t *from, size_t size)
  * he has written comes to nothing. Two who write at a time would mix theirs.
  */
 static uint64_t learn(int fd, uint64_t word, enum fd_kind kind,
-		      const struct fd_facts *facts, const uint8_t *introduction)
+		      const struct fd_info *info, const uint8_t *introduction)
 {
 	struct fd_entry *entry = entry_make(fd);
 	uint64_t learning = changed(word, FD_LEARNING);
@@ -71,7 +71,7 @@ static uint64_t learn(int fd, uint64_t word, enum fd_kind kind,
 		return 0;
 	/* Whoever reads one of the facts below finds the word changed. */
 	atomic_thread_fence(memory_order_release);
-	store(entry->fact, (const uint8_t *)facts, sizeof(*facts));
+	store(entry->info, (const uint8_t *)info, sizeof(*info));
 	if (introduction)
 		store(entry->introduction, introduction, FD_INTRODUCTION_MAX);
 	word = changed(learning, kind);
@@ -84,15 +84,15 @@ static uint64_t learn(int fd, uint64_t word, enum fd_kind kind,
 }
 
 uint64_t fdtable_learn(int fd, uint64_t word, enum fd_kind kind,
-		       const struct fd_facts *facts)
+		       const struct fd_info *info)
 {
-	return learn(fd, word, kind, facts, NULL);
+	return learn(fd, word, kind, info, NULL);
 }
 
-uint64_t fdtable_introduce(int fd, uint64_t word, const struct fd_facts *facts,
+uint64_t fdtable_introduce(int fd, uint64_t word, const struct fd_info *info,
 			   const uint8_t *octets, size_t size)
 {
-	struct fd_facts introduced = *facts;
+	struct fd_info introduced = *info;
 	uint8_t introduction[FD_INTRODUCTION_MAX] = { size };
 
 	introduced.introduced = true;
@@ -136,7 +136,7 @@ static void set_reborn(struct fd_entry *entry)
 
 void fdtable_fresh(int fd, enum fd_kind kind)
 {
-	static const struct fd_facts none;
+	static const struct fd_info none;
 	struct fd_entry *entry = entry_make(fd);
 
 	if (!entry)
@@ -162,7 +162,7 @@ static enum fd_kind less(enum fd_kind kind)
 
 void fdtable_connected(int fd, const struct address *remote)
 {
-	struct fd_facts facts = { .remote = *remote };
+	struct fd_info info = { .remote = *remote };
 	struct fd_entry *entry = fdtable_entry(fd);
 	uint64_t word;
 	bool done = !entry;
@@ -176,7 +176,7 @@ void fdtable_connected(int fd, const struct address *remote)
 				changed(word, fd_kind(word)));
 		else
 			done = fdtable_learn(fd, word, less(fd_kind(word)),
-					     &facts);
+					     &info);
 	}
 }
 

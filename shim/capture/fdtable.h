@@ -35,7 +35,7 @@ enum fd_kind {
 	FD_STREAM,
 };
 
-struct fd_facts {
+struct fd_info {
 	_Alignas(16) struct address local;
 	struct address remote; /* of a connected socket */
 	bool serves;           /* the local port is a DNS port */
@@ -67,13 +67,13 @@ struct fd_entry {
 	/* From the lowest bit: 8 bits of fd_kind, 24 that count the changes of
 	 * what is known, 32 that count the sockets of this number. */
 	_Alignas(64) _Atomic uint64_t word;
-	_Atomic uint64_t fact[6];
+	_Atomic uint64_t info[6];
 	struct fd_stream stream[2]; /* received, sent */
 	/* Its length in the first octet; follows the same rules as the facts. */
 	_Atomic uint64_t introduction[FD_INTRODUCTION_MAX / 8];
 };
 
-_Static_assert(sizeof(struct fd_facts) == 6 * 8, "the facts fit an entry");
+_Static_assert(sizeof(struct fd_info) == 6 * 8, "the facts fit an entry");
 
 extern struct fd_entry *_Atomic fdtable_chunk[FDTABLE_MAX / FDTABLE_CHUNK];
 
@@ -110,16 +110,16 @@ static inline uint64_t fdtable_word(int fd)
 /* Copies the facts of an entry whose word is `word`. Returns false if they have
  * changed meanwhile. */
 static inline bool fdtable_read(struct fd_entry *entry, uint64_t word,
-				struct fd_facts *facts)
+				struct fd_info *info)
 {
-	uint8_t *to = (uint8_t *)facts;
+	uint8_t *to = (uint8_t *)info;
 
 	/* Word by word into place: a second copy would have to wait for it. */
 #pragma GCC unroll 6
 	for (size_t i = 0; i < 6; i++) {
-		uint64_t fact = atomic_load_explicit(&entry->fact[i],
-						     memory_order_relaxed);
-		memcpy(to + i * sizeof(fact), &fact, sizeof(fact));
+		uint64_t piece = atomic_load_explicit(&entry->info[i],
+						      memory_order_relaxed);
+		memcpy(to + i * sizeof(piece), &piece, sizeof(piece));
 	}
 	/* The loads above stay above the look at the word: partner of the
 	 * stores in fdtable_learn. */
@@ -127,13 +127,13 @@ static inline bool fdtable_read(struct fd_entry *entry, uint64_t word,
 	return atomic_load_explicit(&entry->word, memory_order_relaxed) == word;
 }
 
-/* Returns the fd's word; if that says what it is, *facts is assigned. */
-static inline uint64_t fdtable_known(int fd, struct fd_facts *facts)
+/* Returns the fd's word; if that says what it is, *info is assigned. */
+static inline uint64_t fdtable_known(int fd, struct fd_info *info)
 {
 	struct fd_entry *entry = fdtable_entry(fd);
 	uint64_t word = fdtable_word(fd);
 
-	if (fd_kind(word) >= FD_FOREIGN && !fdtable_read(entry, word, facts))
+	if (fd_kind(word) >= FD_FOREIGN && !fdtable_read(entry, word, info))
 		return (word & ~0xffull) | FD_UNKNOWN;
 	return word;
 }
@@ -152,10 +152,10 @@ static inline uint32_t fdtable_turn(int fd, bool sent)
  * that it is known under, or 0, having recorded nothing, if `word` has changed or
  * somebody else is learning. */
 uint64_t fdtable_learn(int fd, uint64_t word, enum fd_kind kind,
-		       const struct fd_facts *facts);
+		       const struct fd_info *info);
 
 /* The same of a connection that a proxy has introduced in these octets. */
-uint64_t fdtable_introduce(int fd, uint64_t word, const struct fd_facts *facts,
+uint64_t fdtable_introduce(int fd, uint64_t word, const struct fd_info *info,
 			   const uint8_t *octets, size_t size);
 
 /* Copies those octets. Returns how many, or 0 if the entry's word is not `word`

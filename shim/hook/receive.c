@@ -35,8 +35,7 @@ bool receive_can_name(const struct capture_call *call, struct sockaddr *name,
 		      socklen_t *size)
 {
 	return reach_writes(call->fd, size, sizeof(*size)) && (int)*size >= 0 &&
-	       reach_writes(call->fd, name,
-			    least(*size, call->facts.name_size));
+	       reach_writes(call->fd, name, least(*size, call->info.name_size));
 }
 
 /* As the kernel does it, but that the room is looked at before the call: what
@@ -67,7 +66,7 @@ ssize_t receive_octets(struct capture_call *call, const struct real_table *by,
 		.msg_control = control,
 		.msg_controllen = sizeof(control),
 	};
-	socklen_t room = name ? least(*name_size, call->facts.name_size) : 0;
+	socklen_t room = name ? least(*name_size, call->info.name_size) : 0;
 	/* The highest flag recvmsg refuses, and the others pay no heed to. */
 	ssize_t result = by->recvmsg(call->fd, &message, flags & INT_MAX);
 
@@ -83,7 +82,7 @@ ssize_t receive_octets(struct capture_call *call, const struct real_table *by,
 static bool is_roomy(const struct capture_call *call, struct msghdr *message)
 {
 	return message->msg_name &&
-	       message->msg_namelen >= call->facts.name_size;
+	       message->msg_namelen >= call->info.name_size;
 }
 
 /* Whether our storage can take the place of the host's, into which everything is
@@ -147,7 +146,7 @@ ssize_t receive_message(struct capture_call *call, const struct real_table *by,
 
 	if (!reach_reads(host, sizeof(*host)))
 		return by->recvmsg(call->fd, host, flags);
-	if (call->facts.remote.known || is_roomy(call, host) ||
+	if (call->info.remote.known || is_roomy(call, host) ||
 	    !is_replaceable(call, host))
 		return receive_as_is(call, by, host, flags);
 	struct msghdr ours = replace(&replaced, host);
@@ -260,7 +259,7 @@ int receive_vector(struct capture_call *call, const struct real_table *by,
 {
 	if (length > IOV_MAX)
 		length = IOV_MAX; /* so does the kernel */
-	way *receive = call->facts.remote.known ? receive_unnamed
+	way *receive = call->info.remote.known ? receive_unnamed
 		       : are_all(is_roomy, call, vector, length)
 			       ? receive_roomy
 			       : receive_in_pieces;

@@ -19,26 +19,26 @@
 static _Atomic bool over;
 
 /* Facts that tell which socket they are of. */
-static struct fd_facts facts_of(uint64_t word)
+static struct fd_info facts_of(uint64_t word)
 {
-	struct fd_facts facts = { .serves = true };
+	struct fd_info info = { .serves = true };
 	uint32_t socket = word >> 32;
 
-	memcpy(facts.local.octets, &socket, sizeof(socket));
-	memcpy(facts.remote.octets, &socket, sizeof(socket));
-	facts.local.port = facts.remote.port = (uint16_t)socket;
-	return facts;
+	memcpy(info.local.octets, &socket, sizeof(socket));
+	memcpy(info.remote.octets, &socket, sizeof(socket));
+	info.local.port = info.remote.port = (uint16_t)socket;
+	return info;
 }
 
 static void check(uint64_t word)
 {
-	struct fd_facts right = facts_of(word), facts;
+	struct fd_info right = facts_of(word), info;
 
-	if (!fdtable_read(fdtable_entry(FD), word, &facts) ||
-	    !memcmp(&facts, &right, sizeof(facts)))
+	if (!fdtable_read(fdtable_entry(FD), word, &info) ||
+	    !memcmp(&info, &right, sizeof(info)))
 		return;
 	fprintf(stderr, "race/fdtable: facts of socket %u under %u\n",
-		facts.local.port, right.local.port);
+		info.local.port, right.local.port);
 	exit(1);
 }
 
@@ -47,19 +47,19 @@ static void *learn(void *nothing)
 	(void)nothing;
 	while (!atomic_load(&over)) {
 		uint64_t word = fdtable_word(FD);
-		struct fd_facts facts = facts_of(word);
+		struct fd_info info = facts_of(word);
 
 		if (fd_kind(word) == FD_DATAGRAM)
 			check(word);
 		else
-			fdtable_learn(FD, word, FD_DATAGRAM, &facts);
+			fdtable_learn(FD, word, FD_DATAGRAM, &info);
 	}
 	return NULL;
 }
 
 int main(void)
 {
-	static const struct fd_facts none;
+	static const struct fd_info none;
 	pthread_t learner[LEARNERS];
 
 	fdtable_learn(FD, 0, FD_UNKNOWN, &none);

@@ -65,7 +65,7 @@ static void check_pool(void)
 
 int main(void)
 {
-	static const struct fd_facts none;
+	static const struct fd_info none;
 	pthread_t reader[READERS];
 	unsigned seed[READERS];
 

@@ -21,7 +21,7 @@
 
 static struct queue *_Atomic queue;
 static _Atomic uint64_t lost;
-static const struct fd_facts serving = {
+static const struct fd_info serving = {
 	.local = { .octets = { 192, 0, 2, 53 }, .port = 53, .known = true },
 	.remote = { .octets = { 192, 0, 2, 1 }, .port = 4242, .known = true },
 	.serves = true,
@@ -43,7 +43,7 @@ static struct capture_call enter(bool sent)
 {
 	struct capture_call call = { .fd = FD, .sent = sent };
 
-	call.word = fdtable_known(FD, &call.facts);
+	call.word = fdtable_known(FD, &call.info);
 	call.turn = fdtable_turn(FD, sent);
 	call.stamp_ns = clock_steady();
 	return call;
@@ -55,7 +55,7 @@ static void received_by(const struct capture_call *call, const char *octets,
 	struct iovec iov = { (void *)octets, size };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-	connection_crossed(call, call->word, &call->facts, &message, size);
+	connection_crossed(call, call->word, &call->info, &message, size);
 }
 
 static void received(const char *octets, size_t size)
@@ -267,7 +267,7 @@ Test(connection, a_header_and_a_message_in_one_call)
 /* As a proxy does before the servers behind it. */
 Test(connection, a_header_that_is_sent_is_passed_over)
 {
-	struct fd_facts asking = serving;
+	struct fd_info asking = serving;
 	struct capture_call call;
 
 	asking.serves = false;
@@ -303,7 +303,7 @@ Test(connection, what_is_sent_is_copied_before_the_call)
 	call = enter(true);
 	connection_depart(&call, &message, sizeof(octets));
 	memset(octets, 0xff, sizeof(octets));
-	connection_land(&call, call.word, &call.facts, 20);
+	connection_land(&call, call.word, &call.info, 20);
 	cr_assert_eq(logged(), 1, "the second has not left yet");
 	cr_assert_eq(event(0)->payload[0], 1);
 
@@ -311,10 +311,10 @@ Test(connection, what_is_sent_is_copied_before_the_call)
 	memcpy(octets, query(2) + 6, 8);
 	call = enter(true);
 	connection_depart(&call, &message, 8);
-	connection_land(&call, call.word, &call.facts, 0);
+	connection_land(&call, call.word, &call.info, 0);
 	call = enter(true);
 	connection_depart(&call, &message, 8);
-	connection_land(&call, call.word, &call.facts, 8);
+	connection_land(&call, call.word, &call.info, 8);
 	cr_assert_eq(logged(), 2);
 	cr_assert_eq(event(1)->payload[0], 2);
 	cr_assert_eq(dropped(DROP_STREAM), 0);
@@ -332,7 +332,7 @@ Test(connection, what_never_lands_is_given_back)
 		struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 		connection_depart(&call, &message, 14);
-		connection_land(&call, call.word, &call.facts, 14);
+		connection_land(&call, call.word, &call.info, 14);
 	}
 	cr_assert_eq(logged(), 256);
 	cr_assert_eq(dropped(DROP_STREAM), 0);

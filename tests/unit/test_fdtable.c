@@ -8,19 +8,19 @@
 
 #include "shim/capture/fdtable.h"
 
-static const struct fd_facts facts = {
+static const struct fd_info info = {
 	.local = { .octets = { 192, 0, 2, 53 }, .port = 53, .known = true },
 	.serves = true,
 };
 
-static enum fd_kind known(int fd, struct fd_facts *found)
+static enum fd_kind known(int fd, struct fd_info *found)
 {
 	return fd_kind(fdtable_known(fd, found));
 }
 
 Test(fdtable, knows_nothing_at_first)
 {
-	struct fd_facts found;
+	struct fd_info found;
 
 	cr_assert_eq(known(5, &found), FD_UNKNOWN);
 	fdtable_forget(5);
@@ -29,9 +29,9 @@ Test(fdtable, knows_nothing_at_first)
 
 Test(fdtable, keeps_what_it_learned)
 {
-	struct fd_facts found;
+	struct fd_info found;
 
-	fdtable_learn(5, fdtable_word(5), FD_DATAGRAM, &facts);
+	fdtable_learn(5, fdtable_word(5), FD_DATAGRAM, &info);
 	cr_assert_eq(known(5, &found), FD_DATAGRAM);
 	cr_assert_eq(found.local.port, 53);
 	cr_assert(found.serves);
@@ -40,13 +40,13 @@ Test(fdtable, keeps_what_it_learned)
 
 Test(fdtable, learns_nothing_of_an_earlier_socket)
 {
-	struct fd_facts found;
+	struct fd_info found;
 	uint64_t before;
 
 	fdtable_fresh(5, FD_FRESH_UDP);
 	before = fdtable_word(5);
 	fdtable_forget(5);
-	fdtable_learn(5, before, FD_DATAGRAM, &facts);
+	fdtable_learn(5, before, FD_DATAGRAM, &info);
 	cr_assert_eq(known(5, &found), FD_UNKNOWN);
 	cr_assert_not(fd_same_socket(before, fdtable_word(5)));
 }
@@ -54,7 +54,7 @@ Test(fdtable, learns_nothing_of_an_earlier_socket)
 Test(fdtable, another_address_is_the_same_socket)
 {
 	struct address remote = { .port = 53, .known = true };
-	struct fd_facts found;
+	struct fd_info found;
 	uint64_t before;
 
 	fdtable_fresh(5, FD_FRESH_TCP);
@@ -62,7 +62,7 @@ Test(fdtable, another_address_is_the_same_socket)
 	fdtable_connected(5, &remote);
 	cr_assert(fd_same_socket(before, fdtable_word(5)));
 	cr_assert_eq(fd_kind(fdtable_word(5)), FD_FRESH_TCP);
-	fdtable_learn(5, fdtable_word(5), FD_STREAM, &facts);
+	fdtable_learn(5, fdtable_word(5), FD_STREAM, &info);
 	fdtable_unlearn(5);
 	cr_assert_neq(known(5, &found), FD_STREAM);
 	cr_assert(fd_same_socket(before, fdtable_word(5)));
@@ -71,10 +71,10 @@ Test(fdtable, another_address_is_the_same_socket)
 Test(fdtable, forgets_ranges)
 {
 	static const int fds[] = { 3, 255, 256, 700, 65535, 65536 };
-	struct fd_facts found;
+	struct fd_info found;
 
 	for (size_t i = 0; i < 6; i++)
-		fdtable_learn(fds[i], fdtable_word(fds[i]), FD_STREAM, &facts);
+		fdtable_learn(fds[i], fdtable_word(fds[i]), FD_STREAM, &info);
 	fdtable_forget_range(256, 65535);
 	for (size_t i = 0; i < 6; i++)
 		cr_assert_eq(known(fds[i], &found),
@@ -88,15 +88,15 @@ Test(fdtable, forgets_ranges)
 Test(fdtable, has_an_end)
 {
 	static const int beyond[] = { FDTABLE_MAX, INT32_MAX, -1, INT32_MIN };
-	struct fd_facts found;
+	struct fd_info found;
 
 	fdtable_learn(FDTABLE_MAX - 1, fdtable_word(FDTABLE_MAX - 1),
-		      FD_DATAGRAM, &facts);
+		      FD_DATAGRAM, &info);
 	cr_assert_eq(known(FDTABLE_MAX - 1, &found), FD_DATAGRAM);
 	for (size_t i = 0; i < 4; i++) {
 		fdtable_fresh(beyond[i], FD_FRESH_UDP);
 		fdtable_learn(beyond[i], fdtable_word(beyond[i]), FD_DATAGRAM,
-			      &facts);
+			      &info);
 		fdtable_forget(beyond[i]);
 		cr_assert_eq(known(beyond[i], &found), FD_UNKNOWN);
 	}
@@ -105,18 +105,18 @@ Test(fdtable, has_an_end)
 /* dup2(2): whoever asked before the call has learned of what it replaced. */
 Test(fdtable, what_was_replaced_is_forgotten)
 {
-	struct fd_facts found;
+	struct fd_info found;
 	uint64_t before;
 
 	fdtable_fresh(5, FD_FRESH_UDP);
 	before = fdtable_word(5);
-	fdtable_learn(5, fdtable_word(5), FD_DATAGRAM, &facts);
+	fdtable_learn(5, fdtable_word(5), FD_DATAGRAM, &info);
 	fdtable_replaced(5, before);
 	cr_assert_eq(known(5, &found), FD_UNKNOWN);
 	cr_assert_not(fd_same_socket(before, fdtable_word(5)));
 
 	/* Unless it has been somebody else's since. */
-	fdtable_learn(5, fdtable_word(5), FD_DATAGRAM, &facts);
+	fdtable_learn(5, fdtable_word(5), FD_DATAGRAM, &info);
 	fdtable_replaced(5, before);
 	cr_assert_eq(known(5, &found), FD_DATAGRAM);
 }
@@ -124,13 +124,13 @@ Test(fdtable, what_was_replaced_is_forgotten)
 Test(fdtable, keeps_how_a_connection_was_introduced)
 {
 	uint8_t header[FD_INTRODUCTION_MAX];
-	struct fd_facts found;
+	struct fd_info found;
 	uint64_t word;
 
 	fdtable_fresh(5, FD_FRESH_TCP);
-	word = fdtable_learn(5, fdtable_word(5), FD_STREAM, &facts);
+	word = fdtable_learn(5, fdtable_word(5), FD_STREAM, &info);
 	cr_assert_neq(word, 0);
-	word = fdtable_introduce(5, word, &facts, (uint8_t *)"abc", 3);
+	word = fdtable_introduce(5, word, &info, (uint8_t *)"abc", 3);
 	cr_assert_eq(word, fdtable_known(5, &found));
 	cr_assert(found.introduced);
 	cr_assert_eq(fdtable_introduction(fdtable_entry(5), word, header), 3);

@@ -2,7 +2,7 @@
  *
  * At most six system calls for a socket, once in its life.
  */
-#include "shim/capture/facts.h"
+#include "shim/capture/socket_info.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -77,48 +77,48 @@ static bool peer_name(int fd, struct address *address, sa_family_t family)
 }
 
 /* A new socket has none of them, and one that is given some is forgotten. */
-static void ask_options(int fd, struct fd_facts *facts)
+static void ask_options(int fd, struct fd_info *info)
 {
 	int segment = option(fd, SOL_UDP, UDP_SEGMENT);
 
-	facts->segment = segment > 0 ? segment : 0;
-	facts->corked = option(fd, SOL_UDP, UDP_CORK) > 0;
+	info->segment = segment > 0 ? segment : 0;
+	info->corked = option(fd, SOL_UDP, UDP_CORK) > 0;
 }
 
 static enum fd_kind ask(int fd, enum fd_kind known, const uint64_t *ports,
-			struct fd_facts *facts)
+			struct fd_info *info)
 {
 	sa_family_t family = AF_INET6; /* the one with larger names */
 
 	errno = 0;
 	/* The host may have given up the right to ask: what is known must do. */
 	if (sandbox_allows(SYS_getsockname) &&
-	    !local_name(fd, &facts->local, &family))
+	    !local_name(fd, &info->local, &family))
 		return errno == EBADF ? FD_UNKNOWN : FD_FOREIGN;
 	enum fd_kind kind = protocol_of(fd, known);
 	if (kind == FD_FOREIGN)
 		return FD_FOREIGN;
 	if (kind == FD_DATAGRAM && known != FD_FRESH_UDP)
-		ask_options(fd, facts);
-	facts->name_size = family == AF_INET6 ? sizeof(struct sockaddr_in6)
-					      : sizeof(struct sockaddr_in);
+		ask_options(fd, info);
+	info->name_size = family == AF_INET6 ? sizeof(struct sockaddr_in6)
+					     : sizeof(struct sockaddr_in);
 	bool connected =
-		facts->remote.known || peer_name(fd, &facts->remote, family);
-	facts->serves = facts_port(ports, facts->local.port);
-	if (facts->serves || facts_port(ports, facts->remote.port))
+		info->remote.known || peer_name(fd, &info->remote, family);
+	info->serves = socket_info_has_port(ports, info->local.port);
+	if (info->serves || socket_info_has_port(ports, info->remote.port))
 		return kind;
 	if (connected)
 		return FD_FOREIGN;
 	if (kind == FD_STREAM)
 		return FD_FRESH_TCP;
-	return facts->local.port ? FD_DATAGRAM : FD_FRESH_UDP;
+	return info->local.port ? FD_DATAGRAM : FD_FRESH_UDP;
 }
 
-enum fd_kind facts_ask(int fd, enum fd_kind known, const uint64_t *ports,
-		       struct fd_facts *facts)
+enum fd_kind socket_info_ask(int fd, enum fd_kind known, const uint64_t *ports,
+			     struct fd_info *info)
 {
 	int saved = errno;
-	enum fd_kind kind = ask(fd, known, ports, facts);
+	enum fd_kind kind = ask(fd, known, ports, info);
 
 	errno = saved;
 	return kind;

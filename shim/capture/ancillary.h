@@ -14,12 +14,12 @@
  * sent one (ipi_spec_dst). Assigns the octets and family of *local, not its
  * port, and returns true if an address stands there that is no wildcard.
  */
-bool control_local(const struct msghdr *message, bool sent,
-		   struct address *local);
+bool ancillary_local(const struct msghdr *message, bool sent,
+		     struct address *local);
 
 /* The size in octets of each of the datagrams that the message is of, but for the
  * last: UDP_SEGMENT of a sent one, UDP_GRO of a received one. 0: it is one. */
-size_t control_segment(const struct msghdr *message);
+size_t ancillary_segment(const struct msghdr *message);
 
 /* Calls `each` with the fds that came along: SCM_RIGHTS (unix(7)). */
-void control_fds(const struct msghdr *message, void (*each)(int fd));
+void ancillary_fds(const struct msghdr *message, void (*each)(int fd));

@@ -2,7 +2,7 @@
  *
  * A walk through a message's control data.
  */
-#include "shim/capture/control.h"
+#include "shim/capture/ancillary.h"
 
 #include <netinet/in.h>
 #include <netinet/udp.h>
@@ -41,8 +41,8 @@ static struct cmsghdr *next(const struct msghdr *message, struct cmsghdr *item)
 	return item->cmsg_len <= m->msg_controllen - before ? item : NULL;
 }
 
-bool control_local(const struct msghdr *message, bool sent,
-		   struct address *local)
+bool ancillary_local(const struct msghdr *message, bool sent,
+		     struct address *local)
 {
 	for (struct cmsghdr *item = NULL; (item = next(message, item));) {
 		bool inet6;
@@ -58,7 +58,7 @@ bool control_local(const struct msghdr *message, bool sent,
 }
 
 /* The kernel takes a uint16_t and gives an int. */
-size_t control_segment(const struct msghdr *message)
+size_t ancillary_segment(const struct msghdr *message)
 {
 	for (struct cmsghdr *item = NULL; (item = next(message, item));) {
 		uint16_t sent;
@@ -80,7 +80,7 @@ size_t control_segment(const struct msghdr *message)
 	return 0;
 }
 
-void control_fds(const struct msghdr *message, void (*each)(int fd))
+void ancillary_fds(const struct msghdr *message, void (*each)(int fd))
 {
 	for (struct cmsghdr *item = NULL; (item = next(message, item));) {
 		const uint8_t *data = CMSG_DATA(item);

@@ -7,17 +7,17 @@
 #include "shim/capture/fdtable.h"
 
 /*
- * Assigns *facts and returns FD_FOREIGN, FD_DATAGRAM or FD_STREAM; FD_FRESH_*
+ * Assigns *info and returns FD_FOREIGN, FD_DATAGRAM or FD_STREAM; FD_FRESH_*
  * while the socket has no port, or no peer, that tells; FD_UNKNOWN where there is
- * no such fd. `known` is the kind the table has, and *facts its facts where that
+ * no such fd. `known` is the kind the table has, and *info its facts where that
  * is FD_FRESH_*; what is known need not be asked. `ports` is the bitmap of DNS
  * ports. A datagram socket that is not connected is never foreign: each message
  * has a remote port of its own. Preserves errno.
  */
-enum fd_kind facts_ask(int fd, enum fd_kind known, const uint64_t *ports,
-		       struct fd_facts *facts);
+enum fd_kind socket_info_ask(int fd, enum fd_kind known, const uint64_t *ports,
+			     struct fd_info *info);
 
-static inline bool facts_port(const uint64_t *ports, uint16_t port)
+static inline bool socket_info_has_port(const uint64_t *ports, uint16_t port)
 {
 	return ports[port >> 6] >> (port & 63) & 1;
 }

@@ -10,7 +10,7 @@
 #include <netinet/udp.h>
 #include <string.h>
 
-#include "shim/capture/control.h"
+#include "shim/capture/ancillary.h"
 
 static _Alignas(8) char room[256];
 static struct msghdr message;
@@ -21,7 +21,7 @@ static void begin(void)
 	message = (struct msghdr){ .msg_control = room };
 }
 
-TestSuite(control, .init = begin);
+TestSuite(ancillary, .init = begin);
 
 static void add(int level, int type, const void *data, size_t size)
 {
@@ -47,21 +47,21 @@ static void check(bool sent, const char *expected)
 	struct address local = { .port = 53 };
 	char text[INET6_ADDRSTRLEN];
 
-	cr_assert(control_local(&message, sent, &local));
+	cr_assert(ancillary_local(&message, sent, &local));
 	inet_ntop(local.inet6 ? AF_INET6 : AF_INET, local.octets, text,
 		  sizeof(text));
 	cr_assert_str_eq(text, expected);
 	cr_assert_eq(local.port, 53, "the port is not its business");
 }
 
-Test(control, received_has_the_destination_sent_the_source)
+Test(ancillary, received_has_the_destination_sent_the_source)
 {
 	add_info("192.0.2.1", "192.0.2.2");
 	check(false, "192.0.2.1");
 	check(true, "192.0.2.2");
 }
 
-Test(control, passes_over_other_items)
+Test(ancillary, passes_over_other_items)
 {
 	int ttl = 64;
 	struct in6_pktinfo info = { .ipi6_ifindex = 1 };
@@ -72,7 +72,7 @@ Test(control, passes_over_other_items)
 	check(false, "2001:db8::53");
 }
 
-Test(control, folds_mapped_addresses)
+Test(ancillary, folds_mapped_addresses)
 {
 	struct in6_pktinfo info = { .ipi6_ifindex = 1 };
 
@@ -81,41 +81,41 @@ Test(control, folds_mapped_addresses)
 	check(false, "192.0.2.9");
 }
 
-Test(control, knows_nothing_where_nothing_stands)
+Test(ancillary, knows_nothing_where_nothing_stands)
 {
 	struct address local;
 
-	cr_assert_not(control_local(&message, false, &local), "empty");
+	cr_assert_not(ancillary_local(&message, false, &local), "empty");
 	add_info("0.0.0.0", "0.0.0.0");
-	cr_assert_not(control_local(&message, true, &local),
+	cr_assert_not(ancillary_local(&message, true, &local),
 		      "the kernel is to choose");
 	begin();
 	add_info("192.0.2.1", "192.0.2.1");
 	/* As the kernel leaves it where there was no room for more. */
 	message.msg_controllen = CMSG_LEN(4);
 	((struct cmsghdr *)room)->cmsg_len = CMSG_LEN(4);
-	cr_assert_not(control_local(&message, false, &local), "cut short");
+	cr_assert_not(ancillary_local(&message, false, &local), "cut short");
 	message.msg_control = NULL;
-	cr_assert_not(control_local(&message, false, &local));
+	cr_assert_not(ancillary_local(&message, false, &local));
 }
 
-Test(control, several_datagrams_have_a_size)
+Test(ancillary, several_datagrams_have_a_size)
 {
 	uint16_t sent = 60;
 	int received = 1200;
 
-	cr_assert_eq(control_segment(&message), 0);
+	cr_assert_eq(ancillary_segment(&message), 0);
 	add_info("192.0.2.1", "192.0.2.2");
-	cr_assert_eq(control_segment(&message), 0);
+	cr_assert_eq(ancillary_segment(&message), 0);
 	add(SOL_UDP, UDP_SEGMENT, &sent, sizeof(sent));
-	cr_assert_eq(control_segment(&message), 60);
+	cr_assert_eq(ancillary_segment(&message), 60);
 	message.msg_controllen = 0;
 	add(SOL_UDP, UDP_GRO, &received, sizeof(received));
-	cr_assert_eq(control_segment(&message), 1200);
+	cr_assert_eq(ancillary_segment(&message), 1200);
 	message.msg_controllen--;
-	cr_assert_eq(control_segment(&message), 1200, "but for the padding");
+	cr_assert_eq(ancillary_segment(&message), 1200, "but for the padding");
 	message.msg_controllen = CMSG_LEN(sizeof(received)) - 1;
-	cr_assert_eq(control_segment(&message), 0, "cut short");
+	cr_assert_eq(ancillary_segment(&message), 0, "cut short");
 }
 
 static int fds_seen[4], fds_count;
@@ -125,14 +125,14 @@ static void see(int fd)
 	fds_seen[fds_count++] = fd;
 }
 
-Test(control, fds_come_along)
+Test(ancillary, fds_come_along)
 {
 	int fds[3] = { 5, 7, 900 };
 
 	add_info("192.0.2.1", "192.0.2.2");
 	add(SOL_SOCKET, SCM_RIGHTS, fds, sizeof(fds));
 	add(SOL_SOCKET, SCM_CREDENTIALS, fds, sizeof(fds));
-	control_fds(&message, see);
+	ancillary_fds(&message, see);
 	cr_assert_eq(fds_count, 3);
 	cr_assert_arr_eq(fds_seen, fds, sizeof(fds));
 }
