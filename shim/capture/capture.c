@@ -43,9 +43,9 @@ static enum fd_kind learn(struct capture_call *call,
 	enum fd_kind kind = fd_kind(word);
 
 	if (!fd_same_socket(word, call->word))
-		return FD_FOREIGN;
+		return FD_NOT_DNS;
 	call->word = word;
-	if (kind >= FD_FOREIGN)
+	if (kind >= FD_NOT_DNS)
 		return kind;
 	struct fd_entry *entry = fdtable_entry(call->fd);
 	if (kind == FD_UNKNOWN || kind == FD_LEARNING ||
@@ -57,23 +57,23 @@ static enum fd_kind learn(struct capture_call *call,
 	if (kind == FD_FRESH_TCP && !info->remote.port && name)
 		address_from_sockaddr(&info->remote, name, name_size);
 	kind = socket_info_ask(call->fd, kind, capture_ports, info);
-	if (kind >= FD_FOREIGN)
+	if (kind >= FD_NOT_DNS)
 		fdtable_learn(call->fd, word, kind, info);
 	/* The answers may have been of a socket that came meanwhile. */
 	call->word = fdtable_word(call->fd);
-	return fd_same_socket(call->word, word) ? kind : FD_FOREIGN;
+	return fd_same_socket(call->word, word) ? kind : FD_NOT_DNS;
 }
 
 bool capture_learn(struct capture_call *call)
 {
 	call->kind = learn(call, NULL, 0);
-	return call->kind != FD_FOREIGN && call->kind != FD_UNKNOWN;
+	return call->kind != FD_NOT_DNS && call->kind != FD_UNKNOWN;
 }
 
 void capture_message(struct capture_call *call, const struct msghdr *message,
 		     size_t size)
 {
-	if (call->kind < FD_FOREIGN)
+	if (call->kind < FD_NOT_DNS)
 		call->kind = learn(call, call->sent ? message->msg_name : NULL,
 				   message->msg_namelen);
 	if (call->kind == FD_DATAGRAM)
@@ -193,7 +193,7 @@ void capture_replaced(int fd, uint64_t before)
 void capture_disown(int fd)
 {
 	if (recording())
-		fdtable_fresh(fd, FD_FOREIGN);
+		fdtable_fresh(fd, FD_NOT_DNS);
 }
 
 /* One that closes nothing, or that the kernel will refuse, changes nothing. */

@@ -28,7 +28,7 @@ extern const uint64_t *capture_ports;
 struct capture_call {
 	int fd;
 	bool sent;
-	enum fd_kind kind;   /* as socket_info_ask says it; never FD_FOREIGN */
+	enum fd_kind kind;   /* as socket_info_ask says it; never FD_NOT_DNS */
 	uint64_t word;       /* the fd table's */
 	uint64_t stamp_ns;   /* clock_steady(): of the message */
 	struct fd_info info; /* of its kind */
@@ -40,7 +40,7 @@ struct capture_call {
 static inline bool capture_watches(int fd)
 {
 	return atomic_load_explicit(&capture_active, memory_order_acquire) &&
-	       !thread_is_muted() && fd_kind(fdtable_word(fd)) != FD_FOREIGN;
+	       !thread_is_muted() && fd_kind(fdtable_word(fd)) != FD_NOT_DNS;
 }
 
 /* Not for callers: asks the kernel. */
@@ -58,7 +58,7 @@ static inline __attribute__((always_inline)) bool capture_enter(
 	call->sent = sent;
 	call->word = fdtable_known(fd, &call->info);
 	call->kind = fd_kind(call->word);
-	if (call->kind < FD_FOREIGN && !capture_learn(call))
+	if (call->kind < FD_NOT_DNS && !capture_learn(call))
 		return false;
 	if (call->kind != FD_DATAGRAM)
 		call->turn = fdtable_turn(fd, sent);

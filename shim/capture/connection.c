@@ -141,24 +141,25 @@ static int32_t newer(uint64_t side, uint64_t word)
 }
 
 /* Takes this direction of the connection that `word` is of, and what was kept of
- * an earlier one. Returns false if somebody holds it, or if the number has become
+ * an earlier one. Returns false if somebody has it locked, or if the number has become
  * another socket's. */
-static bool hold(struct fd_stream *side, uint64_t word, struct stream *stream)
+static bool try_lock(struct fd_stream *side, uint64_t word,
+		     struct stream *stream)
 {
 	uint64_t found = atomic_load(&side->word);
 
 	do
 		if (newer(found, word) > 0 ||
-		    (fd_same_socket(found, word) && found & FD_STREAM_HELD))
+		    (fd_same_socket(found, word) && found & FD_STREAM_LOCKED))
 			return false;
-	while (!atomic_compare_exchange_weak(&side->word, &found,
-					     side_word(word, FD_STREAM_HELD)));
+	while (!atomic_compare_exchange_weak(
+		&side->word, &found, side_word(word, FD_STREAM_LOCKED)));
 	if (fd_same_socket(found, word)) {
 		*stream = stream_unpack(found);
 		return true;
 	}
-	/* What an earlier holder holds he gives back himself. */
-	if (!(found & FD_STREAM_HELD)) {
+	/* What an earlier owner has locked he gives back himself. */
+	if (!(found & FD_STREAM_LOCKED)) {
 		*stream = stream_unpack(found);
 		chain_give(stream->half);
 	}
@@ -166,13 +167,13 @@ static bool hold(struct fd_stream *side, uint64_t word, struct stream *stream)
 	return true;
 }
 
-static void put_back(struct fd_stream *side, uint64_t word,
-		     const struct stream *stream)
+static void unlock(struct fd_stream *side, uint64_t word,
+		   const struct stream *stream)
 {
-	uint64_t held = side_word(word, FD_STREAM_HELD);
+	uint64_t locked = side_word(word, FD_STREAM_LOCKED);
 
 	if (!atomic_compare_exchange_strong(
-		    &side->word, &held, side_word(word, stream_pack(stream))))
+		    &side->word, &locked, side_word(word, stream_pack(stream))))
 		chain_give(stream->half);
 }
 
@@ -188,7 +189,7 @@ void connection_give_up(const struct capture_call *call, uint64_t word)
 			return;
 	while (!atomic_compare_exchange_weak(
 		&side->word, &found, side_word(word, stream_pack(&lost))));
-	if (!(found & FD_STREAM_HELD))
+	if (!(found & FD_STREAM_LOCKED))
 		chain_give(stream_unpack(found).half);
 }
 
@@ -209,7 +210,7 @@ static void cross_in_turn(struct crossing *crossing, struct fd_stream *side,
 	struct stream stream;
 	uint64_t word = crossing->word;
 
-	if (!hold(side, word, &stream)) {
+	if (!try_lock(side, word, &stream)) {
 		cross_alone(crossing, octets);
 		return;
 	}
@@ -217,12 +218,12 @@ static void cross_in_turn(struct crossing *crossing, struct fd_stream *side,
 	if (stream.state == STREAM_BEGINS && !may_be_introduced(crossing))
 		stream.state = STREAM_BETWEEN;
 	if (others && stream.state != STREAM_LOST) {
-		put_back(side, word, &stream);
+		unlock(side, word, &stream);
 		cross_alone(crossing, octets);
 		return;
 	}
 	cut_and_count(crossing, &stream, octets);
-	put_back(side, word, &stream);
+	unlock(side, word, &stream);
 }
 
 static void crossed(const struct capture_call *call, uint64_t word,
@@ -278,7 +279,7 @@ static bool follows(const struct capture_call *call)
 	uint64_t found = side ? atomic_load(&side->word) : 0;
 
 	return side && !(fd_same_socket(found, call->word) &&
-			 !(found & FD_STREAM_HELD) &&
+			 !(found & FD_STREAM_LOCKED) &&
 			 stream_unpack(found).state == STREAM_LOST);
 }
 

@@ -34,7 +34,7 @@ static bool claim(struct cork *cork, uint64_t socket)
 		cork_count++;
 	cork->begun = cork->lost = false;
 	cork->size = cork->name_size = 0;
-	cork->held = false;
+	cork->locked = false;
 	return true;
 }
 
@@ -55,7 +55,7 @@ void cork_add(struct cork *cork, const struct msghdr *message, size_t size)
 {
 	struct octets octets = { .iov = message->msg_iov, .left = size };
 
-	if (atomic_exchange(&cork->held, true) ||
+	if (atomic_exchange(&cork->locked, true) ||
 	    size > CORK_MAX - cork->size) {
 		cork->lost = true;
 		return;
@@ -67,7 +67,7 @@ void cork_add(struct cork *cork, const struct msghdr *message, size_t size)
 	cork->begun = true;
 	octets_copy(&octets, cork->octets + cork->size, size);
 	cork->size += size;
-	cork->held = false;
+	cork->locked = false;
 }
 
 void cork_end(struct cork *cork)

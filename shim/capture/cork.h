@@ -13,7 +13,7 @@
 
 struct cork {
 	_Atomic uint64_t socket; /* whose: the word, with the fd; 0: nobody's */
-	_Atomic bool held;
+	_Atomic bool locked;
 	bool begun;
 	bool lost; /* too long, or two threads were at it */
 	uint32_t size;

@@ -193,15 +193,16 @@ void fdtable_unlearn(int fd)
 static void drop_stream(struct fd_stream *side)
 {
 	uint64_t word = atomic_load_explicit(&side->word, memory_order_relaxed);
-	struct stream stream = stream_unpack((uint32_t)word & ~FD_STREAM_HELD);
+	struct stream stream =
+		stream_unpack((uint32_t)word & ~FD_STREAM_LOCKED);
 
-	if (word & FD_STREAM_HELD || !stream.half ||
+	if (word & FD_STREAM_LOCKED || !stream.half ||
 	    !atomic_compare_exchange_strong(&side->word, &word,
-					    word | FD_STREAM_HELD))
+					    word | FD_STREAM_LOCKED))
 		return;
-	uint64_t held = word | FD_STREAM_HELD;
+	uint64_t locked = word | FD_STREAM_LOCKED;
 	stream_abandon(&stream);
-	atomic_compare_exchange_strong(&side->word, &held,
+	atomic_compare_exchange_strong(&side->word, &locked,
 				       (word & 0xffffffff00000000) |
 					       stream_pack(&stream));
 }

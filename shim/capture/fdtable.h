@@ -30,7 +30,7 @@ enum fd_kind {
 	FD_FRESH_UDP,
 	FD_FRESH_TCP,
 	FD_LEARNING, /* a thread is about to write the facts */
-	FD_FOREIGN,  /* nothing of DNS */
+	FD_NOT_DNS,  /* nothing of DNS */
 	FD_DATAGRAM,
 	FD_STREAM,
 };
@@ -46,19 +46,19 @@ struct fd_info {
 };
 
 /*
- * One direction of a TCP connection. A thread that is at it holds it: it works on
+ * One direction of a TCP connection. A thread that is at it has it locked: it works on
  * a copy, and what it puts back comes to nothing if the number has become another
- * socket's meanwhile. So a hold that was left behind (by a jump out of a signal
+ * socket's meanwhile. So a lock that was left behind (by a jump out of a signal
  * handler, or in the parent of a fork) ends with its socket.
  */
 struct fd_stream {
-	/* From the lowest bit: 31 of stream_pack(), FD_STREAM_HELD, and the
+	/* From the lowest bit: 31 of stream_pack(), FD_STREAM_LOCKED, and the
 	 * upper half of the entry's word: whose stream this is. */
 	_Atomic uint64_t word;
 	_Atomic uint32_t turn; /* counts the calls that were at it */
 };
 
-#define FD_STREAM_HELD (1u << STREAM_BITS)
+#define FD_STREAM_LOCKED (1u << STREAM_BITS)
 
 /* As octets in which a proxy introduced the connection. */
 #define FD_INTRODUCTION_MAX 56
@@ -133,7 +133,7 @@ static inline uint64_t fdtable_known(int fd, struct fd_info *info)
 	struct fd_entry *entry = fdtable_entry(fd);
 	uint64_t word = fdtable_word(fd);
 
-	if (fd_kind(word) >= FD_FOREIGN && !fdtable_read(entry, word, info))
+	if (fd_kind(word) >= FD_NOT_DNS && !fdtable_read(entry, word, info))
 		return (word & ~0xffull) | FD_UNKNOWN;
 	return word;
 }

@@ -43,7 +43,7 @@ static enum fd_kind protocol_of(int fd, enum fd_kind known)
 	case IPPROTO_MPTCP:
 		return FD_STREAM;
 	default:
-		return FD_FOREIGN;
+		return FD_NOT_DNS;
 	}
 }
 
@@ -94,10 +94,10 @@ static enum fd_kind ask(int fd, enum fd_kind known, const uint64_t *ports,
 	/* The host may have given up the right to ask: what is known must do. */
 	if (sandbox_allows(SYS_getsockname) &&
 	    !local_name(fd, &info->local, &family))
-		return errno == EBADF ? FD_UNKNOWN : FD_FOREIGN;
+		return errno == EBADF ? FD_UNKNOWN : FD_NOT_DNS;
 	enum fd_kind kind = protocol_of(fd, known);
-	if (kind == FD_FOREIGN)
-		return FD_FOREIGN;
+	if (kind == FD_NOT_DNS)
+		return FD_NOT_DNS;
 	if (kind == FD_DATAGRAM && known != FD_FRESH_UDP)
 		ask_options(fd, info);
 	info->name_size = family == AF_INET6 ? sizeof(struct sockaddr_in6)
@@ -108,7 +108,7 @@ static enum fd_kind ask(int fd, enum fd_kind known, const uint64_t *ports,
 	if (info->serves || socket_info_has_port(ports, info->remote.port))
 		return kind;
 	if (connected)
-		return FD_FOREIGN;
+		return FD_NOT_DNS;
 	if (kind == FD_STREAM)
 		return FD_FRESH_TCP;
 	return info->local.port ? FD_DATAGRAM : FD_FRESH_UDP;

@@ -7,7 +7,7 @@
 #include "shim/capture/fdtable.h"
 
 /*
- * Assigns *info and returns FD_FOREIGN, FD_DATAGRAM or FD_STREAM; FD_FRESH_*
+ * Assigns *info and returns FD_NOT_DNS, FD_DATAGRAM or FD_STREAM; FD_FRESH_*
  * while the socket has no port, or no peer, that tells; FD_UNKNOWN where there is
  * no such fd. `known` is the kind the table has, and *info its facts where that
  * is FD_FRESH_*; what is known need not be asked. `ports` is the bitmap of DNS

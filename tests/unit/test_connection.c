@@ -158,8 +158,8 @@ static void leave_held(void)
 {
 	_Atomic uint64_t *word = &fdtable_entry(FD)->stream[0].word;
 
-	atomic_store(word,
-		     (fdtable_word(FD) & 0xffffffff00000000) | FD_STREAM_HELD);
+	atomic_store(word, (fdtable_word(FD) & 0xffffffff00000000) |
+				   FD_STREAM_LOCKED);
 }
 
 Test(connection, a_hold_ends_with_its_socket)
