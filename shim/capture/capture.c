@@ -39,17 +39,17 @@ static enum fd_kind learn(struct capture_call *call,
 			  const struct sockaddr *name, socklen_t name_size)
 {
 	struct fd_info *info = &call->info;
-	uint64_t word = fdtable_known(call->fd, info);
-	enum fd_kind kind = fd_kind(word);
+	uint64_t state = fdtable_known(call->fd, info);
+	enum fd_kind kind = fd_kind(state);
 
-	if (!fd_same_socket(word, call->word))
+	if (!fd_same_socket(state, call->state))
 		return FD_NOT_DNS;
-	call->word = word;
+	call->state = state;
 	if (kind >= FD_NOT_DNS)
 		return kind;
 	struct fd_entry *entry = fdtable_entry(call->fd);
 	if (kind == FD_UNKNOWN || kind == FD_LEARNING ||
-	    !fdtable_read(entry, word, info)) {
+	    !fdtable_read(entry, state, info)) {
 		memset(info, 0, sizeof(*info));
 		kind = FD_UNKNOWN;
 	}
@@ -58,10 +58,10 @@ static enum fd_kind learn(struct capture_call *call,
 		address_from_sockaddr(&info->remote, name, name_size);
 	kind = socket_info_ask(call->fd, kind, capture_ports, info);
 	if (kind >= FD_NOT_DNS)
-		fdtable_learn(call->fd, word, kind, info);
+		fdtable_learn(call->fd, state, kind, info);
 	/* The answers may have been of a socket that came meanwhile. */
-	call->word = fdtable_word(call->fd);
-	return fd_same_socket(call->word, word) ? kind : FD_NOT_DNS;
+	call->state = fdtable_state(call->fd);
+	return fd_same_socket(call->state, state) ? kind : FD_NOT_DNS;
 }
 
 bool capture_learn(struct capture_call *call)
@@ -79,7 +79,7 @@ void capture_message(struct capture_call *call, const struct msghdr *message,
 	if (call->kind == FD_DATAGRAM)
 		datagram_arrived(call, message, size);
 	else if (call->kind == FD_STREAM)
-		connection_crossed(call, call->word, &call->info, message,
+		connection_crossed(call, call->state, &call->info, message,
 				   size);
 }
 
@@ -92,7 +92,7 @@ void capture_fds(const struct msghdr *message)
 void capture_give_up(const struct capture_call *call)
 {
 	if (call->kind == FD_STREAM)
-		connection_give_up(call, call->word);
+		connection_give_up(call, call->state);
 	else if (capture_is_datagram(call) &&
 		 (call->info.serves ||
 		  socket_info_has_port(capture_ports, call->info.remote.port)))
@@ -170,7 +170,7 @@ void capture_accepted(int listener, int fd)
 		return;
 	same.local = info.local;
 	fdtable_fresh(fd, FD_FRESH_TCP);
-	fdtable_learn(fd, fdtable_word(fd), FD_FRESH_TCP, &same);
+	fdtable_learn(fd, fdtable_state(fd), FD_FRESH_TCP, &same);
 }
 
 void capture_forget(int fd)
@@ -181,7 +181,7 @@ void capture_forget(int fd)
 
 uint64_t capture_replaces(int fd)
 {
-	return recording() ? fdtable_word(fd) : 0;
+	return recording() ? fdtable_state(fd) : 0;
 }
 
 void capture_replaced(int fd, uint64_t before)

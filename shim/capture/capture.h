@@ -29,7 +29,7 @@ struct capture_call {
 	int fd;
 	bool sent;
 	enum fd_kind kind;   /* as socket_info_ask says it; never FD_NOT_DNS */
-	uint64_t word;       /* the fd table's */
+	uint64_t state;      /* the fd table's */
 	uint64_t stamp_ns;   /* clock_steady(): of the message */
 	struct fd_info info; /* of its kind */
 	uint32_t turn;       /* fdtable_turn(), where it may be a stream */
@@ -40,7 +40,7 @@ struct capture_call {
 static inline bool capture_watches(int fd)
 {
 	return atomic_load_explicit(&capture_active, memory_order_acquire) &&
-	       !thread_is_muted() && fd_kind(fdtable_word(fd)) != FD_NOT_DNS;
+	       !thread_is_muted() && fd_kind(fdtable_state(fd)) != FD_NOT_DNS;
 }
 
 /* Not for callers: asks the kernel. */
@@ -56,8 +56,8 @@ static inline __attribute__((always_inline)) bool capture_enter(
 		return false;
 	call->fd = fd;
 	call->sent = sent;
-	call->word = fdtable_known(fd, &call->info);
-	call->kind = fd_kind(call->word);
+	call->state = fdtable_known(fd, &call->info);
+	call->kind = fd_kind(call->state);
 	if (call->kind < FD_NOT_DNS && !capture_learn(call))
 		return false;
 	if (call->kind != FD_DATAGRAM)

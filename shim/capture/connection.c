@@ -14,7 +14,7 @@ _Static_assert(PROXY_WRITTEN_MAX < FD_INTRODUCTION_MAX, "a header fits");
 /* What the messages of a call have in common. */
 struct crossing {
 	const struct capture_call *call;
-	uint64_t word;
+	uint64_t state;
 	const struct fd_info *info;
 	struct event seen;
 	uint8_t header[FD_INTRODUCTION_MAX]; /* the proxy's */
@@ -37,16 +37,16 @@ static void set_header(struct crossing *crossing, size_t size)
 }
 
 static void cross(struct crossing *crossing, const struct capture_call *call,
-		  uint64_t word, const struct fd_info *info)
+		  uint64_t state, const struct fd_info *info)
 {
 	*crossing =
-		(struct crossing){ .call = call, .word = word, .info = info };
+		(struct crossing){ .call = call, .state = state, .info = info };
 	observed(&crossing->seen, call, info->serves, &info->local,
 		 &info->remote);
 	crossing->seen.flags |= EVENT_TCP;
 	if (!info->introduced)
 		return;
-	size_t size = fdtable_introduction(fdtable_entry(call->fd), word,
+	size_t size = fdtable_introduction(fdtable_entry(call->fd), state,
 					   crossing->header);
 	crossing->nameless = !size;
 	if (size)
@@ -62,11 +62,11 @@ static bool introduce(struct crossing *crossing, const struct proxy *proxy)
 	if (call->sent || !proxy->known)
 		return true;
 	size_t size = proxy_write(proxy, crossing->header);
-	crossing->word =
-		fdtable_introduce(call->fd, crossing->word, crossing->info,
+	crossing->state =
+		fdtable_introduce(call->fd, crossing->state, crossing->info,
 				  crossing->header, size);
 	set_header(crossing, size);
-	return crossing->word;
+	return crossing->state;
 }
 
 static void put(struct crossing *crossing, struct octets *message)
@@ -129,32 +129,32 @@ static struct fd_stream *side_of(const struct capture_call *call)
 	return entry ? &entry->stream[call->sent] : NULL;
 }
 
-static uint64_t side_word(uint64_t word, uint32_t rest)
+static uint64_t side_state(uint64_t state, uint32_t rest)
 {
-	return (word & 0xffffffff00000000) | rest;
+	return (state & 0xffffffff00000000) | rest;
 }
 
 /* How many sockets later the stream's is. */
-static int32_t newer(uint64_t side, uint64_t word)
+static int32_t newer(uint64_t side, uint64_t state)
 {
-	return (int32_t)((side >> 32) - (word >> 32));
+	return (int32_t)((side >> 32) - (state >> 32));
 }
 
-/* Takes this direction of the connection that `word` is of, and what was kept of
+/* Takes this direction of the connection that `state` is of, and what was kept of
  * an earlier one. Returns false if somebody has it locked, or if the number has become
  * another socket's. */
-static bool try_lock(struct fd_stream *side, uint64_t word,
+static bool try_lock(struct fd_stream *side, uint64_t state,
 		     struct stream *stream)
 {
-	uint64_t found = atomic_load(&side->word);
+	uint64_t found = atomic_load(&side->state);
 
 	do
-		if (newer(found, word) > 0 ||
-		    (fd_same_socket(found, word) && found & FD_STREAM_LOCKED))
+		if (newer(found, state) > 0 ||
+		    (fd_same_socket(found, state) && found & FD_STREAM_LOCKED))
 			return false;
 	while (!atomic_compare_exchange_weak(
-		&side->word, &found, side_word(word, FD_STREAM_LOCKED)));
-	if (fd_same_socket(found, word)) {
+		&side->state, &found, side_state(state, FD_STREAM_LOCKED)));
+	if (fd_same_socket(found, state)) {
 		*stream = stream_unpack(found);
 		return true;
 	}
@@ -167,28 +167,29 @@ static bool try_lock(struct fd_stream *side, uint64_t word,
 	return true;
 }
 
-static void unlock(struct fd_stream *side, uint64_t word,
+static void unlock(struct fd_stream *side, uint64_t state,
 		   const struct stream *stream)
 {
-	uint64_t locked = side_word(word, FD_STREAM_LOCKED);
+	uint64_t locked = side_state(state, FD_STREAM_LOCKED);
 
 	if (!atomic_compare_exchange_strong(
-		    &side->word, &locked, side_word(word, stream_pack(stream))))
+		    &side->state, &locked,
+		    side_state(state, stream_pack(stream))))
 		chain_give(stream->half);
 }
 
-void connection_give_up(const struct capture_call *call, uint64_t word)
+void connection_give_up(const struct capture_call *call, uint64_t state)
 {
 	static const struct stream lost = { .state = STREAM_LOST };
 	struct fd_stream *side = side_of(call);
-	uint64_t found = side ? atomic_load(&side->word) : 0;
+	uint64_t found = side ? atomic_load(&side->state) : 0;
 
 	enqueue_count_drop(DROP_STREAM, 1);
 	do
-		if (!side || newer(found, word) > 0)
+		if (!side || newer(found, state) > 0)
 			return;
 	while (!atomic_compare_exchange_weak(
-		&side->word, &found, side_word(word, stream_pack(&lost))));
+		&side->state, &found, side_state(state, stream_pack(&lost))));
 	if (!(found & FD_STREAM_LOCKED))
 		chain_give(stream_unpack(found).half);
 }
@@ -201,16 +202,16 @@ static void cross_alone(struct crossing *crossing, struct octets *octets)
 	if (stream_is_whole(*octets))
 		cut_and_count(crossing, &stream, octets);
 	else
-		connection_give_up(crossing->call, crossing->word);
+		connection_give_up(crossing->call, crossing->state);
 }
 
 static void cross_in_turn(struct crossing *crossing, struct fd_stream *side,
 			  struct octets *octets)
 {
 	struct stream stream;
-	uint64_t word = crossing->word;
+	uint64_t state = crossing->state;
 
-	if (!try_lock(side, word, &stream)) {
+	if (!try_lock(side, state, &stream)) {
 		cross_alone(crossing, octets);
 		return;
 	}
@@ -218,15 +219,15 @@ static void cross_in_turn(struct crossing *crossing, struct fd_stream *side,
 	if (stream.state == STREAM_BEGINS && !may_be_introduced(crossing))
 		stream.state = STREAM_BETWEEN;
 	if (others && stream.state != STREAM_LOST) {
-		unlock(side, word, &stream);
+		unlock(side, state, &stream);
 		cross_alone(crossing, octets);
 		return;
 	}
 	cut_and_count(crossing, &stream, octets);
-	unlock(side, word, &stream);
+	unlock(side, state, &stream);
 }
 
-static void crossed(const struct capture_call *call, uint64_t word,
+static void crossed(const struct capture_call *call, uint64_t state,
 		    const struct fd_info *info, struct octets octets)
 {
 	struct fd_stream *side = side_of(call);
@@ -236,15 +237,15 @@ static void crossed(const struct capture_call *call, uint64_t word,
 		enqueue_count_drop(DROP_STREAM, 1);
 		return;
 	}
-	cross(&crossing, call, word, info);
+	cross(&crossing, call, state, info);
 	cross_in_turn(&crossing, side, &octets);
 }
 
-void connection_crossed(const struct capture_call *call, uint64_t word,
+void connection_crossed(const struct capture_call *call, uint64_t state,
 			const struct fd_info *info,
 			const struct msghdr *message, size_t size)
 {
-	crossed(call, word, info,
+	crossed(call, state, info,
 		(struct octets){ .iov = message->msg_iov, .left = size });
 }
 
@@ -276,9 +277,9 @@ static void sweep(uintptr_t frame)
 static bool follows(const struct capture_call *call)
 {
 	struct fd_stream *side = side_of(call);
-	uint64_t found = side ? atomic_load(&side->word) : 0;
+	uint64_t found = side ? atomic_load(&side->state) : 0;
 
-	return side && !(fd_same_socket(found, call->word) &&
+	return side && !(fd_same_socket(found, call->state) &&
 			 !(found & FD_STREAM_LOCKED) &&
 			 stream_unpack(found).state == STREAM_LOST);
 }
@@ -323,7 +324,7 @@ static void give_back(pool_block copy)
 	} while (one != copy);
 }
 
-void connection_land(struct capture_call *call, uint64_t word,
+void connection_land(struct capture_call *call, uint64_t state,
 		     const struct fd_info *info, size_t size)
 {
 	struct iovec iov[CHAIN_BLOCKS];
@@ -334,9 +335,9 @@ void connection_land(struct capture_call *call, uint64_t word,
 		octets = chain_octets(call->copy, iov);
 	if (size && size <= octets.left) {
 		octets.left = size;
-		crossed(call, word, info, octets);
+		crossed(call, state, info, octets);
 	} else if (size) {
-		connection_give_up(call, word);
+		connection_give_up(call, state);
 	}
 	connection_leave(call);
 }

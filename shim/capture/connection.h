@@ -12,8 +12,8 @@
 #include "shim/capture/capture.h"
 
 /* `size` octets (> 0) of one direction of the connection that the fd was when its
- * word was `word`. */
-void connection_crossed(const struct capture_call *call, uint64_t word,
+ * state was `state`. */
+void connection_crossed(const struct capture_call *call, uint64_t state,
 			const struct fd_info *info,
 			const struct msghdr *message, size_t size);
 
@@ -26,7 +26,7 @@ void connection_crossed(const struct capture_call *call, uint64_t word,
  */
 void connection_depart(struct capture_call *call, const struct msghdr *message,
 		       size_t total);
-void connection_land(struct capture_call *call, uint64_t word,
+void connection_land(struct capture_call *call, uint64_t state,
 		     const struct fd_info *info, size_t size);
 
 /* In the place of connection_land(), where the call's thread ends in it. Does
@@ -36,4 +36,4 @@ void connection_leave(struct capture_call *call);
 /* Octets of the call crossed the connection that nobody looks at, in a way that
  * tells nothing of the stream's place behind them. That direction is not followed
  * any further: this call and each later one is counted as a drop. */
-void connection_give_up(const struct capture_call *call, uint64_t word);
+void connection_give_up(const struct capture_call *call, uint64_t state);

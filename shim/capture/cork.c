@@ -13,14 +13,15 @@ _Atomic int cork_count;
 
 static uint64_t socket_of(const struct capture_call *call)
 {
-	return (call->word & 0xffffffff00000000) | (uint32_t)(call->fd + 1);
+	return (call->state & 0xffffffff00000000) | (uint32_t)(call->fd + 1);
 }
 
 /* Nobody's, or a socket's that is no more. */
 static bool is_free(uint64_t socket)
 {
 	return !socket ||
-	       !fd_same_socket(fdtable_word((int)(uint32_t)socket - 1), socket);
+	       !fd_same_socket(fdtable_state((int)(uint32_t)socket - 1),
+			       socket);
 }
 
 static bool claim(struct cork *cork, uint64_t socket)

@@ -12,7 +12,8 @@
 #define CORK_MAX 4096
 
 struct cork {
-	_Atomic uint64_t socket; /* whose: the word, with the fd; 0: nobody's */
+	_Atomic uint64_t
+		socket; /* whose: the state, with the fd; 0: nobody's */
 	_Atomic bool locked;
 	bool begun;
 	bool lost; /* too long, or two threads were at it */

@@ -262,7 +262,7 @@ static void land_corked(struct datagram_departure *departure,
 		enqueue_count_drop(DROP_POOL, 1);
 	/* Which call is the end of one can no longer be told. */
 	if (departure->unfollowed)
-		fdtable_learn(call->fd, call->word, FD_NOT_DNS, &call->info);
+		fdtable_learn(call->fd, call->state, FD_NOT_DNS, &call->info);
 }
 
 /* The kernel could read what nobody let us ask it for. */

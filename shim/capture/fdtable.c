@@ -32,17 +32,17 @@ static struct fd_entry *entry_make(int fd)
 	return fdtable_entry(fd);
 }
 
-/* The word that follows `word`: more is known of the same socket, or less. */
-static uint64_t changed(uint64_t word, enum fd_kind kind)
+/* The state that follows `state`: more is known of the same socket, or less. */
+static uint64_t next_state(uint64_t state, enum fd_kind kind)
 {
-	return (word & 0xffffffff00000000) | ((word + 0x100) & 0xffffff00) |
+	return (state & 0xffffffff00000000) | ((state + 0x100) & 0xffffff00) |
 	       kind;
 }
 
-/* The word that follows `word` when the number stands for another socket. */
-static uint64_t reborn(uint64_t word, enum fd_kind kind)
+/* The state that follows `state` when the number stands for another socket. */
+static uint64_t next_socket_state(uint64_t state, enum fd_kind kind)
 {
-	return ((word >> 32) + 1) << 32 | kind;
+	return ((state >> 32) + 1) << 32 | kind;
 }
 
 /* `to` and `from` are of `size` octets, a multiple of 8. */
@@ -60,36 +60,36 @@ static void store(_Atomic uint64_t *to, const uint8_t *from, size_t size)
  * others who forget or unlearn meanwhile change the counts alone, so that what
  * he has written comes to nothing. Two who write at a time would mix theirs.
  */
-static uint64_t learn(int fd, uint64_t word, enum fd_kind kind,
+static uint64_t learn(int fd, uint64_t state, enum fd_kind kind,
 		      const struct fd_info *info, const uint8_t *introduction)
 {
 	struct fd_entry *entry = entry_make(fd);
-	uint64_t learning = changed(word, FD_LEARNING);
+	uint64_t learning = next_state(state, FD_LEARNING);
 
-	if (!entry || fd_kind(word) == FD_LEARNING ||
-	    !atomic_compare_exchange_strong(&entry->word, &word, learning))
+	if (!entry || fd_kind(state) == FD_LEARNING ||
+	    !atomic_compare_exchange_strong(&entry->state, &state, learning))
 		return 0;
-	/* Whoever reads one of the facts below finds the word changed. */
+	/* Whoever reads one of the facts below finds the state changed. */
 	atomic_thread_fence(memory_order_release);
 	store(entry->info, (const uint8_t *)info, sizeof(*info));
 	if (introduction)
 		store(entry->introduction, introduction, FD_INTRODUCTION_MAX);
-	word = changed(learning, kind);
-	if (atomic_compare_exchange_strong(&entry->word, &learning, word))
-		return word;
-	while (!atomic_compare_exchange_weak(&entry->word, &learning,
-					     changed(learning, FD_UNKNOWN)))
+	state = next_state(learning, kind);
+	if (atomic_compare_exchange_strong(&entry->state, &learning, state))
+		return state;
+	while (!atomic_compare_exchange_weak(&entry->state, &learning,
+					     next_state(learning, FD_UNKNOWN)))
 		;
 	return 0;
 }
 
-uint64_t fdtable_learn(int fd, uint64_t word, enum fd_kind kind,
+uint64_t fdtable_learn(int fd, uint64_t state, enum fd_kind kind,
 		       const struct fd_info *info)
 {
-	return learn(fd, word, kind, info, NULL);
+	return learn(fd, state, kind, info, NULL);
 }
 
-uint64_t fdtable_introduce(int fd, uint64_t word, const struct fd_info *info,
+uint64_t fdtable_introduce(int fd, uint64_t state, const struct fd_info *info,
 			   const uint8_t *octets, size_t size)
 {
 	struct fd_info introduced = *info;
@@ -97,10 +97,10 @@ uint64_t fdtable_introduce(int fd, uint64_t word, const struct fd_info *info,
 
 	introduced.introduced = true;
 	memcpy(introduction + 1, octets, size);
-	return learn(fd, word, FD_STREAM, &introduced, introduction);
+	return learn(fd, state, FD_STREAM, &introduced, introduction);
 }
 
-size_t fdtable_introduction(struct fd_entry *entry, uint64_t word,
+size_t fdtable_introduction(struct fd_entry *entry, uint64_t state,
 			    uint8_t octets[FD_INTRODUCTION_MAX])
 {
 	uint8_t introduction[FD_INTRODUCTION_MAX];
@@ -112,25 +112,27 @@ size_t fdtable_introduction(struct fd_entry *entry, uint64_t word,
 	}
 	/* As in fdtable_read. */
 	atomic_thread_fence(memory_order_acquire);
-	if (atomic_load_explicit(&entry->word, memory_order_relaxed) != word ||
+	if (atomic_load_explicit(&entry->state, memory_order_relaxed) !=
+		    state ||
 	    introduction[0] >= FD_INTRODUCTION_MAX)
 		return 0;
 	memcpy(octets, introduction + 1, introduction[0]);
 	return introduction[0];
 }
 
-static enum fd_kind unknown_or_learning(uint64_t word)
+static enum fd_kind unknown_or_learning(uint64_t state)
 {
-	return fd_kind(word) == FD_LEARNING ? FD_LEARNING : FD_UNKNOWN;
+	return fd_kind(state) == FD_LEARNING ? FD_LEARNING : FD_UNKNOWN;
 }
 
-static void set_reborn(struct fd_entry *entry)
+static void begin_next_socket(struct fd_entry *entry)
 {
-	uint64_t word =
-		atomic_load_explicit(&entry->word, memory_order_relaxed);
+	uint64_t state =
+		atomic_load_explicit(&entry->state, memory_order_relaxed);
 
 	while (!atomic_compare_exchange_weak(
-		&entry->word, &word, reborn(word, unknown_or_learning(word))))
+		&entry->state, &state,
+		next_socket_state(state, unknown_or_learning(state))))
 		;
 }
 
@@ -141,12 +143,12 @@ void fdtable_fresh(int fd, enum fd_kind kind)
 
 	if (!entry)
 		return;
-	set_reborn(entry);
-	fdtable_learn(fd, fdtable_word(fd), kind, &none);
+	begin_next_socket(entry);
+	fdtable_learn(fd, fdtable_state(fd), kind, &none);
 }
 
 /* What is left of what is known when an address changes. */
-static enum fd_kind less(enum fd_kind kind)
+static enum fd_kind kind_without_address(enum fd_kind kind)
 {
 	switch (kind) {
 	case FD_FRESH_UDP:
@@ -164,19 +166,20 @@ void fdtable_connected(int fd, const struct address *remote)
 {
 	struct fd_info info = { .remote = *remote };
 	struct fd_entry *entry = fdtable_entry(fd);
-	uint64_t word;
+	uint64_t state;
 	bool done = !entry;
 
 	while (!done) {
-		word = fdtable_word(fd);
+		state = fdtable_state(fd);
 		/* Who has asked the kernel before is to learn nothing. */
-		if (fd_kind(word) == unknown_or_learning(word))
+		if (fd_kind(state) == unknown_or_learning(state))
 			done = atomic_compare_exchange_weak(
-				&entry->word, &word,
-				changed(word, fd_kind(word)));
+				&entry->state, &state,
+				next_state(state, fd_kind(state)));
 		else
-			done = fdtable_learn(fd, word, less(fd_kind(word)),
-					     &info);
+			done = fdtable_learn(
+				fd, state, kind_without_address(fd_kind(state)),
+				&info);
 	}
 }
 
@@ -192,18 +195,19 @@ void fdtable_unlearn(int fd)
  * next connection sees to that. */
 static void drop_stream(struct fd_stream *side)
 {
-	uint64_t word = atomic_load_explicit(&side->word, memory_order_relaxed);
+	uint64_t state =
+		atomic_load_explicit(&side->state, memory_order_relaxed);
 	struct stream stream =
-		stream_unpack((uint32_t)word & ~FD_STREAM_LOCKED);
+		stream_unpack((uint32_t)state & ~FD_STREAM_LOCKED);
 
-	if (word & FD_STREAM_LOCKED || !stream.half ||
-	    !atomic_compare_exchange_strong(&side->word, &word,
-					    word | FD_STREAM_LOCKED))
+	if (state & FD_STREAM_LOCKED || !stream.half ||
+	    !atomic_compare_exchange_strong(&side->state, &state,
+					    state | FD_STREAM_LOCKED))
 		return;
-	uint64_t locked = word | FD_STREAM_LOCKED;
+	uint64_t locked = state | FD_STREAM_LOCKED;
 	stream_abandon(&stream);
-	atomic_compare_exchange_strong(&side->word, &locked,
-				       (word & 0xffffffff00000000) |
+	atomic_compare_exchange_strong(&side->state, &locked,
+				       (state & 0xffffffff00000000) |
 					       stream_pack(&stream));
 }
 
@@ -219,22 +223,23 @@ void fdtable_forget(int fd)
 
 	if (!entry)
 		return;
-	set_reborn(entry);
+	begin_next_socket(entry);
 	drop_streams(entry);
 }
 
 void fdtable_replaced(int fd, uint64_t before)
 {
 	struct fd_entry *entry = fdtable_entry(fd);
-	uint64_t word = fdtable_word(fd);
+	uint64_t state = fdtable_state(fd);
 
 	if (!entry)
 		return;
 	do
-		if (!fd_same_socket(word, before))
+		if (!fd_same_socket(state, before))
 			return;
 	while (!atomic_compare_exchange_weak(
-		&entry->word, &word, reborn(word, unknown_or_learning(word))));
+		&entry->state, &state,
+		next_socket_state(state, unknown_or_learning(state))));
 	drop_streams(entry);
 }
 

@@ -53,8 +53,8 @@ struct fd_info {
  */
 struct fd_stream {
 	/* From the lowest bit: 31 of stream_pack(), FD_STREAM_LOCKED, and the
-	 * upper half of the entry's word: whose stream this is. */
-	_Atomic uint64_t word;
+	 * upper half of the entry's state: whose stream this is. */
+	_Atomic uint64_t state;
 	_Atomic uint32_t turn; /* counts the calls that were at it */
 };
 
@@ -66,7 +66,7 @@ struct fd_stream {
 struct fd_entry {
 	/* From the lowest bit: 8 bits of fd_kind, 24 that count the changes of
 	 * what is known, 32 that count the sockets of this number. */
-	_Alignas(64) _Atomic uint64_t word;
+	_Alignas(64) _Atomic uint64_t state;
 	_Atomic uint64_t info[6];
 	struct fd_stream stream[2]; /* received, sent */
 	/* Its length in the first octet; follows the same rules as the facts. */
@@ -77,12 +77,12 @@ _Static_assert(sizeof(struct fd_info) == 6 * 8, "the facts fit an entry");
 
 extern struct fd_entry *_Atomic fdtable_chunk[FDTABLE_MAX / FDTABLE_CHUNK];
 
-static inline enum fd_kind fd_kind(uint64_t word)
+static inline enum fd_kind fd_kind(uint64_t state)
 {
-	return (enum fd_kind)(word & 0xff);
+	return (enum fd_kind)(state & 0xff);
 }
 
-/* True if two words of one fd are of the same socket. */
+/* True if two states of one fd are of the same socket. */
 static inline bool fd_same_socket(uint64_t a, uint64_t b)
 {
 	return (a ^ b) >> 32 == 0;
@@ -99,17 +99,17 @@ static inline struct fd_entry *fdtable_entry(int fd)
 }
 
 /* What is known of an fd right now: its kind and its counts. */
-static inline uint64_t fdtable_word(int fd)
+static inline uint64_t fdtable_state(int fd)
 {
 	struct fd_entry *entry = fdtable_entry(fd);
 
-	return entry ? atomic_load_explicit(&entry->word, memory_order_acquire)
+	return entry ? atomic_load_explicit(&entry->state, memory_order_acquire)
 		     : FD_UNKNOWN;
 }
 
-/* Copies the facts of an entry whose word is `word`. Returns false if they have
+/* Copies the facts of an entry whose state is `state`. Returns false if they have
  * changed meanwhile. */
-static inline bool fdtable_read(struct fd_entry *entry, uint64_t word,
+static inline bool fdtable_read(struct fd_entry *entry, uint64_t state,
 				struct fd_info *info)
 {
 	uint8_t *to = (uint8_t *)info;
@@ -121,21 +121,22 @@ static inline bool fdtable_read(struct fd_entry *entry, uint64_t word,
 						      memory_order_relaxed);
 		memcpy(to + i * sizeof(piece), &piece, sizeof(piece));
 	}
-	/* The loads above stay above the look at the word: partner of the
+	/* The loads above stay above the look at the state: partner of the
 	 * stores in fdtable_learn. */
 	atomic_thread_fence(memory_order_acquire);
-	return atomic_load_explicit(&entry->word, memory_order_relaxed) == word;
+	return atomic_load_explicit(&entry->state, memory_order_relaxed) ==
+	       state;
 }
 
-/* Returns the fd's word; if that says what it is, *info is assigned. */
+/* Returns the fd's state; if that says what it is, *info is assigned. */
 static inline uint64_t fdtable_known(int fd, struct fd_info *info)
 {
 	struct fd_entry *entry = fdtable_entry(fd);
-	uint64_t word = fdtable_word(fd);
+	uint64_t state = fdtable_state(fd);
 
-	if (fd_kind(word) >= FD_NOT_DNS && !fdtable_read(entry, word, info))
-		return (word & ~0xffull) | FD_UNKNOWN;
-	return word;
+	if (fd_kind(state) >= FD_NOT_DNS && !fdtable_read(entry, state, info))
+		return (state & ~0xffull) | FD_UNKNOWN;
+	return state;
 }
 
 /* Which call is the next on this direction of a connection. */
@@ -148,19 +149,19 @@ static inline uint32_t fdtable_turn(int fd, bool sent)
 		     : 0;
 }
 
-/* Records what was learned about `fd` while its word was `word`. Returns the word
- * that it is known under, or 0, having recorded nothing, if `word` has changed or
+/* Records what was learned about `fd` while its state was `state`. Returns the state
+ * that it is known under, or 0, having recorded nothing, if `state` has changed or
  * somebody else is learning. */
-uint64_t fdtable_learn(int fd, uint64_t word, enum fd_kind kind,
+uint64_t fdtable_learn(int fd, uint64_t state, enum fd_kind kind,
 		       const struct fd_info *info);
 
 /* The same of a connection that a proxy has introduced in these octets. */
-uint64_t fdtable_introduce(int fd, uint64_t word, const struct fd_info *info,
+uint64_t fdtable_introduce(int fd, uint64_t state, const struct fd_info *info,
 			   const uint8_t *octets, size_t size);
 
-/* Copies those octets. Returns how many, or 0 if the entry's word is not `word`
+/* Copies those octets. Returns how many, or 0 if the entry's state is not `state`
  * any more. */
-size_t fdtable_introduction(struct fd_entry *entry, uint64_t word,
+size_t fdtable_introduction(struct fd_entry *entry, uint64_t state,
 			    uint8_t octets[FD_INTRODUCTION_MAX]);
 
 /* A new socket, of which only socket(2)'s arguments are known. */
@@ -176,6 +177,6 @@ void fdtable_unlearn(int fd);
 void fdtable_forget(int fd);
 void fdtable_forget_range(unsigned first, unsigned last);
 
-/* Something else was put in the place of what it stood for when its word was
+/* Something else was put in the place of what it stood for when its state was
  * `before`. If it has been forgotten since, it is another's by now. */
 void fdtable_replaced(int fd, uint64_t before);

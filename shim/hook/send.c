@@ -79,7 +79,7 @@ static void land(struct sending *sending, const struct msghdr *message,
 	if (capture_is_datagram(call))
 		datagram_land(&sending->departure, call, result >= 0);
 	else if (call->kind == FD_STREAM)
-		connection_land(call, call->word, &call->info,
+		connection_land(call, call->state, &call->info,
 				result > 0 ? result : 0);
 	else
 		observe_message(call, message, result);

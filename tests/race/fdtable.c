@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * One fd number, whose sockets come and go while threads learn of them: what is
- * read under a word is what was learned under it, and all of one socket.
+ * read under a state is what was learned under it, and all of one socket.
  */
 #include <pthread.h>
 #include <stdatomic.h>
@@ -19,10 +19,10 @@
 static _Atomic bool over;
 
 /* Facts that tell which socket they are of. */
-static struct fd_info facts_of(uint64_t word)
+static struct fd_info facts_of(uint64_t state)
 {
 	struct fd_info info = { .serves = true };
-	uint32_t socket = word >> 32;
+	uint32_t socket = state >> 32;
 
 	memcpy(info.local.octets, &socket, sizeof(socket));
 	memcpy(info.remote.octets, &socket, sizeof(socket));
@@ -30,11 +30,11 @@ static struct fd_info facts_of(uint64_t word)
 	return info;
 }
 
-static void check(uint64_t word)
+static void check(uint64_t state)
 {
-	struct fd_info right = facts_of(word), info;
+	struct fd_info right = facts_of(state), info;
 
-	if (!fdtable_read(fdtable_entry(FD), word, &info) ||
+	if (!fdtable_read(fdtable_entry(FD), state, &info) ||
 	    !memcmp(&info, &right, sizeof(info)))
 		return;
 	fprintf(stderr, "race/fdtable: facts of socket %u under %u\n",
@@ -46,13 +46,13 @@ static void *learn(void *nothing)
 {
 	(void)nothing;
 	while (!atomic_load(&over)) {
-		uint64_t word = fdtable_word(FD);
-		struct fd_info info = facts_of(word);
+		uint64_t state = fdtable_state(FD);
+		struct fd_info info = facts_of(state);
 
-		if (fd_kind(word) == FD_DATAGRAM)
-			check(word);
+		if (fd_kind(state) == FD_DATAGRAM)
+			check(state);
 		else
-			fdtable_learn(FD, word, FD_DATAGRAM, &info);
+			fdtable_learn(FD, state, FD_DATAGRAM, &info);
 	}
 	return NULL;
 }

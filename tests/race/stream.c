@@ -25,7 +25,7 @@ static void read_piece(uint8_t *octets, size_t size)
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 	struct capture_call call = { .fd = FD,
 				     .kind = FD_STREAM,
-				     .word = socket << 32 | FD_STREAM };
+				     .state = socket << 32 | FD_STREAM };
 
 	capture_message(&call, &message, size);
 }

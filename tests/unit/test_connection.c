@@ -33,7 +33,7 @@ static void begin(void)
 	enqueue_begin(&(struct enqueue_setup){
 		.queues = 1, .queue = &queue, .lost = &lost });
 	fdtable_fresh(FD, FD_FRESH_TCP);
-	fdtable_learn(FD, fdtable_word(FD), FD_STREAM, &serving);
+	fdtable_learn(FD, fdtable_state(FD), FD_STREAM, &serving);
 }
 
 TestSuite(connection, .init = begin);
@@ -43,7 +43,7 @@ static struct capture_call enter(bool sent)
 {
 	struct capture_call call = { .fd = FD, .sent = sent };
 
-	call.word = fdtable_known(FD, &call.info);
+	call.state = fdtable_known(FD, &call.info);
 	call.turn = fdtable_turn(FD, sent);
 	call.stamp_ns = clock_steady();
 	return call;
@@ -55,7 +55,7 @@ static void received_by(const struct capture_call *call, const char *octets,
 	struct iovec iov = { (void *)octets, size };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-	connection_crossed(call, call->word, &call->info, &message, size);
+	connection_crossed(call, call->state, &call->info, &message, size);
 }
 
 static void received(const char *octets, size_t size)
@@ -135,7 +135,7 @@ Test(connection, each_call_is_counted_once_it_is_given_up)
 	cr_assert_eq(logged(), 1);
 	/* So is the next connection. */
 	fdtable_forget(FD);
-	fdtable_learn(FD, fdtable_word(FD), FD_STREAM, &serving);
+	fdtable_learn(FD, fdtable_state(FD), FD_STREAM, &serving);
 	received(query(9), 14);
 	cr_assert_eq(logged(), 2);
 	cr_assert_eq(dropped(DROP_STREAM), 6);
@@ -146,7 +146,7 @@ Test(connection, octets_that_nobody_sees_give_it_up)
 	struct capture_call call = enter(false);
 
 	received(query(1), 7);
-	connection_give_up(&call, call.word);
+	connection_give_up(&call, call.state);
 	received(query(1) + 7, 7);
 	received(query(2), 14);
 	cr_assert_eq(dropped(DROP_STREAM), 3);
@@ -156,10 +156,10 @@ Test(connection, octets_that_nobody_sees_give_it_up)
 /* A thread that has jumped out of the middle of it. */
 static void leave_held(void)
 {
-	_Atomic uint64_t *word = &fdtable_entry(FD)->stream[0].word;
+	_Atomic uint64_t *state = &fdtable_entry(FD)->stream[0].state;
 
-	atomic_store(word, (fdtable_word(FD) & 0xffffffff00000000) |
-				   FD_STREAM_LOCKED);
+	atomic_store(state, (fdtable_state(FD) & 0xffffffff00000000) |
+				    FD_STREAM_LOCKED);
 }
 
 Test(connection, a_hold_ends_with_its_socket)
@@ -172,7 +172,7 @@ Test(connection, a_hold_ends_with_its_socket)
 	leave_held();
 	for (int i = 0; i < 10; i++) {
 		fdtable_forget(FD);
-		fdtable_learn(FD, fdtable_word(FD), FD_STREAM, &serving);
+		fdtable_learn(FD, fdtable_state(FD), FD_STREAM, &serving);
 		received(query(3), 7);
 		received(query(3) + 7, 7);
 		cr_assert_eq(logged(), 2 + i);
@@ -209,7 +209,7 @@ Test(connection, a_call_that_ends_in_the_next_socket_s_time)
 	struct capture_call late = enter(false);
 
 	fdtable_forget(FD);
-	fdtable_learn(FD, fdtable_word(FD), FD_STREAM, &serving);
+	fdtable_learn(FD, fdtable_state(FD), FD_STREAM, &serving);
 	received(query(1), 5);
 	received_by(&late, query(2), 14);
 	received(query(1) + 5, 9);
@@ -245,7 +245,7 @@ Test(connection, a_proxy_s_header_stands_before_each_message)
 		check_introduced(event(i), i + 1);
 	/* Not before those of the next connection. */
 	fdtable_forget(FD);
-	fdtable_learn(FD, fdtable_word(FD), FD_STREAM, &serving);
+	fdtable_learn(FD, fdtable_state(FD), FD_STREAM, &serving);
 	received(query(4), 14);
 	cr_assert_eq(logged(), 4);
 	cr_assert_eq(event(3)->flags & EVENT_PROXY, 0);
@@ -271,7 +271,7 @@ Test(connection, a_header_that_is_sent_is_passed_over)
 	struct capture_call call;
 
 	asking.serves = false;
-	fdtable_learn(FD, fdtable_word(FD), FD_STREAM, &asking);
+	fdtable_learn(FD, fdtable_state(FD), FD_STREAM, &asking);
 	call = enter(true);
 	received_by(&call, HEADER, sizeof(HEADER) - 1);
 	call = enter(true);
@@ -303,7 +303,7 @@ Test(connection, what_is_sent_is_copied_before_the_call)
 	call = enter(true);
 	connection_depart(&call, &message, sizeof(octets));
 	memset(octets, 0xff, sizeof(octets));
-	connection_land(&call, call.word, &call.info, 20);
+	connection_land(&call, call.state, &call.info, 20);
 	cr_assert_eq(logged(), 1, "the second has not left yet");
 	cr_assert_eq(event(0)->payload[0], 1);
 
@@ -311,10 +311,10 @@ Test(connection, what_is_sent_is_copied_before_the_call)
 	memcpy(octets, query(2) + 6, 8);
 	call = enter(true);
 	connection_depart(&call, &message, 8);
-	connection_land(&call, call.word, &call.info, 0);
+	connection_land(&call, call.state, &call.info, 0);
 	call = enter(true);
 	connection_depart(&call, &message, 8);
-	connection_land(&call, call.word, &call.info, 8);
+	connection_land(&call, call.state, &call.info, 8);
 	cr_assert_eq(logged(), 2);
 	cr_assert_eq(event(1)->payload[0], 2);
 	cr_assert_eq(dropped(DROP_STREAM), 0);
@@ -332,7 +332,7 @@ Test(connection, what_never_lands_is_given_back)
 		struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 		connection_depart(&call, &message, 14);
-		connection_land(&call, call.word, &call.info, 14);
+		connection_land(&call, call.state, &call.info, 14);
 	}
 	cr_assert_eq(logged(), 256);
 	cr_assert_eq(dropped(DROP_STREAM), 0);

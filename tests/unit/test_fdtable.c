@@ -31,7 +31,7 @@ Test(fdtable, keeps_what_it_learned)
 {
 	struct fd_info found;
 
-	fdtable_learn(5, fdtable_word(5), FD_DATAGRAM, &info);
+	fdtable_learn(5, fdtable_state(5), FD_DATAGRAM, &info);
 	cr_assert_eq(known(5, &found), FD_DATAGRAM);
 	cr_assert_eq(found.local.port, 53);
 	cr_assert(found.serves);
@@ -44,11 +44,11 @@ Test(fdtable, learns_nothing_of_an_earlier_socket)
 	uint64_t before;
 
 	fdtable_fresh(5, FD_FRESH_UDP);
-	before = fdtable_word(5);
+	before = fdtable_state(5);
 	fdtable_forget(5);
 	fdtable_learn(5, before, FD_DATAGRAM, &info);
 	cr_assert_eq(known(5, &found), FD_UNKNOWN);
-	cr_assert_not(fd_same_socket(before, fdtable_word(5)));
+	cr_assert_not(fd_same_socket(before, fdtable_state(5)));
 }
 
 Test(fdtable, another_address_is_the_same_socket)
@@ -58,14 +58,14 @@ Test(fdtable, another_address_is_the_same_socket)
 	uint64_t before;
 
 	fdtable_fresh(5, FD_FRESH_TCP);
-	before = fdtable_word(5);
+	before = fdtable_state(5);
 	fdtable_connected(5, &remote);
-	cr_assert(fd_same_socket(before, fdtable_word(5)));
-	cr_assert_eq(fd_kind(fdtable_word(5)), FD_FRESH_TCP);
-	fdtable_learn(5, fdtable_word(5), FD_STREAM, &info);
+	cr_assert(fd_same_socket(before, fdtable_state(5)));
+	cr_assert_eq(fd_kind(fdtable_state(5)), FD_FRESH_TCP);
+	fdtable_learn(5, fdtable_state(5), FD_STREAM, &info);
 	fdtable_unlearn(5);
 	cr_assert_neq(known(5, &found), FD_STREAM);
-	cr_assert(fd_same_socket(before, fdtable_word(5)));
+	cr_assert(fd_same_socket(before, fdtable_state(5)));
 }
 
 Test(fdtable, forgets_ranges)
@@ -74,7 +74,7 @@ Test(fdtable, forgets_ranges)
 	struct fd_info found;
 
 	for (size_t i = 0; i < 6; i++)
-		fdtable_learn(fds[i], fdtable_word(fds[i]), FD_STREAM, &info);
+		fdtable_learn(fds[i], fdtable_state(fds[i]), FD_STREAM, &info);
 	fdtable_forget_range(256, 65535);
 	for (size_t i = 0; i < 6; i++)
 		cr_assert_eq(known(fds[i], &found),
@@ -90,12 +90,12 @@ Test(fdtable, has_an_end)
 	static const int beyond[] = { FDTABLE_MAX, INT32_MAX, -1, INT32_MIN };
 	struct fd_info found;
 
-	fdtable_learn(FDTABLE_MAX - 1, fdtable_word(FDTABLE_MAX - 1),
+	fdtable_learn(FDTABLE_MAX - 1, fdtable_state(FDTABLE_MAX - 1),
 		      FD_DATAGRAM, &info);
 	cr_assert_eq(known(FDTABLE_MAX - 1, &found), FD_DATAGRAM);
 	for (size_t i = 0; i < 4; i++) {
 		fdtable_fresh(beyond[i], FD_FRESH_UDP);
-		fdtable_learn(beyond[i], fdtable_word(beyond[i]), FD_DATAGRAM,
+		fdtable_learn(beyond[i], fdtable_state(beyond[i]), FD_DATAGRAM,
 			      &info);
 		fdtable_forget(beyond[i]);
 		cr_assert_eq(known(beyond[i], &found), FD_UNKNOWN);
@@ -109,14 +109,14 @@ Test(fdtable, what_was_replaced_is_forgotten)
 	uint64_t before;
 
 	fdtable_fresh(5, FD_FRESH_UDP);
-	before = fdtable_word(5);
-	fdtable_learn(5, fdtable_word(5), FD_DATAGRAM, &info);
+	before = fdtable_state(5);
+	fdtable_learn(5, fdtable_state(5), FD_DATAGRAM, &info);
 	fdtable_replaced(5, before);
 	cr_assert_eq(known(5, &found), FD_UNKNOWN);
-	cr_assert_not(fd_same_socket(before, fdtable_word(5)));
+	cr_assert_not(fd_same_socket(before, fdtable_state(5)));
 
 	/* Unless it has been somebody else's since. */
-	fdtable_learn(5, fdtable_word(5), FD_DATAGRAM, &info);
+	fdtable_learn(5, fdtable_state(5), FD_DATAGRAM, &info);
 	fdtable_replaced(5, before);
 	cr_assert_eq(known(5, &found), FD_DATAGRAM);
 }
@@ -125,16 +125,16 @@ Test(fdtable, keeps_how_a_connection_was_introduced)
 {
 	uint8_t header[FD_INTRODUCTION_MAX];
 	struct fd_info found;
-	uint64_t word;
+	uint64_t state;
 
 	fdtable_fresh(5, FD_FRESH_TCP);
-	word = fdtable_learn(5, fdtable_word(5), FD_STREAM, &info);
-	cr_assert_neq(word, 0);
-	word = fdtable_introduce(5, word, &info, (uint8_t *)"abc", 3);
-	cr_assert_eq(word, fdtable_known(5, &found));
+	state = fdtable_learn(5, fdtable_state(5), FD_STREAM, &info);
+	cr_assert_neq(state, 0);
+	state = fdtable_introduce(5, state, &info, (uint8_t *)"abc", 3);
+	cr_assert_eq(state, fdtable_known(5, &found));
 	cr_assert(found.introduced);
-	cr_assert_eq(fdtable_introduction(fdtable_entry(5), word, header), 3);
+	cr_assert_eq(fdtable_introduction(fdtable_entry(5), state, header), 3);
 	cr_assert_arr_eq(header, "abc", 3);
 	fdtable_forget(5);
-	cr_assert_eq(fdtable_introduction(fdtable_entry(5), word, header), 0);
+	cr_assert_eq(fdtable_introduction(fdtable_entry(5), state, header), 0);
 }
