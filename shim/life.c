@@ -156,7 +156,7 @@ static void start(void)
 	int saved = errno;
 	uint64_t now = clock_steady(), never = 0;
 
-	if (!process_is_guest() && now >= atomic_load(&live->retry_ns)) {
+	if (!process_is_vfork_child() && now >= atomic_load(&live->retry_ns)) {
 		atomic_compare_exchange_strong(&live->began_ns, &never, now);
 		for (size_t i = 0; i < config->n_taps; i++) {
 			int error = start_allowed(i);
@@ -175,7 +175,8 @@ void life_reserve(void)
 	static _Atomic bool reserved;
 	int saved = errno;
 
-	if (live && !process_is_guest() && !atomic_exchange(&reserved, true)) {
+	if (live && !process_is_vfork_child() &&
+	    !atomic_exchange(&reserved, true)) {
 		int error = tap_reserve(config);
 
 		for (size_t i = 0; error && i < config->n_taps; i++)
@@ -242,7 +243,8 @@ static uint64_t shorter(uint64_t budget_ns)
 
 bool life_has_begun(void)
 {
-	return live && atomic_load(&live->began_ns) && !process_is_guest();
+	return live && atomic_load(&live->began_ns) &&
+	       !process_is_vfork_child();
 }
 
 void life_end(void)
@@ -266,7 +268,7 @@ bool life_pause(void)
 
 void life_resume(void)
 {
-	if (!live || process_is_guest())
+	if (!live || process_is_vfork_child())
 		return;
 	for (size_t i = 0; i < config->n_taps; i++) {
 		enum state state = RUNNING;
@@ -279,7 +281,7 @@ void life_resume(void)
 
 bool life_confine(const struct sock_fprog *program, bool all)
 {
-	if (!live || process_is_guest())
+	if (!live || process_is_vfork_child())
 		return false;
 	if (!sandbox_read(program, all)) {
 		life_end();

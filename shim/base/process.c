@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * By the id of the process that the memory belongs to. It is known before a guest
- * can be made (process_divide), and none but that process writes it down, so
- * that whoever has another id is a guest: in a forked child it is zero.
+ * By the id of the process that the memory belongs to. It is known before a vfork child
+ * can be made (process_before_vfork), and none but that process writes it down, so
+ * that whoever has another id is a vfork child: in a forked child it is zero.
  *
  * A child in a new namespace of ids may have the very number of its parent. Its
  * parent is out of sight, and the kernel has taken the list of robust mutexes
@@ -29,10 +29,10 @@ static bool has_list(void)
 
 static void adopt(pid_t self)
 {
-	bool fatherless = !getppid();
+	bool parentless = !getppid();
 
-	atomic_store(&page->fatherless, fatherless);
-	atomic_store(&page->listed, fatherless && has_list());
+	atomic_store(&page->parentless, parentless);
+	atomic_store(&page->listed, parentless && has_list());
 	atomic_store(&page->owner, self);
 }
 
@@ -43,7 +43,7 @@ void process_begin(struct process *memory, bool wiped)
 	adopt(getpid());
 }
 
-void process_divide(void)
+void process_before_vfork(void)
 {
 	if (page && !atomic_load(&page->owner))
 		adopt(getpid());
@@ -53,13 +53,13 @@ void process_divide(void)
  * process. */
 static bool is_namesake(void)
 {
-	if (thread_state.muted != THREAD_GUEST || getppid())
+	if (thread_state.untraced != THREAD_VFORK_CHILD || getppid())
 		return false;
-	return !atomic_load(&page->fatherless) ||
+	return !atomic_load(&page->parentless) ||
 	       (atomic_load(&page->listed) && !has_list());
 }
 
-bool process_is_guest(void)
+bool process_is_vfork_child(void)
 {
 	pid_t self = getpid();
 	pid_t known = page ? atomic_load(&page->owner) : self;

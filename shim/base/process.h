@@ -11,19 +11,19 @@
 
 struct process {
 	_Atomic pid_t owner;     /* 0: not known yet */
-	_Atomic bool fatherless; /* its parent is in another namespace of ids */
+	_Atomic bool parentless; /* its parent is in another namespace of ids */
 	_Atomic bool listed;     /* its threads have lists of robust mutexes */
 };
 
 /* `page` lies in memory that is zeroed in a forked child, and is for this module
  * alone; `wiped`: by the kernel, however it is forked. Until this is called
- * nobody is a guest. */
+ * nobody is a vfork child. */
 void process_begin(struct process *page, bool wiped);
 
 /* True in a process that runs in another's memory, which it must leave as it
  * is. Async-signal-safe; a system call, or a few. */
-bool process_is_guest(void);
+bool process_is_vfork_child(void);
 
-/* Before the calling thread makes a process that may be a guest: from now on it
+/* Before the calling thread makes a process that may be a vfork child: from now on it
  * can be told from its parent. */
-void process_divide(void);
+void process_before_vfork(void);

@@ -197,7 +197,7 @@ enum sandbox_verdict sandbox_judge(const struct sandbox_call *call)
 {
 	unsigned count =
 		atomic_load_explicit(&sandbox_filters, memory_order_acquire);
-	bool ours = thread_state.muted == THREAD_OURS;
+	bool ours = thread_state.untraced == THREAD_OURS;
 	enum sandbox_verdict worst = SANDBOX_ALLOWED;
 
 	for (unsigned i = 0; i < count && i < FILTERS_MAX; i++) {

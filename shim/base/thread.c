@@ -14,18 +14,20 @@
 
 _Thread_local struct thread_state thread_state;
 
-bool thread_stays_muted(void)
+bool thread_stays_untraced(void)
 {
-	if (thread_state.muted == THREAD_GUEST && !process_is_guest())
-		thread_state.muted = THREAD_HEARD; /* the guest has left */
-	return thread_state.muted;
+	if (thread_state.untraced == THREAD_VFORK_CHILD &&
+	    !process_is_vfork_child())
+		thread_state.untraced =
+			THREAD_TRACED; /* the vfork child has left */
+	return thread_state.untraced;
 }
 
-void thread_divide(void)
+void thread_before_vfork(void)
 {
-	process_divide();
-	if (!thread_state.muted)
-		thread_state.muted = THREAD_GUEST;
+	process_before_vfork();
+	if (!thread_state.untraced)
+		thread_state.untraced = THREAD_VFORK_CHILD;
 }
 
 void thread_learn(uint64_t epoch)

@@ -5,10 +5,10 @@
  */
 #pragma once
 
-/* Values of thread_state.muted. */
-#define THREAD_HEARD 0
-#define THREAD_OURS  1 /* the library's own: its traffic is not the host's */
-#define THREAD_GUEST \
+/* Values of thread_state.untraced. */
+#define THREAD_TRACED 0
+#define THREAD_OURS   1 /* the library's own: its traffic is not the host's */
+#define THREAD_VFORK_CHILD \
 	2 /* lent to a child that may share its memory, not its fds */
 
 /* So many calls may be open at once: one, and those of the signal handlers that
@@ -29,7 +29,7 @@ struct thread_call {
 };
 
 struct thread_state {
-	uint8_t muted;
+	uint8_t untraced;
 	uint8_t lane; /* where it writes into queues, from 1; 0: not yet chosen */
 	bool owns_lane; /* alone */
 	uint8_t depth;  /* of the calls that are open */
@@ -41,16 +41,17 @@ struct thread_state {
 
 extern _Thread_local struct thread_state thread_state;
 
-/* Not for callers: is a muted thread still muted? */
-bool thread_stays_muted(void);
+/* Not for callers: is an untraced thread still untraced? */
+bool thread_stays_untraced(void);
 
-/* The thread is about to make a process that may be a guest: entry.S. */
-void thread_divide(void);
+/* The thread is about to make a process that may be a vfork child: entry.S. */
+void thread_before_vfork(void);
 
 /* True if nothing that the thread does is to be looked at. */
-static inline bool thread_is_muted(void)
+static inline bool thread_is_untraced(void)
 {
-	return __builtin_expect(thread_state.muted, 0) && thread_stays_muted();
+	return __builtin_expect(thread_state.untraced, 0) &&
+	       thread_stays_untraced();
 }
 
 /* Not for callers. */

@@ -30,7 +30,7 @@ void capture_begin(const uint64_t *dns_ports)
 static bool recording(void)
 {
 	return atomic_load_explicit(&capture_active, memory_order_acquire) &&
-	       !thread_is_muted();
+	       !thread_is_untraced();
 }
 
 /* Asks the kernel what the fd is, if that is still the socket that the call was

@@ -40,7 +40,8 @@ struct capture_call {
 static inline bool capture_watches(int fd)
 {
 	return atomic_load_explicit(&capture_active, memory_order_acquire) &&
-	       !thread_is_muted() && fd_kind(fdtable_state(fd)) != FD_NOT_DNS;
+	       !thread_is_untraced() &&
+	       fd_kind(fdtable_state(fd)) != FD_NOT_DNS;
 }
 
 /* Not for callers: asks the kernel. */

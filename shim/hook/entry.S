@@ -7,10 +7,10 @@
  * function by a jump, as SYS_vfork and SYS_clone need it, and at the cost of a
  * load and two branches.
  *
- * vfork(2), clone(2), and syscall(2) of their numbers: the child may be a guest
+ * vfork(2), clone(2), and syscall(2) of their numbers: the child may be a vfork child
  * in this memory. It shares the thread's state, so that is marked beforehand
- * (thread_divide); the parent finds the mark when it goes on, and sees that it is
- * no guest.
+ * (thread_before_vfork); the parent finds the mark when it goes on, and sees that it is
+ * no vfork child.
  *
  * dlopen(3) and dlsym(3) go by the address that they return to: it tells whose
  * RUNPATH, namespace and RTLD_NEXT count. What the library has to do comes
@@ -23,7 +23,7 @@
 	.hidden	real
 	.hidden	syscall_observed
 	.hidden	observed_syscall
-	.hidden	thread_divide
+	.hidden	thread_before_vfork
 	.hidden	dl_attend
 	.hidden	dl_deep
 #if defined(__x86_64__)
@@ -56,11 +56,11 @@
 	.cfi_adjust_cfa_offset -8
 	.endm
 
-	.macro	mark_guest
+	.macro	mark_vfork_child
 	.irp	register, %rdi, %rsi, %rdx, %rcx, %r8, %r9, %rax
 	keep	\register
 	.endr
-	call	thread_divide
+	call	thread_before_vfork
 	.irp	register, %rax, %r9, %r8, %rcx, %rdx, %rsi, %rdi
 	restore	\register
 	.endr
@@ -86,20 +86,20 @@
 	movzbl	(%rax,%rdi), %eax
 	testl	%eax, %eax
 	je	1f
-	cmpl	$SYSCALL_DIVIDES, %eax
+	cmpl	$SYSCALL_VFORKS, %eax
 	jne	observed_syscall
-	mark_guest
+	mark_vfork_child
 1:	jmpq	*(REAL_SYSCALL + real)(%rip)
 	leave	syscall
 
 	entry	vfork
-	mark_guest
+	mark_vfork_child
 	jmpq	*(REAL_VFORK + real)(%rip)
 	leave	vfork
 	kin	__vfork, vfork
 
 	entry	clone
-	mark_guest
+	mark_vfork_child
 	jmpq	*(REAL_CLONE + real)(%rip)
 	leave	clone
 	kin	__clone, clone
@@ -153,7 +153,7 @@
 	.endm
 
 	/* With the arguments, and the stack, as they were. */
-	.macro	mark_guest
+	.macro	mark_vfork_child
 	hint	#25 /* paciasp */
 	.cfi_negate_ra_state
 	stp	x29, x30, [sp, #-80]!
@@ -164,7 +164,7 @@
 	stp	x2, x3, [sp, #32]
 	stp	x4, x5, [sp, #48]
 	stp	x6, x7, [sp, #64]
-	bl	thread_divide
+	bl	thread_before_vfork
 	ldp	x0, x1, [sp, #16]
 	ldp	x2, x3, [sp, #32]
 	ldp	x4, x5, [sp, #48]
@@ -216,20 +216,20 @@
 	add	x16, x16, :lo12:syscall_observed
 	ldrb	w16, [x16, x0]
 	cbz	w16, 1f
-	cmp	w16, #SYSCALL_DIVIDES
+	cmp	w16, #SYSCALL_VFORKS
 	b.ne	observed_syscall
-	mark_guest
+	mark_vfork_child
 1:	go_on	REAL_SYSCALL
 	leave	syscall
 
 	entry	vfork
-	mark_guest
+	mark_vfork_child
 	go_on	REAL_VFORK
 	leave	vfork
 	kin	__vfork, vfork
 
 	entry	clone
-	mark_guest
+	mark_vfork_child
 	go_on	REAL_CLONE
 	leave	clone
 	kin	__clone, clone

@@ -234,8 +234,8 @@ static const struct observer {
 	{ SYS_exit_group, NULL, before_exit, NULL },
 };
 
-/* fork(2) by any other name is no guest, but is not worth telling apart. */
-static const int dividers[] = {
+/* fork(2) by any other name is no vfork child, but is not worth telling apart. */
+static const int vforks[] = {
 	SYS_clone,
 	SYS_clone3,
 #ifdef SYS_vfork
@@ -251,8 +251,8 @@ void syscall_observe(void)
 {
 	for (size_t i = 0; i < OBSERVERS; i++)
 		syscall_observed[observers[i].number] = i + 1;
-	for (size_t i = 0; i < sizeof(dividers) / sizeof(*dividers); i++)
-		syscall_observed[dividers[i]] = SYSCALL_DIVIDES;
+	for (size_t i = 0; i < sizeof(vforks) / sizeof(*vforks); i++)
+		syscall_observed[vforks[i]] = SYSCALL_VFORKS;
 }
 
 long observed_syscall(long number, long a, long b, long c, long d, long e,

@@ -8,7 +8,7 @@
 #define SYSCALL_OBSERVED_SIZE 512
 
 /* In syscall_observed: the call makes a process, and passes straight on. */
-#define SYSCALL_DIVIDES 255
+#define SYSCALL_VFORKS 255
 
 /* Offsets in the table of real functions, the order of calls.h. */
 #define REAL_SYSCALL 0

@@ -100,7 +100,7 @@ static void *run_task(void *made)
 {
 	const struct worker_task *task = made;
 
-	thread_state.muted = THREAD_OURS;
+	thread_state.untraced = THREAD_OURS;
 	sandbox_inherit();
 	if (sandbox_allows(SYS_prctl))
 		prctl(PR_SET_NAME, "dnstapshim");

@@ -25,7 +25,7 @@ struct worker_task {
 };
 
 /*
- * Starts a thread of the library's own: detached, muted, under its name, deaf to
+ * Starts a thread of the library's own: detached, untraced, under its name, deaf to
  * signals from its first instruction, and with the fds of the calling one: the
  * host's, until that has called worker_isolate_fds(). `stack` is what it needs beside the
  * host's thread-local variables. Returns 0 or -errno.

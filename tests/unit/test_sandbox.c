@@ -77,7 +77,7 @@ Test(sandbox, takes_the_severest_verdict)
 Test(sandbox, knows_which_are_for_a_thread_of_ours)
 {
 	enter(no_unix, sizeof(no_unix), false);
-	thread_state.muted = THREAD_OURS;
+	thread_state.untraced = THREAD_OURS;
 	cr_assert_eq(ask(SYS_socket, AF_UNIX), SANDBOX_ALLOWED);
 	sandbox_inherit();
 	cr_assert_eq(ask(SYS_socket, AF_UNIX), SANDBOX_REFUSED);
