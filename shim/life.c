@@ -133,7 +133,7 @@ static int start_tap(size_t i)
 
 /* Says once what is short: now, if that is possible without waiting, otherwise by
  * the first thread that there is, or at the end. */
-static void say_refused(size_t i, int error)
+static void log_refused(size_t i, int error)
 {
 	const struct tap_config *tap = &config->taps[i];
 
@@ -164,7 +164,7 @@ static void start(void)
 			if (!error)
 				continue;
 			atomic_store(&live->retry_ns, now + RETRY_NS);
-			say_refused(i, error);
+			log_refused(i, error);
 		}
 	}
 	errno = saved;

@@ -32,7 +32,7 @@ struct capture_call {
 	uint64_t state;      /* the fd table's */
 	uint64_t stamp_ns;   /* clock_steady(): of the message */
 	struct fd_info info; /* of its kind */
-	uint32_t turn;       /* fdtable_turn(), where it may be a stream */
+	uint32_t sequence;   /* fdtable_sequence(), where it may be a stream */
 	pool_block copy;     /* connection_depart()'s */
 };
 
@@ -62,7 +62,7 @@ static inline __attribute__((always_inline)) bool capture_enter(
 	if (call->kind < FD_NOT_DNS && !capture_learn(call))
 		return false;
 	if (call->kind != FD_DATAGRAM)
-		call->turn = fdtable_turn(fd, sent);
+		call->sequence = fdtable_sequence(fd, sent);
 	if (sent)
 		call->stamp_ns = clock_steady();
 	return true;

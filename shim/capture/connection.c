@@ -215,7 +215,8 @@ static void cross_in_turn(struct crossing *crossing, struct fd_stream *side,
 		cross_alone(crossing, octets);
 		return;
 	}
-	bool others = atomic_fetch_add(&side->turn, 1) != crossing->call->turn;
+	bool others = atomic_fetch_add(&side->sequence, 1) !=
+		      crossing->call->sequence;
 	if (stream.state == STREAM_BEGINS && !may_be_introduced(crossing))
 		stream.state = STREAM_BETWEEN;
 	if (others && stream.state != STREAM_LOST) {

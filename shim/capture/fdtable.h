@@ -55,7 +55,7 @@ struct fd_stream {
 	/* From the lowest bit: 31 of stream_pack(), FD_STREAM_LOCKED, and the
 	 * upper half of the entry's state: whose stream this is. */
 	_Atomic uint64_t state;
-	_Atomic uint32_t turn; /* counts the calls that were at it */
+	_Atomic uint32_t sequence; /* counts the calls that were at it */
 };
 
 #define FD_STREAM_LOCKED (1u << STREAM_BITS)
@@ -140,11 +140,11 @@ static inline uint64_t fdtable_known(int fd, struct fd_info *info)
 }
 
 /* Which call is the next on this direction of a connection. */
-static inline uint32_t fdtable_turn(int fd, bool sent)
+static inline uint32_t fdtable_sequence(int fd, bool sent)
 {
 	struct fd_entry *entry = fdtable_entry(fd);
 
-	return entry ? atomic_load_explicit(&entry->stream[sent].turn,
+	return entry ? atomic_load_explicit(&entry->stream[sent].sequence,
 					    memory_order_acquire)
 		     : 0;
 }

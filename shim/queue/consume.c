@@ -68,7 +68,7 @@ static void take_over(const struct queue *queue, int which)
 			memory_order_relaxed);
 
 		queue->run[number] = (struct run){
-			.turn = (ring->taken + 1) << INDEX_BITS,
+			.generation = (ring->taken + 1) << INDEX_BITS,
 			.used = UINT32_MAX,
 		};
 		queue->open[shared->opens++] = number;
@@ -166,7 +166,7 @@ static bool read_run(const struct queue *queue, uint32_t number,
 		uint64_t mark = atomic_load_explicit(
 			mark_at(queue, number * RUN_SLOTS + slot),
 			memory_order_acquire);
-		if (is_free(mark, run->turn))
+		if (is_free(mark, run->generation))
 			break;
 		run->seen |= read_slot(queue, number, slot, mark, now_ns);
 		left &= ~(run->seen | bits(slot, 1));
@@ -199,7 +199,7 @@ static void ask_after(const struct queue *queue, uint32_t number)
 		_Atomic uint64_t *at =
 			mark_at(queue, number * RUN_SLOTS + slot);
 		mark = atomic_load_explicit(at, memory_order_relaxed);
-		if (is_free(mark, run->turn))
+		if (is_free(mark, run->generation))
 			break;
 		if (run->seen & bits(slot, 1) || !is_in_flight(mark))
 			continue;
@@ -211,7 +211,7 @@ static void ask_after(const struct queue *queue, uint32_t number)
 	if (slot < RUN_SLOTS && slot == run->used)
 		atomic_compare_exchange_strong(
 			mark_at(queue, number * RUN_SLOTS + slot), &mark,
-			run->turn | MARK_REST);
+			run->generation | MARK_REST);
 	run->old = flying;
 	run->used = slot;
 }
@@ -341,7 +341,7 @@ static bool is_quiet(const struct queue *queue, uint32_t number)
 		uint64_t mark =
 			atomic_load(mark_at(queue, number * RUN_SLOTS + slot));
 
-		if (is_free(mark, run->turn))
+		if (is_free(mark, run->generation))
 			break;
 		if (!(run->seen & bits(slot, 1)) &&
 		    !(is_in_flight(mark) && run->old & bits(slot, 1)))

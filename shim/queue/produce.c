@@ -95,7 +95,7 @@ static bool take(const struct queue *queue, uint64_t position, uint64_t mine)
 
 	return is_free(was, position) &&
 	       atomic_compare_exchange_strong(mark, &was,
-					      turn_of(position) | mine);
+					      generation_of(position) | mine);
 }
 
 /* Takes `slots` slots in a row, or none; then it returns how many there were. */
@@ -111,7 +111,7 @@ static size_t take_row(const struct queue *queue, uint64_t position,
 	 * beginning. */
 	for (size_t i = taken; i-- && taken < slots;)
 		atomic_store_explicit(mark_at(queue, position + i),
-				      turn_of(position) |
+				      generation_of(position) |
 					      with_state(mine, MARK_VOID),
 				      memory_order_release);
 	return taken;
@@ -122,7 +122,7 @@ static bool is_closed(const struct queue *queue, uint64_t position)
 {
 	uint64_t mark = atomic_load_explicit(mark_at(queue, position),
 					     memory_order_relaxed);
-	int64_t ahead = turn_of(mark) - turn_of(position);
+	int64_t ahead = generation_of(mark) - generation_of(position);
 
 	return ahead > 0 || (!ahead && state_of(mark) == MARK_REST);
 }
@@ -241,7 +241,7 @@ static struct queue_room reserve(struct queue *queue, struct thread_call *call,
 	event->slots = slots;
 	event->part = thread_state.part++;
 	event->link = 0;
-	return (struct queue_room){ event, turn_of(position) | mine };
+	return (struct queue_room){ event, generation_of(position) | mine };
 }
 
 static void count_captured(struct queue *queue, const struct thread_call *call,

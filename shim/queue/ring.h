@@ -11,19 +11,19 @@
  *	             head      end        (positions only grow)
  *	             │ a producer claims it: head → head + 1
  *	             ▼
- *	lane->open = {turn, run, slot}    the turn is the position of its claim
+ *	lane->open = {generation, run, slot}   the generation: position of the claim
  *	             │
  *	             ▼      ┌ the consumer has read up to here, past what is in
  *	marks:  D D D ~ D D ~ . . . . .   flight (~), at the first free one (.)
- *	             │      └ the next producer takes it: the turn, its thread
- *	             │        and a state in one exchange; then it copies, then
+ *	             │      └ the next producer takes it: generation, thread
+ *	             │        and state in one exchange; then it copies, then
  *	             ▼        it commits (D)
  *	released, void or left: every slot. The consumer puts the run in at the end.
  *
- * A mark of an older turn is a free slot's, so that marks need no clearing and
- * nobody who comes late with an old position can take anything. Free slots are
- * always the last ones of their run. Marks lie apart from the slots, so that no
- * payload can be taken for one.
+ * A mark of an older generation is a free slot's, so that marks need no clearing
+ * and nobody who comes late with an old position can take anything. Free slots
+ * are always the last ones of their run. Marks lie apart from the slots, so that
+ * no payload can be taken for one.
  *
  * So whatever a thread leaves behind by a jump, a cancellation or its end is a
  * mark with its name on it. It is retired, once, when the thread is proven to
@@ -51,13 +51,13 @@
  * it costs most to take them, when it is used again. */
 #define WARM_RUNS 128
 
-/* A position: turn, run and slot; the last two together are the slot's index. */
-#define SLOT_BITS  6
-#define INDEX_BITS 28
-#define INDEX_MASK ((1ull << INDEX_BITS) - 1)
-#define TURN_MASK  (~INDEX_MASK)
+/* A position: generation, run and slot; the last two together are the slot's index. */
+#define SLOT_BITS       6
+#define INDEX_BITS      28
+#define INDEX_MASK      ((1ull << INDEX_BITS) - 1)
+#define GENERATION_MASK (~INDEX_MASK)
 
-/* A mark: turn, thread, which of the thread's open calls, and state. */
+/* A mark: generation, thread, which of the thread's open calls, and state. */
 #define MARK_CALL_SHIFT   4
 #define MARK_THREAD_SHIFT 6
 #define MARK_STATE_MASK   15ull
@@ -99,7 +99,7 @@ struct ring {
 
 /* What the consumer knows of a run: bits are slots. */
 struct run {
-	uint64_t turn;
+	uint64_t generation;
 	uint64_t seen, done; /* collected or of no interest; and released */
 	uint64_t old;        /* in flight when last asked after */
 	uint32_t used;       /* slots that were not free then */
@@ -162,9 +162,9 @@ static inline size_t slots_for(size_t size)
 	       SLOT_SIZE;
 }
 
-static inline uint64_t turn_of(uint64_t mark_or_position)
+static inline uint64_t generation_of(uint64_t mark_or_position)
 {
-	return mark_or_position & TURN_MASK;
+	return mark_or_position & GENERATION_MASK;
 }
 
 static inline enum mark_state state_of(uint64_t mark)
@@ -202,10 +202,10 @@ static inline _Atomic uint64_t *mark_at(const struct queue *queue,
 	return &queue->mark[position & INDEX_MASK];
 }
 
-/* Free for whoever has the turn of `position`. */
+/* Free for whoever has the generation of `position`. */
 static inline bool is_free(uint64_t mark, uint64_t position)
 {
-	return (int64_t)(turn_of(mark) - turn_of(position)) < 0;
+	return (int64_t)(generation_of(mark) - generation_of(position)) < 0;
 }
 
 /* A reservation that its thread has left for good: retired, by one of those who

@@ -17,7 +17,7 @@
 #define STAYS_NS      NS_PER_S /* a thread is not so long between two counters */
 
 /* What could not be said when it was so. */
-static void say_refused(struct metrics *metrics,
+static void log_refused(struct metrics *metrics,
 			const struct tap_config *config, size_t index)
 {
 	int error = atomic_exchange(&metrics->refused[index], 0);
@@ -28,7 +28,7 @@ static void say_refused(struct metrics *metrics,
 
 void stats_open(struct stats *stats)
 {
-	say_refused(stats->metrics, stats->config, stats->index);
+	log_refused(stats->metrics, stats->config, stats->index);
 	metrics_read(stats->metrics, stats->index, &stats->before);
 }
 
@@ -212,7 +212,7 @@ void stats_unstarted(struct metrics *metrics, const struct tap_config *config,
 	size_t left = queue ? queue_collect(queue, STATS_ALL) : 0;
 	struct metrics_counts now;
 
-	say_refused(metrics, config, index);
+	log_refused(metrics, config, index);
 	if (left) {
 		queue_count_drop(queue, DROP_UNSTARTED, left);
 		queue_release(queue, left);

@@ -275,7 +275,7 @@ static void finish(struct tap *tap, uint64_t sent)
 
 /* What a tap's thread begins with: memory is not allocated before it runs, as the
  * first message may pass in a signal handler. */
-struct seat {
+struct start {
 	struct worker_task task;
 	const struct tap_config *config;
 	size_t index;
@@ -297,16 +297,16 @@ static void tap_free(struct tap *tap)
 	free(tap);
 }
 
-static struct tap *tap_new(const struct seat *seat)
+static struct tap *tap_new(const struct start *start)
 {
-	const struct tap_config *config = seat->config;
+	const struct tap_config *config = start->config;
 	struct tap *tap = calloc(1, sizeof(*tap));
 
 	if (!tap)
 		return NULL;
-	tap->index = seat->index;
-	tap->queue = seat->queue;
-	tap->endpoint = endpoint_new(config, prepared[seat->index]);
+	tap->index = start->index;
+	tap->queue = start->queue;
+	tap->endpoint = endpoint_new(config, prepared[start->index]);
 	tap->encoder =
 		encoder_new(config->identity, config->version, config->full);
 	tap->annotator = annotator_new(config);
@@ -319,24 +319,24 @@ static struct tap *tap_new(const struct seat *seat)
 
 /* Where memory is short, messages are kept in the queue until it no longer is.
  * Returns NULL when the end comes before. */
-static struct tap *tap_await(const struct seat *seat)
+static struct tap *tap_await(const struct start *start)
 {
 	const struct timespec pause = { 0, NO_MEMORY_NS };
 	struct tap *tap;
 
-	while (!(tap = tap_new(seat)) && !queue_finish_deadline(seat->queue))
+	while (!(tap = tap_new(start)) && !queue_finish_deadline(start->queue))
 		nanosleep(&pause, NULL);
 	return tap;
 }
 
-static void tap_open(struct tap *tap, const struct seat *seat)
+static void tap_open(struct tap *tap, const struct start *start)
 {
 	tap->stats = (struct stats){
-		.config = seat->config,
-		.index = seat->index,
+		.config = start->config,
+		.index = start->index,
 		.queue = tap->queue,
 		.endpoint = tap->endpoint,
-		.metrics = seat->metrics,
+		.metrics = start->metrics,
 	};
 	stats_open(&tap->stats);
 	idle_open(&tap->idle, tap->queue, tap->endpoint);
@@ -367,22 +367,22 @@ static void work(struct tap *tap)
 
 static void run(void *argument)
 {
-	struct seat seat = *(struct seat *)argument;
+	struct start start = *(struct start *)argument;
 
-	metrics_join(seat.metrics);
-	struct tap *tap = tap_await(&seat);
+	metrics_join(start.metrics);
+	struct tap *tap = tap_await(&start);
 	worker_isolate_fds(); /* the endpoint's resolver has the host's */
 	if (tap) {
-		tap_open(tap, &seat);
+		tap_open(tap, &start);
 		work(tap);
 		idle_close(&tap->idle);
 		tap_free(tap);
 	} else {
-		stats_unstarted(seat.metrics, seat.config, seat.index,
-				seat.queue);
-		metrics_leave(seat.metrics);
+		stats_unstarted(start.metrics, start.config, start.index,
+				start.queue);
+		metrics_leave(start.metrics);
 	}
-	queue_finished(seat.queue);
+	queue_finished(start.queue);
 }
 
 bool tap_prepare(const struct config *config)
@@ -401,17 +401,17 @@ bool tap_prepare(const struct config *config)
 int tap_start(const struct config *config, size_t index, struct queue *queue,
 	      struct metrics *metrics)
 {
-	static struct seat seats[CONFIG_TAPS_MAX];
-	struct seat *seat = &seats[index];
+	static struct start starts[CONFIG_TAPS_MAX];
+	struct start *start = &starts[index];
 
-	*seat = (struct seat){
-		.task = { run, seat },
+	*start = (struct start){
+		.task = { run, start },
 		.config = &config->taps[index],
 		.index = index,
 		.queue = queue,
 		.metrics = metrics,
 	};
-	return worker_start(&seat->task, stack_size(seat->config));
+	return worker_start(&start->task, stack_size(start->config));
 }
 
 int tap_reserve(const struct config *config)

@@ -44,7 +44,7 @@ static struct capture_call enter(bool sent)
 	struct capture_call call = { .fd = FD, .sent = sent };
 
 	call.state = fdtable_known(FD, &call.info);
-	call.turn = fdtable_turn(FD, sent);
+	call.sequence = fdtable_sequence(FD, sent);
 	call.stamp_ns = clock_steady();
 	return call;
 }

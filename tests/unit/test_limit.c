@@ -50,7 +50,7 @@ static size_t lines(char last[LIMIT_TEXT_SIZE])
 static void say(int count, uint64_t now)
 {
 	for (int i = 0; i < count; i++)
-		limit_say(&limit, "tap", now, "event %d", i);
+		limit_log(&limit, "tap", now, "event %d", i);
 }
 
 Test(limit, says_a_few_and_sums_up_the_rest)

@@ -111,10 +111,10 @@ static void log_disconnect(struct collectors *collectors,
 	const char *tap = collectors->config->socket;
 
 	if (!collector->streamed)
-		limit_say(&collectors->strangers, tap, collectors->now,
+		limit_log(&collectors->strangers, tap, collectors->now,
 			  "%s: %s", collector->name, cause);
 	else if (failed || collector->lost)
-		limit_say(&collectors->known, tap, collectors->now,
+		limit_log(&collectors->known, tap, collectors->now,
 			  "%s: %s; it got %" PRIu64
 			  " messages and lost %" PRIu64,
 			  collector->name, cause,
@@ -144,7 +144,7 @@ static void count_in(struct collectors *collectors, struct collector *collector)
 		return;
 	}
 	collector->streamed = true;
-	limit_say(&collectors->known, collectors->config->socket,
+	limit_log(&collectors->known, collectors->config->socket,
 		  collectors->now, "%s: %s", collector->name,
 		  session_about(collector->session));
 }
@@ -184,7 +184,7 @@ void collectors_add(struct collectors *collectors, int fd, void *context,
 	collectors->now = now_ns;
 	if (count_known(collectors) >= COLLECTORS_MAX) {
 		own_fds_close(fd);
-		limit_say(&collectors->strangers, config->socket, now_ns, "%s",
+		limit_log(&collectors->strangers, config->socket, now_ns, "%s",
 			  CROWDED);
 		return;
 	}
@@ -264,7 +264,7 @@ static void lag(struct collectors *collectors, struct collector *collector)
 {
 	collector->lags = true;
 	if (!collector->lost)
-		limit_say(&collectors->known, collectors->config->socket,
+		limit_log(&collectors->known, collectors->config->socket,
 			  collectors->now,
 			  "%s: does not keep up and loses messages",
 			  collector->name);

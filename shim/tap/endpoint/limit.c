@@ -22,7 +22,7 @@ void limit_settle(struct limit *limit, const char *tap, uint64_t now_ns)
 	limit->left_out = 0;
 }
 
-void limit_say(struct limit *limit, const char *tap, uint64_t now_ns,
+void limit_log(struct limit *limit, const char *tap, uint64_t now_ns,
 	       const char *format, ...)
 {
 	char text[LIMIT_TEXT_SIZE];

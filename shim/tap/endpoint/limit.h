@@ -21,7 +21,7 @@ struct limit {
 };
 
 /* Logs a line, or keeps it for the sum. `now_ns` is of clock_steady(). */
-void limit_say(struct limit *limit, const char *tap, uint64_t now_ns,
+void limit_log(struct limit *limit, const char *tap, uint64_t now_ns,
 	       const char *format, ...) __attribute__((format(printf, 4, 5)));
 
 /* Logs the sum if it is due by `now_ns`; UINT64_MAX: if there is one. */

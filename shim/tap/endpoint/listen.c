@@ -55,7 +55,7 @@ static int listen_begin(struct endpoint *endpoint,
 	return listen->resolver ? 0 : -EAGAIN;
 }
 
-static void say_failed(struct listen *listen, const char *cause)
+static void log_failed(struct listen *listen, const char *cause)
 {
 	retry_failed(&listen->retry, listen->endpoint.config->socket, cause,
 		     listen->now);
@@ -89,7 +89,7 @@ static bool has_context(struct listen *listen)
 	listen->context = certificates_context(listen->endpoint.config,
 					       listen->prepared, error);
 	if (!listen->context)
-		say_failed(listen, error);
+		log_failed(listen, error);
 	return listen->context;
 }
 
@@ -113,7 +113,7 @@ static void open_listener(struct listen *listen)
 	if (listen->now < listen->retry.at || !has_context(listen))
 		return;
 	if (!transport_allowed(config)) {
-		say_failed(listen, "the server's own seccomp filter might end "
+		log_failed(listen, "the server's own seccomp filter might end "
 				   "it for listening");
 		return;
 	}
@@ -124,7 +124,7 @@ static void open_listener(struct listen *listen)
 	int error = to->error ? -EADDRNOTAVAIL
 			      : listener_open(&listen->listener, config, to);
 	if (error) {
-		say_failed(listen, to->error ? gai_strerror(to->error)
+		log_failed(listen, to->error ? gai_strerror(to->error)
 					     : cause_of(error));
 		return;
 	}

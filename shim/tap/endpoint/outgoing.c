@@ -54,7 +54,7 @@ static void went_away(struct outgoing *outgoing, int error, uint64_t now_ns)
 		     *detail ? detail : strerror(-error), now_ns);
 }
 
-static void say_connected(struct outgoing *outgoing)
+static void log_connected(struct outgoing *outgoing)
 {
 	log_line(outgoing->endpoint.config->socket, "%s",
 		 session_about(outgoing->session));
@@ -71,7 +71,7 @@ static void connected(struct outgoing *outgoing, uint64_t now_ns)
 		return;
 	outgoing->unsaid = true;
 	if (retry_is_news(&outgoing->retry, session_about(outgoing->session)))
-		say_connected(outgoing);
+		log_connected(outgoing);
 }
 
 static void advance_outgoing(struct endpoint *endpoint, uint64_t now_ns)
@@ -95,7 +95,7 @@ static void advance_outgoing(struct endpoint *endpoint, uint64_t now_ns)
 	else if (connects != outgoing->connects)
 		connected(outgoing, now_ns);
 	else if (outgoing->unsaid && retry_is_good(&outgoing->retry, now_ns))
-		say_connected(outgoing);
+		log_connected(outgoing);
 	outgoing->connects = connects;
 }
 

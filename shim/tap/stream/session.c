@@ -237,7 +237,7 @@ static int flush(struct session *session, uint64_t now_ns)
 }
 
 /* What each state does with what the collector says. Returns 0 or -errno. */
-static int hear(struct session *session, int type)
+static int handle_control(struct session *session, int type)
 {
 	if (type == FSTRM_CONTROL_ACCEPT && session->state == SESSION_GREETING)
 		return start_streaming(session);
@@ -254,7 +254,7 @@ static int hear(struct session *session, int type)
 	return type < 0 ? type : -EPROTO;
 }
 
-static int hear_all(struct session *session)
+static int handle_controls(struct session *session)
 {
 	size_t size;
 
@@ -263,7 +263,7 @@ static int hear_all(struct session *session)
 		session->in_end = 0;
 	for (int type;
 	     (type = frame_type(session->in, session->in_end, &size)) != 0;) {
-		int error = hear(session, type);
+		int error = handle_control(session, type);
 		if (error || type < 0 || session->state == SESSION_CLOSED)
 			return error;
 		session->in_end -= size;
@@ -285,7 +285,7 @@ static int receive(struct session *session)
 		if (n <= 0)
 			return n ? n : -ECONNRESET;
 		session->in_end += n;
-		int error = hear_all(session);
+		int error = handle_controls(session);
 		if (error || session->state == SESSION_CLOSED)
 			return error;
 	}
