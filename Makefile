@@ -74,6 +74,7 @@ help:
 
 $(B)/libdnstapshim.so: $(CORE_O) $(HOOK_O) $(B)/exports.map
 	@echo "  LINK  $@"
+	$(Q)shim/hook/check-exports $(B)/exports.map $(HOOK_O)
 	$(Q)$(CC) -shared -o $@ $(CORE_O) $(HOOK_O) $(LDFLAGS) $(LINK) \
 	  -Wl,--version-script=$(B)/exports.map -Wl,--exclude-libs,ALL \
 	  -Wl,--gc-sections $(if $(SAN),,-Wl,-z,defs) -Wl,-z,nodelete $(SHSTK) \

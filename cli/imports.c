@@ -10,53 +10,51 @@
 
 #include "cli/ldcache.h"
 
-/* What moves octets over a socket. The library defines the names of calls.h. */
-static const struct {
-	const char *name;
-	bool for_sockets;
-} calls[] = {
-	{ "recv", true },      { "recvfrom", true },
-	{ "recvmsg", true },   { "recvmmsg", true },
-	{ "send", true },      { "sendto", true },
-	{ "sendmsg", true },   { "sendmmsg", true },
-	{ "__recv", true },    { "__recv_chk", true },
-	{ "__send", true },    { "__recvfrom_chk", true },
-	{ "read", false },     { "readv", false },
-	{ "write", false },    { "writev", false },
-	{ "__read", false },   { "__read_chk", false },
-	{ "__write", false },  { "preadv2", false },
-	{ "pwritev2", false }, { "syscall", true },
-};
-#define N_CALLS (sizeof(calls) / sizeof(*calls))
-_Static_assert(N_CALLS <= IMPORTS_CALLS_MAX, "one bit each");
+#define UNSEEN       NOTHING
+#define ANY_CALL     MESSAGES
+#define MESSAGES(io) MESSAGES
+#define OCTETS(io)   OCTETS
+#define CARRIED(io)  NOTHING
+#define BEFORE(what) NOTHING
+#define AFTER(what)  NOTHING
+#define AROUND(what) NOTHING
 
-static const char *const hooked_names[] = {
-#define CALL(name, number, arguments) #name,
-#define KIN(name)                     #name,
+/* What a call moves. */
+enum moves { NOTHING, OCTETS, MESSAGES };
+
+/* The same of an alias. */
+enum {
+#define CALL(name, number, arguments, way) MOVES_##name = way,
 #include "shim/hook/calls.h"
 };
 
-static bool is_hooked(const char *name)
-{
-	for (size_t i = 0; i < sizeof(hooked_names) / sizeof(char *); i++)
-		if (!strcmp(hooked_names[i], name))
-			return true;
-	return false;
-}
+static const struct row {
+	const char *name;
+	int moves; /* enum moves */
+	bool hooked;
+} rows[] = {
+#define CALL(name, number, arguments, way) { #name, MOVES_##name, true },
+#define KIN(name, of)                      { #name, MOVES_##of, true },
+#include "shim/hook/calls.h"
+	{ "__recv", MESSAGES, false }, /* of older libcs */
+};
+#define N_ROWS (sizeof(rows) / sizeof(*rows))
+_Static_assert(N_ROWS <= IMPORTS_CALLS_MAX, "one bit each");
 
 const char *imports_call(size_t n, struct call *call)
 {
-	if (n >= N_CALLS)
+	if (n >= N_ROWS)
 		return NULL;
-	call->for_sockets = calls[n].for_sockets;
-	call->hooked = is_hooked(calls[n].name);
-	return calls[n].name;
+	call->for_sockets = rows[n].moves == MESSAGES;
+	call->hooked = rows[n].hooked;
+	return rows[n].name;
 }
 
+/* Of a call that moves nothing of interest there is no number. */
 int imports_number(const char *name)
 {
-	for (size_t n = 0; n < N_CALLS; n++)
-		if (!strcmp(name, calls[n].name))
+	for (size_t n = 0; n < N_ROWS; n++)
+		if (rows[n].moves && !strcmp(name, rows[n].name))
 			return (int)n;
 	return -1;
 }

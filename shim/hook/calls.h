@@ -1,72 +1,82 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Every libc name that the library defines, once. Expanded into the table of
- * real functions, its resolution, the export map and the list that inspecting a
- * program goes by; so there is no include guard.
+ * real functions, its resolution, the export map, the observers of syscall(2) and
+ * the list that inspecting a program goes by; so there is no include guard.
  *
- * CALL(name, number, arguments): hooked; until the real function is resolved,
+ * CALL(name, number, arguments, way): hooked; until the real function is resolved,
  *   the system call `number` stands in for it, with that many arguments.
  * LATE(name): hooked, but no system call can stand in for it; called before
  *   that, it is looked up on the spot.
- * KIN(name): another name of a hooked call, which leads to its hook.
+ * KIN(name, of): another name of a hooked call, which leads to its hook.
+ *
+ * The way that the same call goes when it is made by its number (syscall.c), and
+ * what it moves (cli/imports.c):
+ *   MESSAGES(io)  a function of io.h makes it; it is for sockets only
+ *   OCTETS(io)    likewise; it is for any file
+ *   CARRIED(io)   likewise; what it moves is not seen, or nothing
+ *   BEFORE(what), AFTER(what), AROUND(what)
+ *                 before_what and after_what of syscall.c stand around it
+ *   UNSEEN        straight on; entry.S says what the name does
+ *   ANY_CALL      it may be any of these
  */
 #ifndef CALL
-#define CALL(name, number, arguments)
+#define CALL(name, number, arguments, way)
 #endif
 #ifndef LATE
 #define LATE(name)
 #endif
 #ifndef KIN
-#define KIN(name)
+#define KIN(name, of)
 #endif
 
 /* First, and in this order: the entries of entry.S know their places. */
-CALL(syscall, SYS_getpid, 0)
-CALL(vfork, SYS_clone, 0)
-CALL(clone, SYS_getpid, 0)
+CALL(syscall, SYS_getpid, 0, ANY_CALL)
+CALL(vfork, SYS_clone, 0, UNSEEN)
+CALL(clone, SYS_getpid, 0, UNSEEN)
 LATE(dlopen)
 LATE(dlsym)
 
-CALL(recv, SYS_recvfrom, 4)
-CALL(recvfrom, SYS_recvfrom, 6)
-CALL(recvmsg, SYS_recvmsg, 3)
-CALL(recvmmsg, SYS_recvmmsg, 5)
-CALL(send, SYS_sendto, 4)
-CALL(sendto, SYS_sendto, 6)
-CALL(sendmsg, SYS_sendmsg, 3)
-CALL(sendmmsg, SYS_sendmmsg, 4)
-CALL(read, SYS_read, 3)
-CALL(readv, SYS_readv, 3)
-CALL(write, SYS_write, 3)
-CALL(writev, SYS_writev, 3)
-CALL(preadv2, SYS_preadv2, 5)
-CALL(pwritev2, SYS_pwritev2, 5)
-CALL(sendfile, SYS_sendfile, 4)
-CALL(splice, SYS_splice, 6)
+CALL(recv, SYS_recvfrom, 4, MESSAGES(io_recvfrom))
+CALL(recvfrom, SYS_recvfrom, 6, MESSAGES(io_recvfrom))
+CALL(recvmsg, SYS_recvmsg, 3, MESSAGES(io_recvmsg))
+CALL(recvmmsg, SYS_recvmmsg, 5, MESSAGES(io_recvmmsg))
+CALL(send, SYS_sendto, 4, MESSAGES(io_sendto))
+CALL(sendto, SYS_sendto, 6, MESSAGES(io_sendto))
+CALL(sendmsg, SYS_sendmsg, 3, MESSAGES(io_sendmsg))
+CALL(sendmmsg, SYS_sendmmsg, 4, MESSAGES(io_sendmmsg))
+CALL(read, SYS_read, 3, OCTETS(io_read))
+CALL(readv, SYS_readv, 3, OCTETS(io_readv))
+CALL(write, SYS_write, 3, OCTETS(io_write))
+CALL(writev, SYS_writev, 3, OCTETS(io_writev))
+CALL(preadv2, SYS_preadv2, 5, OCTETS(carry_preadv2))
+CALL(pwritev2, SYS_pwritev2, 5, OCTETS(carry_pwritev2))
+CALL(sendfile, SYS_sendfile, 4, CARRIED(io_sendfile))
+CALL(splice, SYS_splice, 6, CARRIED(io_splice))
 
-CALL(socket, SYS_socket, 3)
-CALL(socketpair, SYS_socketpair, 4)
-CALL(bind, SYS_bind, 3)
-CALL(connect, SYS_connect, 3)
-CALL(setsockopt, SYS_setsockopt, 5)
-CALL(accept, SYS_accept, 3)
-CALL(accept4, SYS_accept4, 4)
-CALL(close, SYS_close, 1)
-CALL(close_range, SYS_close_range, 3)
-CALL(closefrom, SYS_close_range, 1)
-CALL(dup, SYS_dup, 1)
-CALL(dup2, SYS_dup3, 2)
-CALL(dup3, SYS_dup3, 3)
-CALL(fcntl, SYS_fcntl, 3)
-CALL(fcntl64, SYS_fcntl, 3)
+CALL(socket, SYS_socket, 3, AFTER(socket))
+CALL(socketpair, SYS_socketpair, 4, AFTER(socketpair))
+CALL(bind, SYS_bind, 3, AFTER(bind))
+CALL(connect, SYS_connect, 3, AFTER(connect))
+CALL(setsockopt, SYS_setsockopt, 5, CARRIED(io_setsockopt))
+CALL(accept, SYS_accept, 3, AFTER(accept))
+CALL(accept4, SYS_accept4, 4, AFTER(accept))
+CALL(close, SYS_close, 1, BEFORE(close))
+CALL(close_range, SYS_close_range, 3, BEFORE(close_range))
+CALL(closefrom, SYS_close_range, 1, BEFORE(close_range))
+CALL(dup, SYS_dup, 1, AFTER(new_fd))
+CALL(dup2, SYS_dup3, 2, AROUND(dup))
+CALL(dup3, SYS_dup3, 3, AROUND(dup))
+CALL(fcntl, SYS_fcntl, 3, AFTER(fcntl))
+CALL(fcntl64, SYS_fcntl, 3, AFTER(fcntl))
 
-CALL(prctl, SYS_prctl, 5)
+CALL(prctl, SYS_prctl, 5, AROUND(prctl))
 
-CALL(_exit, SYS_exit_group, 1)
-CALL(_Exit, SYS_exit_group, 1)
+CALL(_exit, SYS_exit_group, 1, BEFORE(exit))
+CALL(_Exit, SYS_exit_group, 1, BEFORE(exit))
 
-CALL(execve, SYS_execve, 3)
-CALL(execveat, SYS_execveat, 5)
+CALL(execve, SYS_execve, 3, AROUND(execve))
+CALL(execveat, SYS_execveat, 5, AROUND(execveat))
 
 LATE(fexecve)
 LATE(execv)
@@ -79,21 +89,21 @@ LATE(abort)
 LATE(daemon)
 LATE(fdopen)
 
-KIN(preadv64v2)
-KIN(pwritev64v2)
-KIN(sendfile64)
-KIN(__recv_chk)
-KIN(__recvfrom_chk)
-KIN(__read_chk)
-KIN(__send)
-KIN(__read)
-KIN(__write)
-KIN(__connect)
-KIN(__close)
-KIN(__dup2)
-KIN(__fcntl)
-KIN(__vfork)
-KIN(__clone)
+KIN(preadv64v2, preadv2)
+KIN(pwritev64v2, pwritev2)
+KIN(sendfile64, sendfile)
+KIN(__recv_chk, recv)
+KIN(__recvfrom_chk, recvfrom)
+KIN(__read_chk, read)
+KIN(__send, send)
+KIN(__read, read)
+KIN(__write, write)
+KIN(__connect, connect)
+KIN(__close, close)
+KIN(__dup2, dup2)
+KIN(__fcntl, fcntl)
+KIN(__vfork, vfork)
+KIN(__clone, clone)
 
 #undef CALL
 #undef LATE

@@ -29,7 +29,6 @@
 #define RELOCATION_WORD R_AARCH64_ABS64
 #define DLSYM_VERSION   "GLIBC_2.17"
 #endif
-#define NAMES_MAX 96
 
 /* A sanitizer looks names up before it is ready for what it has instrumented. */
 #define EARLY __attribute__((no_sanitize("address", "thread", "undefined")))
@@ -52,8 +51,16 @@ struct binding {
 	bool contested; /* a module that is neither libc nor ours defines it */
 };
 
+enum {
+#define CALL(name, number, arguments, way) NAME_##name,
+#define LATE(name)                         NAME_##name,
+#define KIN(name, of)                      NAME_##name,
+#include "shim/hook/calls.h"
+	NAMES
+};
+
 struct bindings {
-	struct binding all[NAMES_MAX];
+	struct binding all[NAMES];
 	size_t n;
 	size_t images; /* gone by */
 };
@@ -307,16 +314,15 @@ static int bind_image(struct dl_phdr_info *info, size_t size, void *context)
 static void bind_all(void)
 {
 	struct bindings bindings = {
+		.n = NAMES,
 		.all = {
-#define CALL(name, number, arguments) { #name, dlsym(RTLD_NEXT, #name) },
-#define LATE(name)                    { #name, dlsym(RTLD_NEXT, #name) },
-#define KIN(name)                     { #name, dlsym(RTLD_NEXT, #name) },
+#define CALL(name, number, arguments, way) { #name, dlsym(RTLD_NEXT, #name) },
+#define LATE(name)                         { #name, dlsym(RTLD_NEXT, #name) },
+#define KIN(name, of)                      { #name, dlsym(RTLD_NEXT, #name) },
 #include "shim/hook/calls.h"
 		},
 	};
 
-	while (bindings.all[bindings.n].name)
-		bindings.n++;
 	dl_iterate_phdr(find_definitions, &bindings);
 	dl_iterate_phdr(bind_image, &bindings);
 }

@@ -48,7 +48,7 @@ static long raw_syscall(long number, long a, long b, long c, long d, long e,
 
 /* The arguments that a call does not have are zero: recv is recvfrom without an
  * address. */
-#define CALL(name, number, arguments)                                         \
+#define CALL(name, number, arguments, way)                                    \
 	static long stub_##name(long a, long b, long c, long d, long e,       \
 				long f)                                       \
 	{                                                                     \
@@ -113,7 +113,7 @@ static long early_syscall(long number, long a, long b, long c, long d, long e,
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
 struct real_table real = {
-#define CALL(name, number, arguments) .name = (void *)stub_##name,
+#define CALL(name, number, arguments, way) .name = (void *)stub_##name,
 #include "shim/hook/calls.h"
 	.clone = (void *)early_clone,
 	.vfork = early_vfork,
@@ -125,7 +125,7 @@ struct real_table real = {
 };
 #pragma GCC diagnostic pop
 
-#define CALL(name, number, arguments)                                       \
+#define CALL(name, number, arguments, way)                                  \
 	static long numbered_##name(long a, long b, long c, long d, long e, \
 				    long f)                                 \
 	{                                                                   \
@@ -148,7 +148,7 @@ static long numbered_in_halves_pwritev2(long fd, long iov, long count,
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
 const struct real_table real_by_number = {
-#define CALL(name, number, arguments) .name = (void *)numbered_##name,
+#define CALL(name, number, arguments, way) .name = (void *)numbered_##name,
 #include "shim/hook/calls.h"
 	.preadv2 = (void *)numbered_in_halves_preadv2,
 	.pwritev2 = (void *)numbered_in_halves_pwritev2,
@@ -169,8 +169,8 @@ void real_resolve(void)
 		void **slot;
 		void *hook;
 	} calls[] = {
-#define CALL(name, number, arguments) { #name, (void **)&real.name, name },
-#define LATE(name)                    { #name, (void **)&real.name, name },
+#define CALL(name, number, arguments, way) { #name, (void **)&real.name, name },
+#define LATE(name)                         { #name, (void **)&real.name, name },
 #include "shim/hook/calls.h"
 	};
 

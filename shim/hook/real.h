@@ -24,8 +24,8 @@
 
 /* Typed by libc's own declarations. */
 struct real_table {
-#define CALL(name, number, arguments) typeof(name) *name;
-#define LATE(name)                    typeof(name) *name;
+#define CALL(name, number, arguments, way) typeof(name) *name;
+#define LATE(name)                         typeof(name) *name;
 #include "shim/hook/calls.h"
 };
 

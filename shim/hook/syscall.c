@@ -49,6 +49,16 @@ static void after_socket(struct call *call, long result)
 			       call->argument[2]);
 }
 
+static void after_socketpair(struct call *call, long result)
+{
+	const int *fds = POINTER(3);
+
+	if (!result) {
+		capture_forget(fds[0]);
+		capture_forget(fds[1]);
+	}
+}
+
 static void after_accept(struct call *call, long result)
 {
 	if (result >= 0)
@@ -136,11 +146,17 @@ static bool before_seccomp(struct call *call)
 }
 
 /* seccomp(2) returns a thread that it failed for, or a new fd. */
-static void after_confine(struct call *call, long result)
+static void after_seccomp(struct call *call, long result)
 {
 	bool fd = call->argument[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER;
 
 	if (call->confined && (result < 0 || (result && !fd)))
+		life_confine_failed();
+}
+
+static void after_prctl(struct call *call, long result)
+{
+	if (call->confined && result)
 		life_confine_failed();
 }
 
@@ -164,11 +180,16 @@ static bool before_execveat(struct call *call)
 }
 
 /* It has failed. */
-static void after_exec(struct call *call, long result)
+static void after_execve(struct call *call, long result)
 {
 	(void)result;
 	if (call->paused)
 		life_resume();
+}
+
+static void after_execveat(struct call *call, long result)
+{
+	after_execve(call, result);
 }
 
 /* A function of io.h, which takes the arguments in their own types: in registers
@@ -193,45 +214,28 @@ static long carry_pwritev2(const struct real_table *by, long fd, long iov,
 			   flags);
 }
 
+#define CARRIED(function)  .carry = (carrier *)(void *)function
+#define MESSAGES(function) CARRIED(function)
+#define OCTETS(function)   CARRIED(function)
+#define BEFORE(what)       .before = before_##what
+#define AFTER(what)        .after = after_##what
+#define AROUND(what)       BEFORE(what), AFTER(what)
+#define UNSEEN             .carry = NULL
+#define ANY_CALL           UNSEEN
+
 static const struct observer {
 	int number;
 	carrier *carry; /* makes the call, instead of the following */
 	bool (*before)(struct call *call); /* false: it is done */
 	void (*after)(struct call *call, long result);
 } observers[] = {
-	{ SYS_recvfrom, (carrier *)(void *)io_recvfrom, NULL, NULL },
-	{ SYS_recvmsg, (carrier *)(void *)io_recvmsg, NULL, NULL },
-	{ SYS_recvmmsg, (carrier *)(void *)io_recvmmsg, NULL, NULL },
-	{ SYS_read, (carrier *)(void *)io_read, NULL, NULL },
-	{ SYS_readv, (carrier *)(void *)io_readv, NULL, NULL },
-	{ SYS_sendto, (carrier *)(void *)io_sendto, NULL, NULL },
-	{ SYS_sendmsg, (carrier *)(void *)io_sendmsg, NULL, NULL },
-	{ SYS_sendmmsg, (carrier *)(void *)io_sendmmsg, NULL, NULL },
-	{ SYS_write, (carrier *)(void *)io_write, NULL, NULL },
-	{ SYS_writev, (carrier *)(void *)io_writev, NULL, NULL },
-	{ SYS_preadv2, carry_preadv2, NULL, NULL },
-	{ SYS_pwritev2, carry_pwritev2, NULL, NULL },
-	{ SYS_setsockopt, (carrier *)(void *)io_setsockopt, NULL, NULL },
-	{ SYS_sendfile, (carrier *)(void *)io_sendfile, NULL, NULL },
-	{ SYS_splice, (carrier *)(void *)io_splice, NULL, NULL },
-	{ SYS_socket, NULL, NULL, after_socket },
-	{ SYS_accept, NULL, NULL, after_accept },
-	{ SYS_accept4, NULL, NULL, after_accept },
-	{ SYS_dup, NULL, NULL, after_new_fd },
-	{ SYS_fcntl, NULL, NULL, after_fcntl },
-	{ SYS_bind, NULL, NULL, after_bind },
-	{ SYS_connect, NULL, NULL, after_connect },
-	{ SYS_close, NULL, before_close, NULL },
-	{ SYS_close_range, NULL, before_close_range, NULL },
-	{ SYS_dup3, NULL, before_dup, after_dup },
+#define CALL(name, of, arguments, way) { .number = of, way },
+#include "shim/hook/calls.h"
+	/* These have no name in libc, or lead by another number. */
+	{ .number = SYS_seccomp, AROUND(seccomp) },
 #ifdef SYS_dup2
-	{ SYS_dup2, NULL, before_dup, after_dup },
+	{ .number = SYS_dup2, AROUND(dup) },
 #endif
-	{ SYS_execve, NULL, before_execve, after_exec },
-	{ SYS_execveat, NULL, before_execveat, after_exec },
-	{ SYS_prctl, NULL, before_prctl, after_confine },
-	{ SYS_seccomp, NULL, before_seccomp, after_confine },
-	{ SYS_exit_group, NULL, before_exit, NULL },
 };
 
 /* fork(2) by any other name is no vfork child, but is not worth telling apart. */
@@ -245,12 +249,15 @@ static const int vforks[] = {
 
 /* The index into observers by number, plus one; 0: not observed. */
 #define OBSERVERS (sizeof(observers) / sizeof(*observers))
+_Static_assert(OBSERVERS < SYSCALL_VFORKS, "an octet each");
 uint8_t syscall_observed[SYSCALL_OBSERVED_SIZE];
 
 void syscall_observe(void)
 {
 	for (size_t i = 0; i < OBSERVERS; i++)
-		syscall_observed[observers[i].number] = i + 1;
+		if (observers[i].carry || observers[i].before ||
+		    observers[i].after)
+			syscall_observed[observers[i].number] = i + 1;
 	for (size_t i = 0; i < sizeof(vforks) / sizeof(*vforks); i++)
 		syscall_observed[vforks[i]] = SYSCALL_VFORKS;
 }
