@@ -44,7 +44,7 @@ def test_reused():
     """A file that gets the number of a socket is none, whoever closed that."""
     running = host.Host(host.build("fds"), "reuse", Collector(port=6000),
                         REFUSED="none")
-    running.udp(4 * EACH + 3)
+    running.udp(4 * EACH + 6)
     running.end()
     return running.check()
 

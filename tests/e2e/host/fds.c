@@ -5,6 +5,7 @@
  * keep the library's fds from the host's.
  */
 #include <dirent.h>
+#include <dlfcn.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 
@@ -125,10 +126,28 @@ static void walk(void)
 	closedir(directory);
 }
 
-/* Its socket is closed where no hook sees it, and its number is a file's. */
+static const char noise[64] = "no DNS message at all";
+
+/* Its socket is closed where no hook sees it, and its number is a socketpair's,
+ * that syscall(2) has made. */
+static void reuse_paired(void)
+{
+	void *libc = dlopen("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
+	int (*close_unseen)(int fd) = (int (*)(int))dlsym(libc, "close");
+	int fd = fcntl(keep, F_DUPFD, keep + 1), pair[2];
+
+	host_answer(fd);
+	MUST(!close_unseen(fd));
+	MUST(!syscall(SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, pair));
+	MUST(pair[0] == fd);
+	MUST(write(fd, noise, sizeof(noise)) == sizeof(noise));
+	close(pair[1]);
+	close(fd);
+}
+
+/* Likewise, and its number is a file's. */
 static void reuse(void)
 {
-	static const char noise[64] = "no DNS message at all";
 	int fd = fcntl(keep, F_DUPFD, keep + 1);
 
 	host_answer(fd);
@@ -136,6 +155,7 @@ static void reuse(void)
 	MUST(open("/mnt/noise", O_RDWR | O_CREAT, 0644) == fd);
 	MUST(write(fd, noise, sizeof(noise)) == sizeof(noise));
 	MUST(close(fd) == 0);
+	reuse_paired();
 }
 
 static void nothing(void)
