@@ -12,7 +12,7 @@ from harness.servers import LIBRARY
 
 NEWEST_GLIBC = (2, 36)  # Debian 12's
 CALLS = pathlib.Path(__file__).parents[2] / "shim/hook/calls.h"
-
+HOSTS = pathlib.Path(__file__).parent / "host"
 
 BUILD = pathlib.Path(os.environ.get("DNSTAPSHIM_BUILD", "build"))
 # What the processor checks where every object of a process says that it is fit.
@@ -24,6 +24,10 @@ def output(*command, file=LIBRARY):
                           capture_output=True).stdout
 
 
+def hooked():
+    return set(re.findall(r"^(?:CALL|LATE|KIN)\((\w+)", CALLS.read_text(), re.M))
+
+
 def notes(file):
     return set(re.findall(r"\b[A-Z]{3,}\b", " ".join(re.findall(
         r"feature: (.*)", output("readelf", "-nW", file=file)))))
@@ -32,11 +36,17 @@ def notes(file):
 def test_names():
     """A name more would stand in the way of one of the host's own."""
     exported = set(re.findall(r" \w (\w+)", output("nm", "-D", "--defined-only")))
-    hooked = set(re.findall(r"^(?:CALL|LATE|KIN)\((\w+)", CALLS.read_text(), re.M))
-    strange = {name for name in exported - hooked
+    strange = {name for name in exported ^ hooked()
                if not name.startswith("dnstapshim_")}
     assert exported and not strange, strange
     return f"{len(exported)} names"
+
+
+def test_called():
+    """Each of them is called by one of the hosts."""
+    hosts = "".join(path.read_text() for path in HOSTS.glob("*.[ch]"))
+    uncalled = hooked() - set(re.findall(r"\w+", hosts))
+    assert not uncalled, uncalled
 
 
 def test_needed():

@@ -455,7 +455,8 @@ static void receive(void)
 					       from.name, from.size));
 		break;
 	default:
-		result = CALLED(preadv2(fd, iov, count, -1, PICK(0, 0, 8, 99)));
+		result = CALLED((size % 2 ? preadv2 : preadv64v2)(
+			fd, iov, count, -1, PICK(0, 0, 8, 99)));
 	}
 	fill(wait, &none, sizeof(none)); /* what was left of it */
 	told(what, fd, result);
@@ -520,10 +521,12 @@ static void transmit(void)
 		result = CALLED(__send(fd, from, size, flags));
 		break;
 	case 15:
-		result = CALLED(pwritev2(fd, iov, count, -1, PICK(0, 0, 99)));
+		result = CALLED((size % 2 ? pwritev2 : pwritev64v2)(
+			fd, iov, count, -1, PICK(0, 0, 99)));
 		break;
 	default:
-		result = CALLED(sendfile(fd, MARK + 2, NULL, size % 3000));
+		result = CALLED((size % 2 ? sendfile : sendfile64)(
+			fd, MARK + 2, NULL, size % 3000));
 	}
 	unread += result > 0 ? result : 0;
 	told(what, fd, result);
