@@ -31,6 +31,7 @@ enum endpoint_kind {
 	ENDPOINT_TCP,  /* address and port */
 	ENDPOINT_TLS,  /* address and port */
 	ENDPOINT_FILE, /* address: a path */
+	ENDPOINT_KINDS /* how many */
 };
 
 enum tap_role {

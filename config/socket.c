@@ -190,6 +190,9 @@ static const struct scheme {
 	{ "file", "file://PATH", ENDPOINT_FILE, read_file },
 };
 
+_Static_assert(sizeof(schemes) / sizeof(*schemes) == ENDPOINT_KINDS,
+	       "each kind can be written");
+
 /* http://… : CoreDNS would make it a unix socket of that name. */
 static bool has_unknown_scheme(const struct reading *reading)
 {

@@ -53,6 +53,13 @@ static const struct family {
 	       "Messages that a collector among several did not get."),
 };
 
+#define FAMILIES (sizeof(families) / sizeof(*families))
+
+/* The capacity is no counter, and each cause of drops is one. */
+_Static_assert((FAMILIES - 1 + DROP_CAUSE_COUNT) * sizeof(uint64_t) ==
+		       sizeof(struct metrics_counts),
+	       "every counter is shown");
+
 static void flush(struct exposition *out)
 {
 	if (!out->error && !output_write(out->fd, out->text, out->used))
@@ -211,7 +218,7 @@ int exposition_replace(struct exposition *out, const char *path)
 	out->fd = create(out);
 	if (out->fd < 0)
 		return -errno;
-	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
+	for (size_t i = 0; i < FAMILIES; i++)
 		put_family(out, &families[i]);
 	put_dropped(out);
 	flush(out);

@@ -17,12 +17,7 @@
 
 #define SOCKET_FLAGS (SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK)
 
-static const struct transport_ops *const by_kind[] = {
-	[ENDPOINT_UNIX] = &transport_unix,
-	[ENDPOINT_TCP] = &transport_tcp,
-	[ENDPOINT_TLS] = &transport_tls,
-	[ENDPOINT_FILE] = &transport_file,
-};
+static const struct sandbox_call nothing[] = { { .number = -1 } };
 
 static const struct sandbox_call to_unix[] = {
 	{ SYS_socket, { AF_UNIX, SOCKET_FLAGS } },
@@ -61,16 +56,26 @@ static const struct sandbox_call to_listen[] = {
 	{ .number = SYS_getsockopt }, { .number = -1 },
 };
 
+static const struct kind {
+	const struct transport_ops *ops;
+	const struct sandbox_call *needs, *also;
+	bool named; /* its address may be a name */
+} kinds[] = {
+	[ENDPOINT_UNIX] = { &transport_unix, to_unix, nothing, false },
+	[ENDPOINT_TCP] = { &transport_tcp, to_tcp, nothing, true },
+	[ENDPOINT_TLS] = { &transport_tls, to_tcp, to_tls, true },
+	[ENDPOINT_FILE] = { &transport_file, to_file, nothing, false },
+};
+
+_Static_assert(sizeof(kinds) / sizeof(*kinds) == ENDPOINT_KINDS,
+	       "each kind can be opened");
+
 bool transport_allowed(const struct tap_config *config)
 {
-	enum endpoint_kind kind = config->kind;
-	bool inet = kind == ENDPOINT_TCP || kind == ENDPOINT_TLS;
+	const struct kind *kind = &kinds[config->kind];
 
-	return (kind != ENDPOINT_UNIX || sandbox_spares(to_unix)) &&
-	       (kind != ENDPOINT_TLS || sandbox_spares(to_tls)) &&
-	       (kind != ENDPOINT_FILE || sandbox_spares(to_file)) &&
-	       (!inet || sandbox_spares(to_tcp)) &&
-	       (!inet || !tcp_is_name(config->address) ||
+	return sandbox_spares(kind->needs) && sandbox_spares(kind->also) &&
+	       (!kind->named || !tcp_is_name(config->address) ||
 		sandbox_spares(sandbox_looking_up)) &&
 	       (!config->listen ||
 		(sandbox_spares(to_listen) && sandbox_spares(to_file)));
@@ -79,7 +84,7 @@ bool transport_allowed(const struct tap_config *config)
 int transport_prepare(const struct tap_config *config,
 		      struct prepared **prepared, char *error)
 {
-	const struct transport_ops *ops = by_kind[config->kind];
+	const struct transport_ops *ops = kinds[config->kind].ops;
 
 	*prepared = NULL;
 	return ops->prepare ? ops->prepare(config, prepared, error) : 0;
@@ -88,7 +93,7 @@ int transport_prepare(const struct tap_config *config,
 struct transport *transport_new(const struct tap_config *config,
 				const struct prepared *prepared)
 {
-	const struct transport_ops *ops = by_kind[config->kind];
+	const struct transport_ops *ops = kinds[config->kind].ops;
 	struct transport *transport = calloc(1, ops->size);
 
 	if (!transport)
