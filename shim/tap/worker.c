@@ -25,7 +25,8 @@
 #include "shim/base/sandbox.h"
 #include "shim/base/thread.h"
 
-/* glibc's count, which it shows to debuggers; NULL where it does not. */
+/* glibc's count, which it shows to debuggers; NULL where it does not, or where
+ * ours are to be counted: make CPPFLAGS=-DWORKER_COUNTED. */
 static _Atomic unsigned *threads;
 
 /* Where no fd can be had at all, and so nothing be sent. */
@@ -82,8 +83,10 @@ void worker_isolate_fds(void)
 
 void worker_begin(void)
 {
+#ifndef WORKER_COUNTED
 	threads = dlsym(RTLD_DEFAULT, "__nptl_nthreads");
 	dlerror();
+#endif
 }
 
 /*
