@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/utf8.h"
+#include "proto/utf8.h"
 
 /* Characters of a word that a message quotes. */
 #define QUOTED_MAX 60

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "config/utf8.h"
+#include "proto/utf8.h"
 
 #define BYTE_ORDER_MARK 0xfeff
 

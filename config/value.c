@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "config/utf8.h"
+#include "proto/utf8.h"
 #include "config/word.h"
 
 bool value_check(const struct token *word, struct errors *errors)

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "config/utf8.h"
+#include "proto/utf8.h"
 
 /* A reference in a text: its name, and where it begins and ends. */
 struct reference {

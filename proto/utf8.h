@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * UTF-8 (RFC 3629), as far as reading a configuration needs it.
+ * UTF-8 (RFC 3629), as far as it is needed here.
  */
 #pragma once
 

@@ -2,7 +2,7 @@
  *
  * UTF-8: decoding with every malformed, overlong and surrogate form refused.
  */
-#include "config/utf8.h"
+#include "proto/utf8.h"
 
 #include <stddef.h>
 #include <string.h>
