@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "config/choice.h"
+#include "config/selection.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -34,7 +34,7 @@ static bool nobody_to_verify(const struct tap_config *tap)
 
 static bool nothing_to_log(const struct tap_config *tap)
 {
-	return (tap->types & choice_possible_types(tap->role)) == 0;
+	return (tap->types & selection_possible_types(tap->role)) == 0;
 }
 
 static const struct {

@@ -28,7 +28,7 @@ bool corefile_at(const struct reader *reader)
 		lexer_next(&ahead, &token);
 	while (token.kind == TOKEN_SEPARATOR);
 	return token.kind != TOKEN_WORD ||
-	       names_find(properties, token.text) < 0;
+	       keywords_find(properties, token.text) < 0;
 }
 
 void corefile_report(struct reader *reader)

@@ -153,7 +153,7 @@ void errors_add_source(struct errors *errors, const char *format, ...)
 }
 
 void errors_add_unknown(struct errors *errors, const struct token *at,
-			const char *expected, struct names names)
+			const char *expected, struct keywords keywords)
 {
 	const char *nearest;
 	char list[512];
@@ -162,13 +162,13 @@ void errors_add_unknown(struct errors *errors, const struct token *at,
 		errors->count++;
 		return;
 	}
-	nearest = names_nearest(names, at->text);
+	nearest = keywords_nearest(keywords, at->text);
 	if (nearest) {
 		errors_add(errors, at, "expected %s; did you mean \"%s\"?",
 			   expected, nearest);
 		return;
 	}
-	names_list(names, list, sizeof(list));
+	keywords_list(keywords, list, sizeof(list));
 	errors_add(errors, at, "expected %s: %s", expected, list);
 }
 

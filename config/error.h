@@ -8,7 +8,7 @@
 
 #include "config/config.h"
 #include "config/lex.h"
-#include "config/names.h"
+#include "config/keywords.h"
 
 /* After so many a last line says how many more there are. */
 #define ERRORS_MAX 100
@@ -33,7 +33,7 @@ void errors_add_source(struct errors *errors, const char *format, ...)
 /* Says what was expected at a word that is none of the names: the nearest name
  * if there is one, otherwise all of them. */
 void errors_add_unknown(struct errors *errors, const struct token *at,
-			const char *expected, struct names names);
+			const char *expected, struct keywords keywords);
 
 /* Adds the line about what was left out. */
 void errors_finish(struct errors *errors);

@@ -48,11 +48,11 @@ static void report_property(struct reader *reader, const char *before)
 {
 	const struct token *word = &reader->token;
 
-	if (names_find(settings_names, word->text) >= 0)
+	if (keywords_find(settings_names, word->text) >= 0)
 		errors_add(reader->errors, word,
 			   "expected it outside the braces: a setting is for "
 			   "all taps");
-	else if (before && !names_nearest(properties, word->text))
+	else if (before && !keywords_nearest(properties, word->text))
 		errors_add(reader->errors, word,
 			   "expected the end of the line after \"%s\"; a text "
 			   "with blanks needs quotes",
@@ -74,7 +74,7 @@ static void skip_block(struct reader *reader)
 static void parse_property(struct reader *reader, struct draft *draft,
 			   const char **before)
 {
-	int row = names_find(properties, reader->token.text);
+	int row = keywords_find(properties, reader->token.text);
 
 	if (row < 0) {
 		report_property(reader, *before);
@@ -138,7 +138,7 @@ static void report_argument(struct reader *reader)
 		const char *name;
 	} full[] = { { "full" } };
 	const struct token *word = &reader->token;
-	bool near = names_nearest(NAMES_OF(full), word->text);
+	bool near = keywords_nearest(KEYWORDS_OF(full), word->text);
 
 	if (*word->text >= '0' && *word->text <= '9')
 		errors_add(reader->errors, word,
@@ -236,7 +236,8 @@ static const struct {
 
 static bool begins_tap(const char *word)
 {
-	return names_find(NAMES_OF(tap_words), word) >= 0 || socket_like(word);
+	return keywords_find(KEYWORDS_OF(tap_words), word) >= 0 ||
+	       socket_like(word);
 }
 
 /* A word that begins neither a setting nor a tap. */
@@ -244,12 +245,12 @@ static void report_statement(struct reader *reader)
 {
 	const struct token *word = &reader->token;
 
-	if (names_find(properties, word->text) >= 0)
+	if (keywords_find(properties, word->text) >= 0)
 		errors_add(reader->errors, word,
 			   "expected it in the braces of a tap");
-	else if (names_nearest(NAMES_OF(tap_words), word->text))
+	else if (keywords_nearest(KEYWORDS_OF(tap_words), word->text))
 		errors_add_unknown(reader->errors, word, "a tap",
-				   NAMES_OF(tap_words));
+				   KEYWORDS_OF(tap_words));
 	else
 		errors_add_unknown(reader->errors, word,
 				   "\"dnstap\", a SOCKET or a setting",
@@ -260,12 +261,12 @@ static void report_statement(struct reader *reader)
 static void parse_statement(struct parser *parser)
 {
 	const char *word = parser->reader->token.text;
-	int row = names_find(settings_names, word);
+	int row = keywords_find(settings_names, word);
 
 	if (row >= 0)
 		parse_setting(parser, (size_t)row);
 	else if (corefile_at(parser->reader) &&
-		 !names_nearest(NAMES_OF(tap_words), word))
+		 !keywords_nearest(KEYWORDS_OF(tap_words), word))
 		corefile_report(parser->reader);
 	else if (begins_tap(word))
 		parse_tap(parser);

@@ -8,7 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
-#include "config/choice.h"
+#include "config/selection.h"
 #include "config/value.h"
 
 #define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
@@ -186,14 +186,14 @@ static const struct property table[] = {
 	  .misfit = "expected it with a tls:// SOCKET that does not listen" },
 	{ "skipverify", "", 0, 0, FIELD(skip_verify), set_flag, NULL,
 	  is_flagged, .fits = is_tls },
-	{ "types", " WORD...", 1, WORDS_MAX, FIELD(types), choice_set_types,
-	  choice_show_types, .fits = NULL },
-	{ "role", " auto|client|auth", 1, 1, FIELD(role), choice_set_role,
-	  choice_show_role, .fits = NULL },
-	{ "sample", " N", 1, 1, FIELD(sample), choice_set_sample,
-	  choice_show_sample, .fits = NULL },
-	{ "anonymize", " V4BITS V6BITS", 2, 2, WHOLE_TAP, choice_set_anonymize,
-	  choice_show_anonymize, .fits = NULL },
+	{ "types", " WORD...", 1, WORDS_MAX, FIELD(types), selection_set_types,
+	  selection_show_types, .fits = NULL },
+	{ "role", " auto|client|auth", 1, 1, FIELD(role), selection_set_role,
+	  selection_show_role, .fits = NULL },
+	{ "sample", " N", 1, 1, FIELD(sample), selection_set_sample,
+	  selection_show_sample, .fits = NULL },
+	{ "anonymize", " V4BITS V6BITS", 2, 2, WHOLE_TAP,
+	  selection_set_anonymize, selection_show_anonymize, .fits = NULL },
 	{ "unidirectional", "", 0, 0, FIELD(unidirectional), set_flag, NULL,
 	  is_flagged, .fits = is_socket },
 	{ "rotate", " SIZE [COUNT]", 1, 2, WHOLE_TAP, set_rotate, show_rotate,
@@ -204,7 +204,8 @@ static const struct property table[] = {
 
 _Static_assert(ARRAY_SIZE(table) <= PROPERTIES_MAX, "raise PROPERTIES_MAX");
 
-const struct names properties = { table, sizeof(table[0]), ARRAY_SIZE(table) };
+const struct keywords properties = { table, sizeof(table[0]),
+				     ARRAY_SIZE(table) };
 
 const struct property *property_at(size_t i)
 {

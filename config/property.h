@@ -36,6 +36,6 @@ struct property {
 	const char *misfit; /* the error where not; NULL: it is ignored */
 };
 
-extern const struct names properties;
+extern const struct keywords properties;
 
 const struct property *property_at(size_t i);

@@ -77,7 +77,7 @@ static void set_log_path(struct config *config, const struct token *word,
 {
 	if (!strchr(word->text, '/'))
 		errors_add_unknown(errors, word, "a place to log to",
-				   NAMES_OF(log_names));
+				   KEYWORDS_OF(log_names));
 	else if (value_text(word, PATH_MAX - 1, &config->log_path, errors))
 		config->log = LOG_TARGET_FILE;
 }
@@ -87,7 +87,7 @@ static void set_log(struct settings *settings, const struct words *words,
 {
 	const struct token *word = &words->word[0];
 	struct config *config = settings->config;
-	int row = names_find(NAMES_OF(log_names), word->text);
+	int row = keywords_find(KEYWORDS_OF(log_names), word->text);
 
 	if (row < 0 || log_names[row].target == LOG_TARGET_FILE) {
 		set_log_path(config, word, errors);
@@ -148,8 +148,8 @@ static const struct setting table[] = {
 
 _Static_assert(ARRAY_SIZE(table) <= SETTINGS_MAX, "raise SETTINGS_MAX");
 
-const struct names settings_names = { table, sizeof(table[0]),
-				      ARRAY_SIZE(table) };
+const struct keywords settings_names = { table, sizeof(table[0]),
+					 ARRAY_SIZE(table) };
 
 const struct setting *setting_at(size_t i)
 {

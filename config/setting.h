@@ -34,7 +34,7 @@ struct setting {
 	void (*show)(const struct config *config, FILE *out);
 };
 
-extern const struct names settings_names;
+extern const struct keywords settings_names;
 
 const struct setting *setting_at(size_t i);
 

@@ -206,7 +206,7 @@ static bool has_unknown_scheme(const struct reading *reading)
 	snprintf(name, sizeof(name), "%.*s", (int)(end - text), text);
 	scheme.text = name;
 	errors_add_unknown(reading->errors, &scheme, "a path or a scheme",
-			   NAMES_OF(schemes));
+			   KEYWORDS_OF(schemes));
 	return true;
 }
 

@@ -6,14 +6,14 @@
 
 #include <stdlib.h>
 
-#include "config/choice.h"
+#include "config/selection.h"
 
 void tap_config_init(struct tap_config *tap)
 {
 	*tap = (struct tap_config){
 		.write_buffer = 1,
 		.queue = 1,
-		.types = choice_all_types,
+		.types = selection_all_types,
 		.role = ROLE_AUTO,
 		.sample = 1,
 		.anonymize_v4 = 32,

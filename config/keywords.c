@@ -2,7 +2,7 @@
  *
  * Names of a table, and the guess which of them a misspelt word is.
  */
-#include "config/names.h"
+#include "config/keywords.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -13,17 +13,17 @@
 /* Longer words and names are not guessed at. */
 #define NAME_MAX_GUESSED 24
 
-const char *names_at(struct names names, size_t i)
+const char *keywords_at(struct keywords keywords, size_t i)
 {
-	const char *row = (const char *)names.rows + i * names.row_size;
+	const char *row = (const char *)keywords.rows + i * keywords.row_size;
 
 	return *(const char *const *)row;
 }
 
-int names_find(struct names names, const char *word)
+int keywords_find(struct keywords keywords, const char *word)
 {
-	for (size_t i = 0; i < names.count; i++)
-		if (strcmp(names_at(names, i), word) == 0)
+	for (size_t i = 0; i < keywords.count; i++)
+		if (strcmp(keywords_at(keywords, i), word) == 0)
 			return (int)i;
 	return -ENOENT;
 }
@@ -76,7 +76,7 @@ static unsigned distance(const char *a, const char *b)
 }
 
 /* A third of a word may be wrong. */
-const char *names_nearest(struct names names, const char *word)
+const char *keywords_nearest(struct keywords keywords, const char *word)
 {
 	size_t length = strlen(word);
 	unsigned least = (unsigned)(length + 2) / 3 + 1;
@@ -84,8 +84,8 @@ const char *names_nearest(struct names names, const char *word)
 
 	if (length > NAME_MAX_GUESSED)
 		return NULL;
-	for (size_t i = 0; i < names.count; i++) {
-		const char *name = names_at(names, i);
+	for (size_t i = 0; i < keywords.count; i++) {
+		const char *name = keywords_at(keywords, i);
 		unsigned d = strlen(name) <= NAME_MAX_GUESSED
 				     ? distance(word, name)
 				     : UINT_MAX;
@@ -98,14 +98,14 @@ const char *names_nearest(struct names names, const char *word)
 	return nearest;
 }
 
-void names_list(struct names names, char *out, size_t size)
+void keywords_list(struct keywords keywords, char *out, size_t size)
 {
 	size_t used = 0;
 
-	for (size_t i = 0; i < names.count && used < size; i++) {
-		const char *joint = i + 1 == names.count ? " or " : ", ";
+	for (size_t i = 0; i < keywords.count && used < size; i++) {
+		const char *joint = i + 1 == keywords.count ? " or " : ", ";
 		int n = snprintf(out + used, size - used, "%s%s",
-				 i == 0 ? "" : joint, names_at(names, i));
+				 i == 0 ? "" : joint, keywords_at(keywords, i));
 
 		used += (size_t)n;
 	}

@@ -2,7 +2,7 @@
  *
  * Choosing messages: by type, by role, one in so many; and what is masked.
  */
-#include "config/choice.h"
+#include "config/selection.h"
 
 #include "config/value.h"
 
@@ -19,8 +19,9 @@
 #define FORWARDER 7
 #define UPDATE    13
 
-const uint32_t choice_all_types = BOTH(AUTH) | BOTH(RESOLVER) | BOTH(CLIENT) |
-				  BOTH(FORWARDER) | BOTH(UPDATE);
+const uint32_t selection_all_types = BOTH(AUTH) | BOTH(RESOLVER) |
+				     BOTH(CLIENT) | BOTH(FORWARDER) |
+				     BOTH(UPDATE);
 
 static const struct type_name {
 	const char *name;
@@ -43,27 +44,27 @@ static const struct type_name {
 	{ "update-response", RESPONSE(UPDATE) },
 };
 
-void choice_set_types(void *field, const struct words *words,
-		      struct errors *errors)
+void selection_set_types(void *field, const struct words *words,
+			 struct errors *errors)
 {
 	uint32_t *types = field, chosen = 0;
 	unsigned before = errors->count;
 
 	for (unsigned i = 0; i < words->count; i++) {
 		const struct token *word = &words->word[i];
-		int row = names_find(NAMES_OF(type_names), word->text);
+		int row = keywords_find(KEYWORDS_OF(type_names), word->text);
 
 		if (row >= 0)
 			chosen |= type_names[row].types;
 		else
 			errors_add_unknown(errors, word, "a type of message",
-					   NAMES_OF(type_names));
+					   KEYWORDS_OF(type_names));
 	}
 	if (errors->count == before)
 		*types = chosen;
 }
 
-void choice_show_types(const void *field, FILE *out)
+void selection_show_types(const void *field, FILE *out)
 {
 	uint32_t left = *(const uint32_t *)field;
 
@@ -87,17 +88,17 @@ static const struct role_name {
 	{ "auth", ROLE_AUTH, BOTH(CLIENT) },
 };
 
-void choice_set_role(void *field, const struct words *words,
-		     struct errors *errors)
+void selection_set_role(void *field, const struct words *words,
+			struct errors *errors)
 {
-	int row = names_find(NAMES_OF(role_names), words->word[0].text);
+	int row = keywords_find(KEYWORDS_OF(role_names), words->word[0].text);
 	enum tap_role *role = field;
 
 	if (row >= 0)
 		*role = role_names[row].role;
 	else
 		errors_add_unknown(errors, &words->word[0], "a role",
-				   NAMES_OF(role_names));
+				   KEYWORDS_OF(role_names));
 }
 
 static const struct role_name *role_row(enum tap_role role)
@@ -109,18 +110,18 @@ static const struct role_name *role_row(enum tap_role role)
 	return &role_names[i];
 }
 
-void choice_show_role(const void *field, FILE *out)
+void selection_show_role(const void *field, FILE *out)
 {
 	fprintf(out, " %s", role_row(*(const enum tap_role *)field)->name);
 }
 
-uint32_t choice_possible_types(enum tap_role role)
+uint32_t selection_possible_types(enum tap_role role)
 {
-	return choice_all_types & ~role_row(role)->impossible;
+	return selection_all_types & ~role_row(role)->impossible;
 }
 
-void choice_set_sample(void *field, const struct words *words,
-		       struct errors *errors)
+void selection_set_sample(void *field, const struct words *words,
+			  struct errors *errors)
 {
 	static const struct range range = { "a number", 1, CONFIG_SAMPLE_MAX };
 	unsigned *sample = field;
@@ -130,13 +131,13 @@ void choice_set_sample(void *field, const struct words *words,
 		*sample = (unsigned)n;
 }
 
-void choice_show_sample(const void *field, FILE *out)
+void selection_show_sample(const void *field, FILE *out)
 {
 	fprintf(out, " %u", *(const unsigned *)field);
 }
 
-void choice_set_anonymize(void *field, const struct words *words,
-			  struct errors *errors)
+void selection_set_anonymize(void *field, const struct words *words,
+			     struct errors *errors)
 {
 	static const struct range v4 = { "a number of bits", 0, 32 };
 	static const struct range v6 = { "a number of bits", 0, 128 };
@@ -149,7 +150,7 @@ void choice_set_anonymize(void *field, const struct words *words,
 		tap->anonymize_v6 = (uint8_t)bits;
 }
 
-void choice_show_anonymize(const void *field, FILE *out)
+void selection_show_anonymize(const void *field, FILE *out)
 {
 	const struct tap_config *tap = field;
 
