@@ -4,6 +4,8 @@
  */
 #include "config/error.h"
 
+#include "config/lex.h"
+
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>

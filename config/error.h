@@ -7,11 +7,12 @@
 #include <stdbool.h>
 
 #include "config/config.h"
-#include "config/lex.h"
 #include "config/keywords.h"
 
 /* After so many a last line says how many more there are. */
 #define ERRORS_MAX 100
+
+struct token;
 
 struct errors {
 	const char *source; /* what is being read: a variable or a file */

@@ -1,21 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The life cycle of a configuration: load, complete, free.
+ * The life cycle of a configuration: environment, text, taps; free.
  */
 #include "config/config.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "config/error.h"
+#include "config/lex.h"
 #include "config/parse.h"
 #include "config/setting.h"
-#include "config/source.h"
 #include "config/tap.h"
 
 #define DNS_PORT 53
+
+/*
+ * The environment as a configuration sees it. secure_getenv: in a privileged
+ * process nothing of it is trusted.
+ */
+static const char *lookup(const char *name)
+{
+	return secure_getenv(name);
+}
+
+void config_env_read(struct config_env *env)
+{
+	*env = (struct config_env){
+		.config = lookup("DNSTAP_CONFIG"),
+		.identity = lookup("DNSTAP_IDENTITY"),
+		.version = lookup("DNSTAP_VERSION"),
+		.extra = lookup("DNSTAP_EXTRA"),
+		.ports = lookup("DNSTAP_PORTS"),
+		.log = lookup("DNSTAP_LOG"),
+		.metrics = lookup("DNSTAP_METRICS"),
+		.lookup = lookup,
+		.host_name = env->host,
+		.program = program_invocation_short_name,
+	};
+	if (gethostname(env->host, sizeof(env->host) - 1) != 0)
+		env->host[0] = '\0';
+}
 
 /* These come from outside and are no words of a user's: made sayable. */
 static char *plain(const char *text)
@@ -53,25 +83,168 @@ static int default_version(struct settings *settings,
 	return size < 0 ? -ENOMEM : 0;
 }
 
+/*
+ * Where the text of a configuration comes from: DNSTAP_CONFIG itself, or the
+ * regular file that it names.
+ *
+ * The value begins with a slash both for a file and for a tap on a unix socket,
+ * which need not exist yet. So it is a file if it is, as a whole, the path of a
+ * regular file, or if it ends in .conf, so that a missing file does not quietly
+ * become a socket that nobody listens on. A directory, device or pipe is
+ * neither. unix://PATH is always a tap.
+ */
+struct input {
+	const char *name; /* for messages: the variable or the file */
+	const char *text;
+	size_t size;
+	char *memory; /* to free, or NULL */
+};
+
+#define VARIABLE "DNSTAP_CONFIG"
+
+enum meaning {
+	MEANS_TEXT,
+	MEANS_FILE,
+	MEANS_RELATIVE, /* a file, but from where? */
+	MEANS_NOTHING,
+};
+
+static bool ends_in_conf(const char *path)
+{
+	static const char suffix[] = ".conf";
+	size_t size = strlen(path);
+
+	return size >= sizeof(suffix) &&
+	       strcmp(path + size - (sizeof(suffix) - 1), suffix) == 0 &&
+	       !strpbrk(path, " \t\n;{\"#") && !strstr(path, "://");
+}
+
+static enum meaning meaning_of(const char *value)
+{
+	struct stat status;
+
+	if (*value != '/')
+		return ends_in_conf(value) ? MEANS_RELATIVE : MEANS_TEXT;
+	if (stat(value, &status) != 0)
+		return ends_in_conf(value) ? MEANS_FILE : MEANS_TEXT;
+	if (S_ISREG(status.st_mode))
+		return MEANS_FILE;
+	return S_ISSOCK(status.st_mode) ? MEANS_TEXT : MEANS_NOTHING;
+}
+
+/* Reads to the end, or to the first octet too many. */
+static ssize_t read_fd(int fd, char *text, size_t size)
+{
+	size_t used = 0;
+	ssize_t n;
+
+	do {
+		n = read(fd, text + used, size - used);
+		if (n > 0)
+			used += (size_t)n;
+	} while ((n > 0 && used < size) || (n < 0 && errno == EINTR));
+	return n < 0 ? -errno : (ssize_t)used;
+}
+
+static int read_file(const char *path, char *text, size_t size)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	n = read_fd(fd, text, size);
+	close(fd);
+	return (int)n;
+}
+
+static int open_file(const char *path, struct input *input,
+		     struct errors *errors)
+{
+	char *text = malloc(CONFIG_TEXT_MAX + 1);
+	char reason[64];
+	int size;
+
+	if (!text)
+		return -ENOMEM;
+	size = read_file(path, text, CONFIG_TEXT_MAX + 1);
+	if (size >= 0 && size <= CONFIG_TEXT_MAX) {
+		*input = (struct input){ path, text, (size_t)size, text };
+		return 0;
+	}
+	free(text);
+	errors->source = path;
+	if (size < 0)
+		errors_add_source(errors,
+				  "expected a configuration file: %s; a unix "
+				  "socket of this name would be unix://%s",
+				  strerror_r(-size, reason, sizeof(reason)),
+				  path);
+	else
+		errors_add_source(errors, "expected at most 1 MiB");
+	return -EINVAL;
+}
+
+static int refuse(const char *message, struct errors *errors)
+{
+	errors->source = VARIABLE;
+	errors_add_source(errors, "%s", message);
+	return -EINVAL;
+}
+
+static int open_text(const char *value, struct input *input,
+		     struct errors *errors)
+{
+	size_t size = strlen(value);
+
+	if (size > CONFIG_TEXT_MAX)
+		return refuse("expected at most 1 MiB", errors);
+	*input = (struct input){ VARIABLE, value, size, NULL };
+	return 0;
+}
+
+static int input_open(const char *value, struct input *input,
+		      struct errors *errors)
+{
+	switch (meaning_of(value)) {
+	case MEANS_FILE:
+		return open_file(value, input, errors);
+	case MEANS_RELATIVE:
+		return refuse("expected the absolute path of the configuration "
+			      "file, one that begins with a /",
+			      errors);
+	case MEANS_NOTHING:
+		return refuse("expected a regular file or a socket, this path "
+			      "is neither",
+			      errors);
+	default:
+		return open_text(value, input, errors);
+	}
+}
+
+static void input_close(struct input *input)
+{
+	free(input->memory);
+}
+
 static int read_text(const struct config_env *env, struct settings *settings,
 		     struct errors *errors)
 {
-	struct source source;
+	struct input input;
 	struct reader reader;
 	int err;
 
 	if (!env->config || !*env->config)
 		return 0;
-	err = source_open(env->config, &source, errors);
+	err = input_open(env->config, &input, errors);
 	if (err)
 		return err;
-	errors->source = source.name;
-	err = reader_init(&reader, source.text, source.size, env->lookup,
-			  errors);
+	errors->source = input.name;
+	err = reader_init(&reader, input.text, input.size, env->lookup, errors);
 	if (!err)
 		parse_configuration(&reader, settings);
 	reader_release(&reader);
-	source_close(&source);
+	input_close(&input);
 	return err;
 }
 

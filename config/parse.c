@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#include "config/check.h"
-#include "config/corefile.h"
 #include "config/property.h"
 #include "config/socket.h"
 #include "config/tap.h"
@@ -238,6 +236,44 @@ static bool begins_tap(const char *word)
 {
 	return keywords_find(KEYWORDS_OF(tap_words), word) >= 0 ||
 	       socket_like(word);
+}
+
+/* A whole Corefile in place of its dnstap lines: server blocks are told from taps,
+ * and skipped. */
+
+/* Does a server block begin at this word: an address that is no SOCKET, and
+ * behind the line's words a block that begins with no property of a tap? */
+static bool corefile_at(const struct reader *reader)
+{
+	struct lexer ahead =
+		reader->lexer; /* what it writes is written again */
+	struct token token = reader->token;
+
+	if (*token.text == '\0' || *token.text == '@' ||
+	    strchr(token.text, '/'))
+		return false;
+	lexer_next(&ahead, &token);
+	if (strcmp(token.text, "full") == 0)
+		return false;
+	while (token.kind == TOKEN_WORD)
+		lexer_next(&ahead, &token);
+	if (token.kind != TOKEN_OPEN)
+		return false;
+	do
+		lexer_next(&ahead, &token);
+	while (token.kind == TOKEN_SEPARATOR);
+	return token.kind != TOKEN_WORD ||
+	       keywords_find(properties, token.text) < 0;
+}
+
+/* Says what to leave out, and moves behind the block. */
+static void corefile_report(struct reader *reader)
+{
+	errors_add(reader->errors, &reader->token,
+		   "expected only the dnstap lines of a Corefile, without the "
+		   "server block around them");
+	reader_skip_words(reader);
+	reader_skip_block(reader);
 }
 
 /* A word that begins neither a setting nor a tap. */

@@ -15,7 +15,7 @@
  */
 #pragma once
 
-#include "config/reader.h"
+#include "config/lex.h"
 #include "config/setting.h"
 
 /* Adds what the text sets to *settings; errors go to the reader's. */

@@ -6,7 +6,7 @@
 
 #include "config/property.h"
 #include "config/setting.h"
-#include "config/word.h"
+#include "config/value.h"
 
 static void print_settings(const struct config *config, FILE *out)
 {

@@ -10,7 +10,7 @@
 
 #include "config/config.h"
 #include "config/error.h"
-#include "config/word.h"
+#include "config/value.h"
 
 /* No more rows than this. */
 #define PROPERTIES_MAX 16

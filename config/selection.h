@@ -11,7 +11,7 @@
 
 #include "config/config.h"
 #include "config/error.h"
-#include "config/word.h"
+#include "config/value.h"
 
 extern const uint32_t selection_all_types;
 

@@ -5,6 +5,7 @@
 #include "config/tap.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "config/selection.h"
 
@@ -70,4 +71,104 @@ void config_add_tap(struct config *config, struct tap_config *tap,
 	}
 	config->taps = taps;
 	config->taps[config->n_taps++] = *tap;
+}
+
+/* Checks across a tap's properties, and across taps. */
+
+#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+
+static bool listening_file(const struct tap_config *tap)
+{
+	return tap->listen && tap->kind == ENDPOINT_FILE;
+}
+
+static bool buffered_file(const struct tap_config *tap)
+{
+	return tap->kind == ENDPOINT_FILE && tap->write_buffer != 1;
+}
+
+static bool server_without_certificate(const struct tap_config *tap)
+{
+	return tap->listen && tap->kind == ENDPOINT_TLS && !tap->tls_cert;
+}
+
+/* OpenSSL takes an empty name for "do not check the name". */
+static bool nobody_to_verify(const struct tap_config *tap)
+{
+	return !tap->listen && tap->kind == ENDPOINT_TLS && !*tap->address &&
+	       !tap->tls_servername && !tap->skip_verify;
+}
+
+static bool nothing_to_log(const struct tap_config *tap)
+{
+	return (tap->types & selection_possible_types(tap->role)) == 0;
+}
+
+static const struct {
+	bool (*wrong)(const struct tap_config *tap);
+	const char *message;
+} checks[] = {
+	{ listening_file, "expected a unix, tcp or tls SOCKET to listen on" },
+	{ buffered_file,
+	  "expected a writebuffer of 1: a file has none to enlarge" },
+	{ server_without_certificate,
+	  "expected the property \"tls CERT KEY\": a TLS listener has to "
+	  "show a certificate" },
+	{ nobody_to_verify,
+	  "expected a host, or the property tls_servername: there is no "
+	  "name to verify the collector by" },
+	{ nothing_to_log,
+	  "expected other types or another role: with these no message is "
+	  "ever logged" },
+};
+
+static bool same(const char *a, const char *b)
+{
+	return a == b || (a && b && strcmp(a, b) == 0);
+}
+
+static bool is_stream(const struct tap_config *tap)
+{
+	return tap->kind == ENDPOINT_TCP || tap->kind == ENDPOINT_TLS;
+}
+
+/* Only what is bound or written belongs to one tap alone; any number of taps
+ * may connect to one collector. */
+static bool excludes(const struct tap_config *a, const struct tap_config *b)
+{
+	bool alike = a->kind == b->kind || (is_stream(a) && is_stream(b));
+	bool owned = a->kind == ENDPOINT_FILE || (a->listen && b->listen);
+
+	return alike && owned && same(a->address, b->address) &&
+	       same(a->port, b->port);
+}
+
+static void check_others(const struct tap_config *tap,
+			 const struct token *socket,
+			 const struct config *config, struct errors *errors)
+{
+	for (size_t i = 0; i < config->n_taps; i++) {
+		if (!excludes(tap, &config->taps[i]))
+			continue;
+		errors_add(errors, socket,
+			   "expected another %s: tap %zu has this one",
+			   tap->listen ? "SOCKET to listen on" : "file", i + 1);
+		return;
+	}
+}
+
+void check_tap(const struct tap_config *tap, const struct token *socket,
+	       const struct token set[PROPERTIES_MAX],
+	       const struct config *config, struct errors *errors)
+{
+	for (size_t i = 0; i < properties.count; i++) {
+		const struct property *row = property_at(i);
+
+		if (set[i].text && row->misfit && !row->fits(tap))
+			errors_add(errors, &set[i], "%s", row->misfit);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(checks); i++)
+		if (checks[i].wrong(tap))
+			errors_add(errors, socket, "%s", checks[i].message);
+	check_others(tap, socket, config, errors);
 }

@@ -10,13 +10,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 #include "config/error.h"
 #include "config/lex.h"
 
 #define PORTS_WORDS (65536 / 64)
 
-/* Is it a text that the language can say (word.h)? For what comes out of the
+/* Is it a text that the language can say? For what comes out of the
  * environment; what was read as a word always is. */
 bool value_check(const struct token *word, struct errors *errors);
 
@@ -39,3 +40,26 @@ bool value_size(const struct token *word, struct range range, uint64_t *out,
 /* Adds the ports of a list like `53,5353,5400-5409` to a bitmap. */
 bool value_ports(const struct token *word, uint64_t ports[PORTS_WORDS],
 		 struct errors *errors);
+
+/* One word of the language: what it stands for, and how it is written. */
+
+/*
+ * Copies `text` with every {$NAME} and {%NAME%} replaced by what `lookup` says,
+ * or by nothing, as in a Corefile; what comes in is not looked at again. Returns
+ * false if it does not fit.
+ */
+bool word_expand(const char *text, const char *(*lookup)(const char *name),
+		 char *out, size_t size);
+
+/* Does the text hold a reference that word_expand would replace? */
+bool word_refers(const char *text);
+
+/*
+ * Can the language say this text? It is valid UTF-8, has no reference in it and,
+ * if it needs quotes, no lone backslash before a quote or at its end: a Corefile
+ * has no way to write these.
+ */
+bool word_sayable(const char *text);
+
+/* Writes a sayable text so that reading it gives the same text. */
+void word_print(const char *text, FILE *out);
