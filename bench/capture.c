@@ -23,6 +23,7 @@
 #include "shim/capture/enqueue.h"
 #include "shim/hook/real.h"
 #include "shim/queue.h"
+#include "proto/common.h"
 
 #define THREADS_MAX 4
 #define TAPS_MAX    2
@@ -167,7 +168,7 @@ static const struct way {
 	{ "send_batch", send_batch, 1 },
 };
 
-#define WAYS (sizeof(ways) / sizeof(*ways))
+#define WAYS ARRAY_SIZE(ways)
 
 static struct {
 	uint8_t *slots;

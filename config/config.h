@@ -40,27 +40,40 @@ enum tap_role {
 	ROLE_AUTH,
 };
 
-/* One `dnstap` directive, every default filled in. Strings are UTF-8. */
+/*
+ * Every string that a tap owns, in UTF-8.
+ *
+ * socket: as written, for the log. address: without scheme, brackets and port; ""
+ * for tcp and tls: any when listening, else loopback. port: decimal; NULL for unix
+ * and file. identity, version: never NULL; "" leaves the field out. extra: the
+ * template's text; NULL: none. tls_cert, tls_key, tls_ca: paths, or NULL.
+ * tls_servername: NULL: the address.
+ */
+#define TAP_STRINGS(X) \
+	X(socket)      \
+	X(address)     \
+	X(port)        \
+	X(identity)    \
+	X(version)     \
+	X(extra)       \
+	X(tls_cert)    \
+	X(tls_key)     \
+	X(tls_ca)      \
+	X(tls_servername)
+
+#define TAP_STRING(name) char *name;
+
+/* One `dnstap` directive, every default filled in. */
 struct tap_config {
 	enum endpoint_kind kind;
-	bool listen;           /* collectors connect to us */
-	char *socket;          /* SOCKET as written, for the log */
-	char *address;         /* without scheme, brackets and port; "" for tcp
-			      * and tls: any when listening, else loopback */
-	char *port;            /* decimal; NULL for unix and file */
+	bool listen; /* collectors connect to us */
+	TAP_STRINGS(TAP_STRING)
 	bool full;             /* include the wire-format message */
 	bool unidirectional;   /* START, data, STOP: no handshake */
 	unsigned write_buffer; /* MiB of SO_SNDBUF for tcp and tls */
 	unsigned queue;        /* times CONFIG_QUEUE_UNIT messages */
-	char *identity;        /* never NULL; "" leaves the field out */
-	char *version;         /* likewise */
-	char *extra;           /* template text; NULL: none */
 	bool skip_verify;
-	char *tls_cert; /* paths, or NULL */
-	char *tls_key;
-	char *tls_ca;
-	char *tls_servername; /* NULL: the address */
-	uint32_t types;       /* bit 1 << Dnstap.Message.Type; all by default */
+	uint32_t types; /* bit 1 << Dnstap.Message.Type; all by default */
 	enum tap_role role;
 	unsigned sample;       /* one transaction in N; 1: every one */
 	uint64_t rotate_size;  /* octets; 0: never */

@@ -6,15 +6,16 @@
 
 #include <stddef.h>
 
+#include "proto/common.h"
+
 /* A table whose rows begin with a `const char *name`. */
 struct keywords {
 	const void *rows;
 	size_t row_size, count;
 };
 
-#define KEYWORDS_OF(table)                               \
-	((struct keywords){ (table), sizeof((table)[0]), \
-			    sizeof(table) / sizeof((table)[0]) })
+#define KEYWORDS_OF(table) \
+	((struct keywords){ (table), sizeof((table)[0]), ARRAY_SIZE(table) })
 
 const char *keywords_at(struct keywords keywords, size_t i);
 

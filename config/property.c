@@ -10,8 +10,7 @@
 
 #include "config/selection.h"
 #include "config/value.h"
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#include "proto/common.h"
 
 static void set_identity(void *field, const struct words *words,
 			 struct errors *errors)

@@ -5,8 +5,7 @@
 #include "config/selection.h"
 
 #include "config/value.h"
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#include "proto/common.h"
 
 /* Dnstap.Message.Type: queries are odd, each response follows its query. */
 #define QUERY(type)    (UINT32_C(1) << (type))

@@ -9,8 +9,7 @@
 #include <string.h>
 
 #include "config/value.h"
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#include "proto/common.h"
 
 static void set_identity(struct settings *settings, const struct words *words,
 			 struct errors *errors)

@@ -12,8 +12,7 @@
 #include <sys/un.h>
 
 #include "config/value.h"
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#include "proto/common.h"
 
 /* RFC 1035 2.3.4, written out and without the last dot. */
 #define HOST_SIZE_MAX 253
@@ -190,7 +189,7 @@ static const struct scheme {
 	{ "file", "file://PATH", ENDPOINT_FILE, read_file },
 };
 
-_Static_assert(sizeof(schemes) / sizeof(*schemes) == ENDPOINT_KINDS,
+_Static_assert(ARRAY_SIZE(schemes) == ENDPOINT_KINDS,
 	       "each kind can be written");
 
 /* http://… : CoreDNS would make it a unix socket of that name. */

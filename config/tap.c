@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "config/selection.h"
+#include "proto/common.h"
 
 void tap_config_init(struct tap_config *tap)
 {
@@ -42,14 +43,9 @@ void tap_config_complete(struct tap_config *tap,
 
 void tap_config_release(struct tap_config *tap)
 {
-	char *const strings[] = {
-		tap->socket,  tap->address,        tap->port,   tap->identity,
-		tap->version, tap->extra,          tap->tls_ca, tap->tls_cert,
-		tap->tls_key, tap->tls_servername,
-	};
-
-	for (size_t i = 0; i < sizeof(strings) / sizeof(strings[0]); i++)
-		free(strings[i]);
+#define RELEASE(name) free(tap->name);
+	TAP_STRINGS(RELEASE)
+#undef RELEASE
 }
 
 void config_add_tap(struct config *config, struct tap_config *tap,
@@ -74,8 +70,6 @@ void config_add_tap(struct config *config, struct tap_config *tap,
 }
 
 /* Checks across a tap's properties, and across taps. */
-
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
 
 static bool listening_file(const struct tap_config *tap)
 {

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { NS_PER_S = 1000000000 };
+#include "proto/common.h"
 
 /* Of the fields of Dnstap that differ, both of wire type 2: octets behind their
  * length. */

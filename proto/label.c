@@ -9,6 +9,7 @@
 
 #include "proto/dns.h"
 #include "proto/mnemonic.h"
+#include "proto/common.h"
 
 /* The size that a client without EDNS can take: RFC 1035 4.2.1. */
 enum { UDP_SIZE_MIN = 512, TCP_SIZE = 65535 };
@@ -221,7 +222,7 @@ static bool response_flags(struct text *out, const struct label_source *source)
 
 	if (!source->record->response)
 		return false;
-	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
 		if (!(header_of(source).flags & flags[i].bit))
 			continue;
 		text_add_string(out, separator);
@@ -324,7 +325,7 @@ static const struct label no_metadata = { "{/}", no_value };
 
 const struct label *label_find(const char *text, size_t length)
 {
-	for (size_t i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(labels); i++) {
 		if (strlen(labels[i].name) == length &&
 		    memcmp(labels[i].name, text, length) == 0)
 			return &labels[i];

@@ -7,6 +7,8 @@
 
 #include <stddef.h>
 
+#include "proto/common.h"
+
 /* The characters stand in the table itself: nothing to relocate at load. */
 struct mnemonic {
 	uint16_t number;
@@ -80,15 +82,15 @@ static const char *find(const struct mnemonic *table, size_t n, uint16_t number)
 
 const char *mnemonic_type(uint16_t type)
 {
-	return find(types, sizeof(types) / sizeof(types[0]), type);
+	return find(types, ARRAY_SIZE(types), type);
 }
 
 const char *mnemonic_class(uint16_t class)
 {
-	return find(classes, sizeof(classes) / sizeof(classes[0]), class);
+	return find(classes, ARRAY_SIZE(classes), class);
 }
 
 const char *mnemonic_rcode(uint16_t rcode)
 {
-	return find(rcodes, sizeof(rcodes) / sizeof(rcodes[0]), rcode);
+	return find(rcodes, ARRAY_SIZE(rcodes), rcode);
 }

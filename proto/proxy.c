@@ -7,6 +7,8 @@
 #include <arpa/inet.h>
 #include <string.h>
 
+#include "proto/common.h"
+
 #define V2_FIXED   16 /* signature, version and command, family, length */
 #define SIGNATURE  "\r\n\r\n\0\r\nQUIT\n"
 #define V2_LOCAL   0x20
@@ -30,7 +32,7 @@ static const struct family {
 
 static const struct family *family_of(uint8_t code)
 {
-	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
 		if (families[i].code == code)
 			return &families[i];
 	return NULL;

@@ -8,7 +8,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-enum { NS_PER_S = 1000000000 };
+#include "proto/common.h"
 
 static bool is_continuation(char c)
 {
@@ -129,7 +129,7 @@ static size_t utf8_size(const uint8_t *p, size_t size)
 
 	if (p[0] < 0x80)
 		return 1;
-	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(forms); i++) {
 		if (p[0] < forms[i].first || p[0] > forms[i].last)
 			continue;
 		if (size < forms[i].size || p[1] < forms[i].low ||

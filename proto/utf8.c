@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#define ARRAY_SIZE(a) (sizeof(a) / sizeof((a)[0]))
+#include "proto/common.h"
 
 /* By the number of octets: the bits that mark the first octet, and the smallest
  * character that needs so many. */

@@ -9,8 +9,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#define NS_PER_S  1000000000ull
-#define NS_PER_MS 1000000ull
+#include "proto/common.h"
 
 /* clock_gettime(2) as the symbol is bound; after clock_begin(), libc's. */
 extern int (*clock_read)(clockid_t id, struct timespec *time);

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <sys/mman.h>
 
+#include "proto/common.h"
+
 #define SLAB_SIZE   (256 * 1024)
 #define SLABS_MAX   32 /* a class */
 #define BLOCKS_MAX  8192
@@ -31,7 +33,7 @@ static struct class
 	[POOL_LARGE] = { .size = POOL_LARGE_SIZE, .limit = 2048 },
 };
 
-#define CLASSES (sizeof(classes) / sizeof(*classes))
+#define CLASSES ARRAY_SIZE(classes)
 
 _Static_assert(CLASSES << CLASS_SHIFT <= 1 << POOL_NAME_BITS, "names fit");
 

@@ -172,9 +172,10 @@ void real_resolve(void)
 #define CALL(name, number, arguments, way) { #name, (void **)&real.name, name },
 #define LATE(name)                         { #name, (void **)&real.name, name },
 #include "shim/hook/calls.h"
+#include "proto/common.h"
 	};
 
-	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
 		void *found = real_find(calls[i].name, calls[i].hook);
 
 		if (found)

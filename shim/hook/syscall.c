@@ -231,6 +231,7 @@ static const struct observer {
 } observers[] = {
 #define CALL(name, of, arguments, way) { .number = of, way },
 #include "shim/hook/calls.h"
+#include "proto/common.h"
 	/* These have no name in libc, or lead by another number. */
 	{ .number = SYS_seccomp, AROUND(seccomp) },
 #ifdef SYS_dup2
@@ -248,7 +249,7 @@ static const int vforks[] = {
 };
 
 /* The index into observers by number, plus one; 0: not observed. */
-#define OBSERVERS (sizeof(observers) / sizeof(*observers))
+#define OBSERVERS ARRAY_SIZE(observers)
 _Static_assert(OBSERVERS < SYSCALL_VFORKS, "an octet each");
 uint8_t syscall_observed[SYSCALL_OBSERVED_SIZE];
 
@@ -258,7 +259,7 @@ void syscall_observe(void)
 		if (observers[i].carry || observers[i].before ||
 		    observers[i].after)
 			syscall_observed[observers[i].number] = i + 1;
-	for (size_t i = 0; i < sizeof(vforks) / sizeof(*vforks); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(vforks); i++)
 		syscall_observed[vforks[i]] = SYSCALL_VFORKS;
 }
 

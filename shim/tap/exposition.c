@@ -15,6 +15,7 @@
 
 #include "shim/base/clock.h"
 #include "shim/base/output.h"
+#include "proto/common.h"
 
 #define ATTEMPTS 8 /* to find a name that nobody has taken */
 
@@ -53,7 +54,7 @@ static const struct family {
 	       "Messages that a collector among several did not get."),
 };
 
-#define FAMILIES (sizeof(families) / sizeof(*families))
+#define FAMILIES ARRAY_SIZE(families)
 
 /* The capacity is no counter, and each cause of drops is one. */
 _Static_assert((FAMILIES - 1 + DROP_CAUSE_COUNT) * sizeof(uint64_t) ==

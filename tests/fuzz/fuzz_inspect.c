@@ -11,6 +11,7 @@
 #include "cli/elf.h"
 #include "cli/imports.h"
 #include "cli/ldcache.h"
+#include "proto/common.h"
 
 static size_t sum;
 
@@ -58,7 +59,7 @@ static void fuzz_cache(const void *data, size_t size)
 	const struct ldcache cache = { data, size };
 	const char *path;
 
-	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++)
 		for (uint32_t n = 0;
 		     (path = ldcache_next(&cache, names[i], &n));)
 			touch(path);

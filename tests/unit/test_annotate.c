@@ -9,6 +9,7 @@
 #include "message.h"
 #include "shim/base/secret.h"
 #include "shim/tap/annotate/annotate.h"
+#include "proto/common.h"
 
 #define SERVES     EVENT_SERVES
 #define ANSWER     (EVENT_SERVES | EVENT_SENT)
@@ -67,7 +68,7 @@ Test(annotate, types)
 		{ ASKS, OP_UPDATE | RD, ROLE_AUTO, TYPE(UPDATE_QUERY) },
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct tap_config config = defaults();
 		config.role = cases[i].role;
 		struct annotator *annotator = annotator_new(&config);
@@ -97,7 +98,7 @@ Test(annotate, own_address_is_what_is_sent_from)
 	};
 	static const uint8_t loopback[] = { 127, 0, 0, 1 };
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct tap_config config = defaults();
 		struct annotator *annotator = annotator_new(&config);
 		uint8_t side = cases[i].event & EVENT_SERVES;
@@ -227,7 +228,7 @@ Test(annotate, judges_a_response_without_query)
 		  ANNOTATE_LATER },
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct tap_config config = defaults();
 		struct annotator *annotator = annotator_new(&config);
 		struct message m = message(cases[i].event, 1, QR, "a", 1);
@@ -524,7 +525,7 @@ Test(annotate, strips_headers)
 		  false },
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct tap_config config = defaults();
 		struct annotator *annotator = annotator_new(&config);
 		struct message m = message(cases[i].event, 1, 0, "a", 1);

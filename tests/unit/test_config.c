@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 
 #include "config_case.h"
+#include "proto/common.h"
 
 /* A tap as it is expected: what is 0 or NULL has its default. */
 struct want {
@@ -68,10 +69,10 @@ static void expect_taps(const char *text, const struct want *want, size_t n)
 	config_free(config);
 }
 
-#define EXPECT(text, ...)                                                   \
-	do {                                                                \
-		const struct want want_[] = { __VA_ARGS__ };                \
-		expect_taps(text, want_, sizeof(want_) / sizeof(want_[0])); \
+#define EXPECT(text, ...)                                    \
+	do {                                                 \
+		const struct want want_[] = { __VA_ARGS__ }; \
+		expect_taps(text, want_, ARRAY_SIZE(want_)); \
 	} while (0)
 
 #define UNIX(path, ...)                                      \

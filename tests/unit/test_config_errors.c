@@ -6,6 +6,7 @@
 #include <errno.h>
 
 #include "config_case.h"
+#include "proto/common.h"
 
 #define GOLDEN "tests/unit/golden/config_errors.txt"
 
@@ -189,7 +190,7 @@ Test(config_errors, unsayable)
 	static const char *const values[] = { "a b\\", "a \\\"b", "\xc0\x80",
 					      "{$HOME}", "{%HOME%} \\" };
 
-	for (size_t i = 0; i < sizeof(values) / sizeof(values[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
 		struct config_env env = case_env("/run/dnstap.sock");
 		struct config_error *errors = NULL;
 		struct config *config;

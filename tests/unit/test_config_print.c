@@ -6,6 +6,7 @@
 #include <ctype.h>
 
 #include "config_case.h"
+#include "proto/common.h"
 
 static const char *lookup(const char *name)
 {
@@ -64,7 +65,7 @@ static const char *pick(const char *const *from, size_t n, unsigned *seed)
 	return from[(unsigned)rand_r(seed) % n];
 }
 
-#define PICK(from, seed) pick(from, sizeof(from) / sizeof((from)[0]), seed)
+#define PICK(from, seed) pick(from, ARRAY_SIZE(from), seed)
 
 static void add_tap(FILE *out, unsigned *seed)
 {

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "tests/unit/hex.h"
+#include "proto/common.h"
 
 /* A response to www.example. A? with an answer, and OPT as the last record. */
 static const char response_text[] =
@@ -98,7 +99,7 @@ Test(dns, question_that_is_none)
 		  "0000 0000 0001 0000 0000 0000 14 'abc' 00 0001 0001" },
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct dns_question q;
 		size_t size;
 		uint8_t *m = hex_new(cases[i].message, &size);
@@ -261,7 +262,7 @@ Test(dns, client_subnet_mask)
 		{ "no option", "", "" },
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		size_t size, expected_size;
 		uint8_t *out = masked(cases[i].options, &size);
 		uint8_t *expected = hex_new(cases[i].masked, &expected_size);

@@ -10,8 +10,7 @@
 #include <string.h>
 
 #include "tests/unit/hex.h"
-
-#define NS_PER_S 1000000000ull
+#include "proto/common.h"
 
 static struct event *event_new(size_t size)
 {

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "tests/unit/hex.h"
+#include "proto/common.h"
 
 enum { UDP4, TCP6, BARE };
 
@@ -68,7 +69,7 @@ static void assert_labels(const struct label_case *cases, size_t n,
 }
 
 #define ASSERT_LABELS(cases, record) \
-	assert_labels(cases, sizeof(cases) / sizeof((cases)[0]), record)
+	assert_labels(cases, ARRAY_SIZE(cases), record)
 
 /* Example.ORG HINFO IN, id 1053, RD AD CD, OPT with 1232 octets and DO. */
 #define QUERY                                                              \
@@ -225,7 +226,7 @@ Test(extra, names)
 		{ "06 '{}$_-*' 00", "{}$_-*." },
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char message[256];
 		struct event *event;
 
@@ -255,7 +256,7 @@ Test(extra, types_classes_rcodes)
 		{ "8000", "04d2 0021", "TYPE1234 CLASS33 NOERROR" },
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char message[256];
 		struct event *event;
 
@@ -282,7 +283,7 @@ Test(extra, extended_rcodes)
 		{ 0xff, 15, "4095" },
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char message[256];
 		struct event *event;
 
@@ -308,7 +309,7 @@ Test(extra, rflags)
 		{ "0000", "" }, /* a response by its port, not by its QR bit */
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		char message[64];
 		struct event *event;
 
@@ -338,7 +339,7 @@ Test(extra, durations)
 	};
 	struct event *event = event_new(UDP4, RESPONSE);
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct record_query query = {
 			.stamp_ns = event->stamp_ns - cases[i].ns,
 		};
@@ -363,7 +364,7 @@ Test(extra, buffer_sizes)
 		{ TCP6, 1232, "65535" },
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct event *event = event_new(cases[i].socket, RESPONSE);
 		struct record_query query = { .udp_size = cases[i].udp_size };
 
@@ -507,7 +508,7 @@ Test(extra, wants_upstream)
 		{ "", false },
 	};
 
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
 		struct extra *extra = parse(cases[i].template, "");
 
 		cr_assert_eq(extra_wants_upstream(extra), cases[i].wants, "%s",

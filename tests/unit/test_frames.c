@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cli/control.h"
+#include "proto/common.h"
 
 static void feed(struct frames *frames, const uint8_t *data, size_t size)
 {
@@ -142,7 +143,7 @@ Test(control, what_is_encoded_is_decoded)
 	};
 	uint8_t frame[CONTROL_SIZE_MAX];
 
-	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		int size = control_encode(types[i], frame);
 
 		cr_assert_gt(size, 8);

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "proto/proxy.h"
+#include "proto/common.h"
 
 #define SIGNATURE "\r\n\r\n\0\r\nQUIT\n"
 #define INET_V2   SIGNATURE "\x21\x11\0\x0c\xc0\0\2\1\xc6\x33\x64\2\x30\x39\0\x35"
@@ -76,7 +77,7 @@ Test(proxy, refuses_what_is_no_line)
 	};
 	struct proxy proxy;
 
-	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(lines); i++)
 		cr_assert_eq(from_text(lines[i], &proxy), PROXY_NONE, "%s",
 			     lines[i]);
 }
@@ -123,7 +124,7 @@ Test(proxy, refuses_what_is_no_version_2)
 		      { 13, 0x13 }, { 13, 0x41 }, { 15, 11 } };
 	struct proxy proxy;
 
-	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		uint8_t header[] = INET_V2;
 		header[wrong[i].at] = wrong[i].octet;
 		cr_assert_eq(proxy_read(header, 28, &proxy), PROXY_NONE,

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "shim/base/reach.h"
+#include "proto/common.h"
 
 static uint8_t *page; /* followed by one to read, and one that is not there */
 static int fd;
@@ -57,7 +58,7 @@ Test(reach, nowhere)
 	static const uintptr_t nowhere[] = { 0,     8,         -1ul,
 					     -64ul, 1ul << 47, 1ul << 63 };
 
-	for (size_t i = 0; i < sizeof(nowhere) / sizeof(*nowhere); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(nowhere); i++) {
 		cr_assert_not(reach_reads((void *)nowhere[i], 8));
 		cr_assert_not(reach_writes(fd, (void *)nowhere[i], 8));
 	}

@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/common.h"
+
 #define FILE_SIZE_MAX (16 << 20)
 
 struct text {
@@ -82,8 +84,7 @@ static void read_system(struct text *text)
 
 	if (named && !read_text(named, text, NULL))
 		return;
-	for (size_t i = 0; i < sizeof(system_files) / sizeof(*system_files);
-	     i++)
+	for (size_t i = 0; i < ARRAY_SIZE(system_files); i++)
 		if (!read_text(system_files[i], text, NULL))
 			return;
 }

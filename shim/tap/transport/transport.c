@@ -14,6 +14,7 @@
 #include "shim/base/own_fds.h"
 #include "shim/base/sandbox.h"
 #include "shim/tap/transport/tcp.h"
+#include "proto/common.h"
 
 #define SOCKET_FLAGS (SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK)
 
@@ -67,8 +68,7 @@ static const struct kind {
 	[ENDPOINT_FILE] = { &transport_file, to_file, nothing, false },
 };
 
-_Static_assert(sizeof(kinds) / sizeof(*kinds) == ENDPOINT_KINDS,
-	       "each kind can be opened");
+_Static_assert(ARRAY_SIZE(kinds) == ENDPOINT_KINDS, "each kind can be opened");
 
 bool transport_allowed(const struct tap_config *config)
 {
