@@ -10,8 +10,8 @@
 #include <sys/syscall.h>
 
 #include "shim/base/sandbox.h"
-#include "shim/capture/connection.h"
 #include "shim/capture/ancillary.h"
+#include "shim/capture/connection.h"
 #include "shim/capture/datagram.h"
 #include "shim/capture/enqueue.h"
 #include "shim/capture/socket_info.h"
@@ -209,4 +209,34 @@ bool capture_serves(const struct sockaddr *name, socklen_t size)
 
 	return recording() && address_from_sockaddr(&address, name, size) &&
 	       socket_info_has_port(capture_ports, address.port);
+}
+
+/* The octets of an address that has just been written are read in the same
+ * pieces: a larger one would have to wait for them. */
+static void put_octets(uint8_t to[16], const struct address *address)
+{
+	memset(to, 0, 16);
+	if (address->inet6)
+		memcpy(to, address->octets, 16);
+	else
+		memcpy(to, address->octets, 4);
+}
+
+void capture_fill(struct event *event, const struct capture_call *call,
+		  bool serves, const struct address *local,
+		  const struct address *remote)
+{
+	bool inet6 = remote->known ? remote->inet6 : local->inet6;
+
+	event->stamp_ns = call->stamp_ns;
+	put_octets(event->local, local);
+	put_octets(event->remote, remote);
+	event->local_port = local->port;
+	event->remote_port = remote->port;
+	/* One message has addresses of one family. */
+	event->flags =
+		(call->sent ? EVENT_SENT : 0) | (inet6 ? EVENT_INET6 : 0) |
+		(local->known && local->inet6 == inet6 ? EVENT_LOCAL : 0) |
+		(remote->known ? EVENT_REMOTE : 0) |
+		(serves ? EVENT_SERVES : 0);
 }

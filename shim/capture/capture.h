@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "proto/address.h"
+#include "proto/event.h"
 #include "shim/base/clock.h"
 #include "shim/base/thread.h"
 #include "shim/capture/fdtable.h"
@@ -109,3 +111,9 @@ void capture_replaced(int fd, uint64_t before);
 
 /* Whether this is the address of one who answers at a DNS port. */
 bool capture_serves(const struct sockaddr *name, socklen_t size);
+
+/* Fills everything of *event that tells between whom a message of `call` passes;
+ * not its size. */
+void capture_fill(struct event *event, const struct capture_call *call,
+		  bool serves, const struct address *local,
+		  const struct address *remote);

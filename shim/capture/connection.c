@@ -7,7 +7,7 @@
 #include <signal.h>
 
 #include "shim/capture/enqueue.h"
-#include "shim/capture/observed.h"
+#include "shim/capture/capture.h"
 
 _Static_assert(PROXY_WRITTEN_MAX < FD_INTRODUCTION_MAX, "a header fits");
 
@@ -41,8 +41,8 @@ static void cross(struct crossing *crossing, const struct capture_call *call,
 {
 	*crossing =
 		(struct crossing){ .call = call, .state = state, .info = info };
-	observed(&crossing->seen, call, info->serves, &info->local,
-		 &info->remote);
+	capture_fill(&crossing->seen, call, info->serves, &info->local,
+		     &info->remote);
 	crossing->seen.flags |= EVENT_TCP;
 	if (!info->introduced)
 		return;

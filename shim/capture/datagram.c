@@ -13,7 +13,7 @@
 #include "shim/capture/ancillary.h"
 #include "shim/capture/cork.h"
 #include "shim/capture/socket_info.h"
-#include "shim/capture/observed.h"
+#include "shim/capture/capture.h"
 
 /* More of it the kernel does not take: net.core.optmem_max. */
 #define CONTROL_MAX (1 << 17)
@@ -56,7 +56,7 @@ static bool fill(struct event *seen, const struct capture_call *call,
 		ancillary_local(message, call->sent, &told);
 		local = &told;
 	}
-	observed(seen, call, info->serves, local, remote);
+	capture_fill(seen, call, info->serves, local, remote);
 	return true;
 }
 

@@ -16,7 +16,6 @@
 #include "shim/tap/annotate/match.h"
 #include "shim/tap/annotate/proxied.h"
 #include "shim/tap/annotate/local_address.h"
-#include "shim/tap/annotate/upstream.h"
 
 struct annotator {
 	const struct tap_config *config;

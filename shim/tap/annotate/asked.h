@@ -6,7 +6,10 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 #include "proto/event.h"
+#include "shim/tap/annotate/match.h"
 
 enum asked_whom {
 	ASKED_NOBODY, /* from that port, lately */
@@ -26,3 +29,21 @@ void asked_note(struct asked *asked, const struct event *query);
 /* Whom the port at which `response` came in has asked: its sender? */
 enum asked_whom asked_whom(const struct asked *asked,
 			   const struct event *response);
+
+/* Which upstream was asked for a question: for {/forward/upstream} in what is
+ * logged of a client's response. */
+
+struct upstream;
+
+/* Returns NULL when out of memory. */
+struct upstream *upstream_new(void);
+void upstream_free(struct upstream *upstream);
+
+/* A query that the server sent. */
+void upstream_asked(struct upstream *upstream,
+		    const struct match_message *query);
+
+/* Assigns the upstream that was last asked the question of `query`, a client's,
+ * since that came in. Returns false if there is none. */
+bool upstream_find(const struct upstream *upstream,
+		   const struct match_message *query, struct address *found);
