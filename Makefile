@@ -47,7 +47,7 @@ LIFE    := shim/life.c shim/about.c
 CORE    := $(filter-out $(LIFE),$(wildcard shim/*.c shim/base/*.c \
              shim/queue/*.c shim/capture/*.c shim/tap/*.c shim/tap/*/*.c proto/*.c config/*.c))
 HOOK    := $(LIFE) $(wildcard shim/hook/*.c shim/hook/*.S)
-CLI     := $(filter-out cli/main.c,$(wildcard cli/*.c))
+CLI     := $(filter-out cli/main.c,$(wildcard cli/*.c cli/*/*.c))
 obj      = $(addprefix $(B)/,$(addsuffix .o,$(basename $(1))))
 CORE_O  := $(call obj,$(CORE)) $(GEN).o
 HOOK_O  := $(call obj,$(HOOK))

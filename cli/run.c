@@ -10,9 +10,9 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "cli/elf.h"
-#include "cli/ldcache.h"
-#include "cli/program.h"
+#include "cli/inspect/elf.h"
+#include "cli/inspect/ldcache.h"
+#include "cli/inspect/program.h"
 #include "cli/settings.h"
 
 #define LIBRARY "libdnstapshim.so"

@@ -10,7 +10,7 @@
 
 #include "cli/cli.h"
 #include "cli/counters.h"
-#include "cli/process.h"
+#include "cli/inspect/process.h"
 
 #define HEADING_EVERY 20 /* lines */
 

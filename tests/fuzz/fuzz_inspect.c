@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/elf.h"
-#include "cli/imports.h"
-#include "cli/ldcache.h"
+#include "cli/inspect/elf.h"
+#include "cli/inspect/imports.h"
+#include "cli/inspect/ldcache.h"
 #include "proto/common.h"
 
 static size_t sum;

@@ -9,8 +9,8 @@
 
 #include "cli/cli.h"
 #include "cli/counters.h"
-#include "cli/process.h"
-#include "cli/program.h"
+#include "cli/inspect/process.h"
+#include "cli/inspect/program.h"
 
 #define IMPORTERS_SHOWN 4
 

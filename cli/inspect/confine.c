@@ -2,7 +2,7 @@
  *
  * Set-id bits, file capabilities, AppArmor, SELinux.
  */
-#include "cli/confine.h"
+#include "cli/inspect/confine.h"
 
 #include <dirent.h>
 #include <stdlib.h>

@@ -2,13 +2,13 @@
  *
  * The imports of a program and its libraries.
  */
-#include "cli/imports.h"
+#include "cli/inspect/imports.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/ldcache.h"
+#include "cli/inspect/ldcache.h"
 
 #define UNSEEN       NOTHING
 #define ANY_CALL     MESSAGES

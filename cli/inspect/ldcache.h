@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "cli/elf.h"
+#include "cli/inspect/elf.h"
 
 /* The octets of the file; none: an empty one. */
 struct ldcache {

@@ -2,7 +2,7 @@
  *
  * A list of findings.
  */
-#include "cli/findings.h"
+#include "cli/inspect/findings.h"
 
 #include <stdarg.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-#include "cli/findings.h"
-#include "cli/imports.h"
+#include "cli/inspect/findings.h"
+#include "cli/inspect/imports.h"
 
 struct program {
 	char *path; /* what the kernel runs in the end: no script */

@@ -2,7 +2,7 @@
  *
  * The search for libraries, as ld.so(8) describes it.
  */
-#include "cli/ldcache.h"
+#include "cli/inspect/ldcache.h"
 
 #include <fcntl.h>
 #include <stdio.h>

@@ -2,7 +2,7 @@
  *
  * The examination of a process by way of proc(5).
  */
-#include "cli/process.h"
+#include "cli/inspect/process.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/bindings.h"
+#include "cli/inspect/bindings.h"
 #include "config/config.h"
 
 #define LIBRARY  "libdnstapshim.so"

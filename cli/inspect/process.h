@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "cli/findings.h"
-#include "cli/imports.h"
+#include "cli/inspect/findings.h"
+#include "cli/inspect/imports.h"
 
 struct process {
 	pid_t pid;

@@ -2,7 +2,7 @@
  *
  * The memory of a process by way of /proc/PID/maps and /proc/PID/mem.
  */
-#include "cli/bindings.h"
+#include "cli/inspect/bindings.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/elf.h"
+#include "cli/inspect/elf.h"
 
 #define LIBRARY  "libdnstapshim.so"
 #define LIBC     "libc.so.6"

@@ -2,7 +2,7 @@
  *
  * ELF files. Every offset in one is checked before it is followed.
  */
-#include "cli/elf.h"
+#include "cli/inspect/elf.h"
 
 #include <errno.h>
 #include <fcntl.h>

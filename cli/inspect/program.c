@@ -2,7 +2,7 @@
  *
  * The examination of a program: file, script, ELF, imports.
  */
-#include "cli/program.h"
+#include "cli/inspect/program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,8 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/confine.h"
-#include "cli/elf.h"
+#include "cli/inspect/confine.h"
+#include "cli/inspect/elf.h"
 
 #define SCRIPT_DEPTH_MAX 4 /* as in Linux */
 #define SCRIPT_LINE_MAX  256

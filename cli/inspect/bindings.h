@@ -7,7 +7,7 @@
 
 #include <sys/types.h>
 
-#include "cli/imports.h"
+#include "cli/inspect/imports.h"
 
 /* Whether a mapped file is the library, by its name. */
 bool bindings_is_library(const char *path);

@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "cli/findings.h"
+#include "cli/inspect/findings.h"
 
 /* by_caller: a gain of privileges counts only if this process would gain
  * them. */
