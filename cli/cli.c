@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/fields.h"
+#include "cli/read/fields.h"
 
 const char *cli_command;
 

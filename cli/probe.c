@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/listener.h"
+#include "cli/read/listener.h"
 #include "shim/base/clock.h"
 #include "shim/tap/stream/session.h"
 

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/control.h"
-#include "cli/format.h"
-#include "cli/frames.h"
+#include "cli/read/control.h"
+#include "cli/read/format.h"
+#include "cli/read/frames.h"
 
 static void require(bool condition)
 {

@@ -3,7 +3,7 @@
  * Text that came over the network: whatever it holds, a terminal is told
  * nothing by it.
  */
-#include "cli/fields.h"
+#include "cli/read/fields.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>

@@ -2,14 +2,14 @@
  *
  * The receiver of Frame Streams: any split of a stream gives the same frames.
  */
-#include "cli/frames.h"
+#include "cli/read/frames.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fstrm.h>
 #include <string.h>
 
-#include "cli/control.h"
+#include "cli/read/control.h"
 #include "proto/common.h"
 
 static void feed(struct frames *frames, const uint8_t *data, size_t size)

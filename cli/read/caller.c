@@ -2,7 +2,7 @@
  *
  * Connecting without waiting.
  */
-#include "cli/caller.h"
+#include "cli/read/caller.h"
 
 #include <errno.h>
 #include <string.h>

@@ -2,7 +2,7 @@
  *
  * Listening sockets.
  */
-#include "cli/listener.h"
+#include "cli/read/listener.h"
 
 #include <errno.h>
 #include <netdb.h>

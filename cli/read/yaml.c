@@ -4,10 +4,10 @@
  */
 #include <string.h>
 
-#include "cli/fields.h"
-#include "cli/format.h"
-#include "cli/message.h"
-#include "cli/walk.h"
+#include "cli/read/fields.h"
+#include "cli/read/format.h"
+#include "cli/read/message.h"
+#include "cli/read/walk.h"
 
 static void put_bytes(ldns_buffer *out, const char *key, protobuf_c_boolean has,
 		      const ProtobufCBinaryData *value)

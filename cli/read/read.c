@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/collector.h"
-#include "cli/output.h"
+#include "cli/read/collector.h"
+#include "cli/read/output.h"
 
 #define HANDSHAKE_MS 10000
 

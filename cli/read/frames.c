@@ -2,7 +2,7 @@
  *
  * Cuts a stream into frames.
  */
-#include "cli/frames.h"
+#include "cli/read/frames.h"
 
 #include <errno.h>
 #include <fstrm.h>

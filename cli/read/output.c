@@ -2,12 +2,12 @@
  *
  * Output of read.
  */
-#include "cli/output.h"
+#include "cli/read/output.h"
 
 #include <errno.h>
 
 #include "cli/cli.h"
-#include "cli/control.h"
+#include "cli/read/control.h"
 
 static int result(const struct output *output, bool good)
 {

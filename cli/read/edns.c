@@ -2,12 +2,12 @@
  *
  * EDNS options, each by a function of its own.
  */
-#include "cli/edns.h"
+#include "cli/read/edns.h"
 
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "cli/fields.h"
+#include "cli/read/fields.h"
 
 struct option {
 	uint16_t code;

@@ -5,8 +5,8 @@
  */
 #pragma once
 
-#include "cli/caller.h"
-#include "cli/inflow.h"
+#include "cli/read/caller.h"
+#include "cli/read/inflow.h"
 
 struct source {
 	char *name;            /* the path or the address, as given */

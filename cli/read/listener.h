@@ -6,7 +6,7 @@
 
 #include <sys/types.h>
 
-#include "cli/address.h"
+#include "cli/read/address.h"
 
 /* `path` as in a tap: a path, or @name for an abstract socket. A socket that
  * nobody listens on any more is replaced. mode: of the new socket, or

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "cli/inflow.h"
+#include "cli/read/inflow.h"
 
 struct collector;
 

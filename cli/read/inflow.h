@@ -7,7 +7,7 @@
 
 #include <stdbool.h>
 
-#include "cli/frames.h"
+#include "cli/read/frames.h"
 
 /* Takes a data frame. 0, or a positive number to end all reading. */
 typedef int frame_fn(void *context, const uint8_t *data, size_t size);

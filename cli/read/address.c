@@ -2,7 +2,7 @@
  *
  * Text to socket addresses.
  */
-#include "cli/address.h"
+#include "cli/read/address.h"
 
 #include <errno.h>
 #include <netdb.h>

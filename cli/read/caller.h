@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-#include "cli/address.h"
+#include "cli/read/address.h"
 
 struct caller {
 	struct address addresses[ADDRESSES_MAX];

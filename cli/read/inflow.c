@@ -2,14 +2,14 @@
  *
  * The receiver's side of the Frame Streams protocol.
  */
-#include "cli/inflow.h"
+#include "cli/read/inflow.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "cli/control.h"
+#include "cli/read/control.h"
 
 /* A few octets into an empty socket buffer: if they do not fit at once, the
  * sender is not one that we can wait for. */

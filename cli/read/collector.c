@@ -2,7 +2,7 @@
  *
  * The poll loop.
  */
-#include "cli/collector.h"
+#include "cli/read/collector.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -17,8 +17,8 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "cli/listener.h"
-#include "cli/source.h"
+#include "cli/read/listener.h"
+#include "cli/read/source.h"
 
 #define FDS_SPARE 16 /* for the output, stderr, name look-ups */
 

@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
-#include "cli/format.h"
+#include "cli/read/format.h"
 
 struct output {
 	const char *path;  /* NULL: standard output */

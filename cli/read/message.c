@@ -2,12 +2,12 @@
  *
  * DNS messages by way of libldns.
  */
-#include "cli/message.h"
+#include "cli/read/message.h"
 
 #include <string.h>
 
-#include "cli/edns.h"
-#include "cli/fields.h"
+#include "cli/read/edns.h"
+#include "cli/read/fields.h"
 
 static const char *const opcodes[16] = {
 	"QUERY", "IQUERY", "STATUS", "", "NOTIFY", "UPDATE",

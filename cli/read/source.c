@@ -2,7 +2,7 @@
  *
  * What becomes of a stream, and calling a tap again.
  */
-#include "cli/source.h"
+#include "cli/read/source.h"
 
 #include <errno.h>
 #include <inttypes.h>

@@ -2,10 +2,10 @@
  *
  * A JSON object a message, on a line of its own.
  */
-#include "cli/fields.h"
-#include "cli/format.h"
-#include "cli/message.h"
-#include "cli/walk.h"
+#include "cli/read/fields.h"
+#include "cli/read/format.h"
+#include "cli/read/message.h"
+#include "cli/read/walk.h"
 
 /* Every key but the first of its object. */
 static void put_key(ldns_buffer *out, const char *key)

@@ -2,7 +2,7 @@
  *
  * Control frames by way of libfstrm.
  */
-#include "cli/control.h"
+#include "cli/read/control.h"
 
 #include <errno.h>
 #include <stdbool.h>

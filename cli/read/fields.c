@@ -2,7 +2,7 @@
  *
  * Fields of a Dnstap message as text.
  */
-#include "cli/fields.h"
+#include "cli/read/fields.h"
 
 #include <arpa/inet.h>
 #include <inttypes.h>

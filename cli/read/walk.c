@@ -2,7 +2,7 @@
  *
  * From one field to the next.
  */
-#include "cli/walk.h"
+#include "cli/read/walk.h"
 
 void walk_message(ldns_buffer *out, const struct walk_style *put,
 		  const Dnstap__Message *m)
