@@ -246,16 +246,16 @@ static int preload(const char *library)
 static int check_program(const char *path)
 {
 	struct program program;
-	const struct finding *first;
+	const struct reason *first;
 	int error = program_examine(&program, path, true);
 	int status = error ? EX_NOINPUT : EX_OK;
 
 	if (error)
 		cli_warn("%s: %s", path, strerror(-error));
-	first = findings_heaviest(&program.findings);
-	if (!error && first && first->weight != VERDICT_YES)
+	first = verdict_reason(&program.verdict);
+	if (!error && first && first->answer != ANSWER_YES)
 		cli_warn("%s: %s", program.path, first->text);
-	if (!error && first && first->weight == VERDICT_NO)
+	if (!error && first && first->answer == ANSWER_NO)
 		status = EX_UNAVAILABLE;
 	program_free(&program);
 	return status;

@@ -16,7 +16,7 @@
 #define SELINUX_ENFORCE   "/sys/fs/selinux/enforce"
 
 /* The loader then runs in secure mode, AT_SECURE. */
-static void judge_set_id(struct findings *findings, const char *path,
+static void judge_set_id(struct verdict *verdict, const char *path,
 			 bool by_caller)
 {
 	struct stat file;
@@ -31,24 +31,24 @@ static void judge_set_id(struct findings *findings, const char *path,
 		group = group && file.st_gid != getgid();
 	}
 	if (user || group)
-		findings_add(findings, VERDICT_NO,
-			     "it is set-%s-id: the loader preloads nothing "
-			     "into a program that gains privileges",
-			     user ? "user" : "group");
+		verdict_add(verdict, ANSWER_NO,
+			    "it is set-%s-id: the loader preloads nothing "
+			    "into a program that gains privileges",
+			    user ? "user" : "group");
 }
 
 /* They count for nobody but root, who has them all the same. */
-static void judge_capabilities(struct findings *findings, const char *path,
+static void judge_capabilities(struct verdict *verdict, const char *path,
 			       bool by_caller)
 {
 	if (getxattr(path, "security.capability", NULL, 0) <= 0 ||
 	    (by_caller && getuid() == 0))
 		return;
-	findings_add(findings, VERDICT_NO,
-		     "it has file capabilities (see getcap %s): the loader "
-		     "preloads nothing into it unless root starts it; ambient "
-		     "capabilities would do",
-		     path);
+	verdict_add(verdict, ANSWER_NO,
+		    "it has file capabilities (see getcap %s): the loader "
+		    "preloads nothing into it unless root starts it; ambient "
+		    "capabilities would do",
+		    path);
 }
 
 /* The first character of a small file; 0 if it cannot be read. */
@@ -117,24 +117,24 @@ static char *find_profile(const char *path)
 	return found;
 }
 
-static void judge_apparmor(struct findings *findings, const char *path)
+static void judge_apparmor(struct verdict *verdict, const char *path)
 {
 	bool enabled = first_character(APPARMOR_ENABLED) == 'Y';
 	char *profile = find_profile(path);
 
 	if (!profile)
 		return;
-	findings_add(findings, enabled ? VERDICT_PARTLY : VERDICT_YES,
-		     enabled ? "AppArmor confines it (%s): the library must "
-			       "lie in /usr/lib, and the profile must allow "
-			       "the collector's socket"
-			     : "there is an AppArmor profile for it (%s), but "
-			       "AppArmor is off here",
-		     profile);
+	verdict_add(verdict, enabled ? ANSWER_PARTLY : ANSWER_YES,
+		    enabled ? "AppArmor confines it (%s): the library must "
+			      "lie in /usr/lib, and the profile must allow "
+			      "the collector's socket"
+			    : "there is an AppArmor profile for it (%s), but "
+			      "AppArmor is off here",
+		    profile);
 	free(profile);
 }
 
-static void judge_selinux(struct findings *findings, const char *path)
+static void judge_selinux(struct verdict *verdict, const char *path)
 {
 	char label[256];
 	ssize_t size;
@@ -148,16 +148,16 @@ static void judge_selinux(struct findings *findings, const char *path)
 	label[size] = '\0';
 	if (!strstr(label, "_exec_t"))
 		return;
-	findings_add(findings, enforce == '1' ? VERDICT_PARTLY : VERDICT_YES,
-		     "SELinux labels it %s: where that changes the domain, "
-		     "nothing is preloaded unless the policy has noatsecure",
-		     label);
+	verdict_add(verdict, enforce == '1' ? ANSWER_PARTLY : ANSWER_YES,
+		    "SELinux labels it %s: where that changes the domain, "
+		    "nothing is preloaded unless the policy has noatsecure",
+		    label);
 }
 
-void confine_judge(struct findings *findings, const char *path, bool by_caller)
+void confine_judge(struct verdict *verdict, const char *path, bool by_caller)
 {
-	judge_set_id(findings, path, by_caller);
-	judge_capabilities(findings, path, by_caller);
-	judge_apparmor(findings, path);
-	judge_selinux(findings, path);
+	judge_set_id(verdict, path, by_caller);
+	judge_capabilities(verdict, path, by_caller);
+	judge_apparmor(verdict, path);
+	judge_selinux(verdict, path);
 }

@@ -7,8 +7,8 @@
 
 #include <stdbool.h>
 
-#include "cli/inspect/findings.h"
+#include "cli/inspect/verdict.h"
 
 /* by_caller: a gain of privileges counts only if this process would gain
  * them. */
-void confine_judge(struct findings *findings, const char *path, bool by_caller);
+void confine_judge(struct verdict *verdict, const char *path, bool by_caller);

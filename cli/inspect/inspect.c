@@ -26,10 +26,10 @@ static const char usage[] =
 
 static const struct {
 	const char *word, *colour;
-} verdicts[] = {
-	[VERDICT_YES] = { "yes", "\033[1;32m" },
-	[VERDICT_PARTLY] = { "partly", "\033[1;33m" },
-	[VERDICT_NO] = { "no", "\033[1;31m" },
+} answers[] = {
+	[ANSWER_YES] = { "yes", "\033[1;32m" },
+	[ANSWER_PARTLY] = { "partly", "\033[1;33m" },
+	[ANSWER_NO] = { "no", "\033[1;31m" },
 };
 
 static void print_line(const char *heading, const char *text)
@@ -40,21 +40,21 @@ static void print_line(const char *heading, const char *text)
 }
 
 /* yes: what the first line says if nothing speaks against it. */
-static void print_verdict(const struct findings *findings, const char *subject,
+static void print_verdict(const struct verdict *verdict, const char *subject,
 			  const char *yes)
 {
 	bool colour = cli_colour(stdout);
-	enum verdict verdict = findings_verdict(findings);
-	const struct finding *first =
-		verdict == VERDICT_YES ? NULL : findings_heaviest(findings);
+	enum answer answer = verdict_answer(verdict);
+	const struct reason *first =
+		answer == ANSWER_YES ? NULL : verdict_reason(verdict);
 
-	printf("%s%s%s: ", colour ? verdicts[verdict].colour : "",
-	       verdicts[verdict].word, colour ? "\033[0m" : "");
+	printf("%s%s%s: ", colour ? answers[answer].colour : "",
+	       answers[answer].word, colour ? "\033[0m" : "");
 	cli_put(subject, stdout);
 	print_line(": ", first ? first->text : yes);
-	for (const struct finding *f = findings->first; f; f = f->next)
+	for (const struct reason *f = verdict->first; f; f = f->next)
 		if (f != first)
-			print_line(f->weight == VERDICT_YES ? "  " : "  also: ",
+			print_line(f->answer == ANSWER_YES ? "  " : "  also: ",
 				   f->text);
 }
 
@@ -97,10 +97,9 @@ static void print_calls(const struct imports *imports)
 	}
 }
 
-static int status_of(const struct findings *findings)
+static int status_of(const struct verdict *verdict)
 {
-	return findings_verdict(findings) == VERDICT_NO ? EX_UNAVAILABLE
-							: EX_OK;
+	return verdict_answer(verdict) == ANSWER_NO ? EX_UNAVAILABLE : EX_OK;
 }
 
 static int inspect_program(const char *name)
@@ -119,11 +118,11 @@ static int inspect_program(const char *name)
 	if (error) {
 		cli_warn("%s: %s", path, strerror(-error));
 	} else {
-		print_verdict(&program.findings, program.path,
+		print_verdict(&program.verdict, program.path,
 			      "every call that can carry its DNS messages is "
 			      "hooked");
 		print_calls(&program.imports);
-		status = status_of(&program.findings);
+		status = status_of(&program.verdict);
 	}
 	program_free(&program);
 	free(path);
@@ -192,13 +191,13 @@ static int inspect_process(pid_t pid)
 	if (error) {
 		cli_warn("%s: %s", subject, strerror(-error));
 	} else {
-		print_verdict(&process.findings, subject, process.state);
+		print_verdict(&process.verdict, subject, process.state);
 		print_process(&process);
 		print_counters(process.metrics);
 		print_calls(&process.imports);
 		if (!process.library)
 			inspect_program(process.program);
-		status = status_of(&process.findings);
+		status = status_of(&process.verdict);
 	}
 	process_free(&process);
 	return status;

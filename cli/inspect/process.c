@@ -150,10 +150,10 @@ static void on_mapping(struct process *process, char *path)
 		if (!process->library)
 			process->library = strdup(path);
 		if (deleted)
-			findings_add(&process->findings, VERDICT_YES,
-				     "the library's file has been replaced "
-				     "since; the old one runs until the next "
-				     "start");
+			verdict_add(&process->verdict, ANSWER_YES,
+				    "the library's file has been replaced "
+				    "since; the old one runs until the next "
+				    "start");
 		return;
 	}
 	if (asprintf(&reachable, "/proc/%d/root%s", (int)process->pid, path) <
@@ -227,15 +227,15 @@ static void judge_confinement(struct process *process)
 	char *label = read_proc(process->pid, "attr/current", &size);
 
 	if (is_secure(process->pid))
-		findings_add(&process->findings,
-			     process->library ? VERDICT_YES : VERDICT_NO,
-			     "it gained privileges when it was started, and "
-			     "the loader preloads nothing into such a process");
+		verdict_add(&process->verdict,
+			    process->library ? ANSWER_YES : ANSWER_NO,
+			    "it gained privileges when it was started, and "
+			    "the loader preloads nothing into such a process");
 	if (label) {
 		label[strcspn(label, "\n")] = '\0';
 		if (*label && strcmp(label, "unconfined"))
-			findings_add(&process->findings, VERDICT_YES,
-				     "it is confined as %s", label);
+			verdict_add(&process->verdict, ANSWER_YES,
+				    "it is confined as %s", label);
 	}
 	free(label);
 }
@@ -251,19 +251,19 @@ static bool is_disabled(pid_t pid)
 
 static void judge_library(struct process *process)
 {
-	struct findings *findings = &process->findings;
+	struct verdict *verdict = &process->verdict;
 
 	if (!process->library)
-		findings_add(findings, VERDICT_NO,
-			     LIBRARY " is not loaded in this process");
+		verdict_add(verdict, ANSWER_NO,
+			    LIBRARY " is not loaded in this process");
 	else if (!process->config || !*process->config)
-		findings_add(findings, VERDICT_NO,
-			     LIBRARY " is loaded, but DNSTAP_CONFIG is not set "
-				     "in its environment");
+		verdict_add(verdict, ANSWER_NO,
+			    LIBRARY " is loaded, but DNSTAP_CONFIG is not set "
+				    "in its environment");
 	else if (is_disabled(process->pid))
-		findings_add(findings, VERDICT_NO,
-			     LIBRARY " is loaded, but DNSTAP_DISABLE is set in "
-				     "its environment");
+		verdict_add(verdict, ANSWER_NO,
+			    LIBRARY " is loaded, but DNSTAP_DISABLE is set in "
+				    "its environment");
 	else if (!process->taps)
 		snprintf(process->state, sizeof(process->state),
 			 LIBRARY " is loaded; no DNS message came to it yet");
@@ -274,19 +274,19 @@ static void judge_library(struct process *process)
 }
 
 /* The first of the calls, and whether there are more. */
-static void judge_module(struct findings *findings, const struct module *module)
+static void judge_module(struct verdict *verdict, const struct module *module)
 {
 	bool several = module->past & (module->past - 1);
 	struct call call;
 
 	if (module->past)
-		findings_add(findings, VERDICT_PARTLY,
-			     "%s calls %s%s past the library: it was loaded "
-			     "with RTLD_DEEPBIND, or into a namespace of its "
-			     "own",
-			     module->name,
-			     imports_call(__builtin_ctzll(module->past), &call),
-			     several ? " and others" : "");
+		verdict_add(verdict, ANSWER_PARTLY,
+			    "%s calls %s%s past the library: it was loaded "
+			    "with RTLD_DEEPBIND, or into a namespace of its "
+			    "own",
+			    module->name,
+			    imports_call(__builtin_ctzll(module->past), &call),
+			    several ? " and others" : "");
 }
 
 static void judge_bindings(struct process *process)
@@ -297,12 +297,12 @@ static void judge_bindings(struct process *process)
 		return;
 	error = bindings_examine(&process->imports, process->pid);
 	if (error)
-		findings_add(&process->findings, VERDICT_PARTLY,
-			     "what its modules call cannot be read from its "
-			     "memory: %s",
-			     strerror(-error));
+		verdict_add(&process->verdict, ANSWER_PARTLY,
+			    "what its modules call cannot be read from its "
+			    "memory: %s",
+			    strerror(-error));
 	for (size_t i = 0; i < process->imports.n; i++)
-		judge_module(&process->findings, &process->imports.modules[i]);
+		judge_module(&process->verdict, &process->imports.modules[i]);
 }
 
 static char *read_link(pid_t pid, const char *name)
@@ -343,6 +343,6 @@ void process_free(struct process *process)
 	free(process->library);
 	free(process->config);
 	free(process->metrics);
-	findings_free(&process->findings);
+	verdict_free(&process->verdict);
 	imports_free(&process->imports);
 }

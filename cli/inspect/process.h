@@ -7,7 +7,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "cli/inspect/findings.h"
+#include "cli/inspect/verdict.h"
 #include "cli/inspect/imports.h"
 
 struct process {
@@ -18,7 +18,7 @@ struct process {
 	char *config;   /* DNSTAP_CONFIG as it was started; NULL: not set */
 	char *metrics;  /* the path of its metrics file; NULL: none */
 	char state[64]; /* how the library does, if nothing is wrong */
-	struct findings findings;
+	struct verdict verdict;
 	struct imports imports; /* of what is mapped */
 };
 

@@ -98,10 +98,10 @@ static int follow_scripts(struct program *program)
 		next = find_interpreter(words);
 		if (!next)
 			return -errno;
-		findings_add(&program->findings, VERDICT_YES,
-			     "%s is a script run by %s; if it starts another "
-			     "program, inspect that one",
-			     program->path, next);
+		verdict_add(&program->verdict, ANSWER_YES,
+			    "%s is a script run by %s; if it starts another "
+			    "program, inspect that one",
+			    program->path, next);
 		free(program->path);
 		program->path = next;
 	}
@@ -132,57 +132,56 @@ static bool is_musl(const char *interpreter)
 }
 
 /* How it is loaded. Returns whether libraries are loaded at all. */
-static bool judge_elf(struct findings *findings, const struct elf *elf)
+static bool judge_elf(struct verdict *verdict, const struct elf *elf)
 {
 	const char *interpreter = elf->interpreter;
 
 	if (!elf->native)
-		findings_add(findings, VERDICT_NO,
-			     "it is a program for %s, and the library is for "
-			     "%s",
-			     machine_name(elf->machine),
-			     machine_name(ELF_NATIVE_MACHINE));
+		verdict_add(verdict, ANSWER_NO,
+			    "it is a program for %s, and the library is for "
+			    "%s",
+			    machine_name(elf->machine),
+			    machine_name(ELF_NATIVE_MACHINE));
 	else if (elf->go)
-		findings_add(findings, VERDICT_NO,
-			     "it is written in Go, which makes its system "
-			     "calls without libc");
+		verdict_add(verdict, ANSWER_NO,
+			    "it is written in Go, which makes its system "
+			    "calls without libc");
 	else if (!interpreter && elf->soname)
-		findings_add(findings, VERDICT_NO,
-			     "it is a shared library, not a program");
+		verdict_add(verdict, ANSWER_NO,
+			    "it is a shared library, not a program");
 	else if (!interpreter)
-		findings_add(findings, VERDICT_NO,
-			     "it is statically linked: nothing can be "
-			     "preloaded into it");
+		verdict_add(verdict, ANSWER_NO,
+			    "it is statically linked: nothing can be "
+			    "preloaded into it");
 	else if (is_musl(interpreter))
-		findings_add(findings, VERDICT_NO,
-			     "it is linked with musl (%s), and the library "
-			     "with glibc",
-			     interpreter);
+		verdict_add(verdict, ANSWER_NO,
+			    "it is linked with musl (%s), and the library "
+			    "with glibc",
+			    interpreter);
 	else
 		return true;
 	return false;
 }
 
-static void judge_module(struct findings *findings, const struct module *module)
+static void judge_module(struct verdict *verdict, const struct module *module)
 {
 	if (!module->found)
-		findings_add(
-			findings, VERDICT_NO,
-			"its library %s is not found, so it does not start",
-			module->name);
+		verdict_add(verdict, ANSWER_NO,
+			    "its library %s is not found, so it does not start",
+			    module->name);
 	if (module->uring)
-		findings_add(findings, VERDICT_PARTLY,
-			     "%s can use io_uring, and what passes that way is "
-			     "not seen",
-			     module->name);
+		verdict_add(verdict, ANSWER_PARTLY,
+			    "%s can use io_uring, and what passes that way is "
+			    "not seen",
+			    module->name);
 	if (module->xdp)
-		findings_add(findings, VERDICT_YES,
-			     "%s can use AF_XDP; in that mode of operation its "
-			     "packets are not seen",
-			     module->name);
+		verdict_add(verdict, ANSWER_YES,
+			    "%s can use AF_XDP; in that mode of operation its "
+			    "packets are not seen",
+			    module->name);
 }
 
-static void judge_calls(struct findings *findings, uint64_t calls)
+static void judge_calls(struct verdict *verdict, uint64_t calls)
 {
 	const char *call;
 	struct call about;
@@ -194,18 +193,18 @@ static void judge_calls(struct findings *findings, uint64_t calls)
 		carries = true;
 		for_sockets |= about.for_sockets;
 		if (!about.hooked)
-			findings_add(findings, VERDICT_PARTLY,
-				     "it can call %s, which is not hooked",
-				     call);
+			verdict_add(verdict, ANSWER_PARTLY,
+				    "it can call %s, which is not hooked",
+				    call);
 	}
 	if (!carries)
-		findings_add(findings, VERDICT_NO,
-			     "neither it nor its libraries import a call that "
-			     "could carry DNS messages");
+		verdict_add(verdict, ANSWER_NO,
+			    "neither it nor its libraries import a call that "
+			    "could carry DNS messages");
 	else if (!for_sockets)
-		findings_add(findings, VERDICT_PARTLY,
-			     "it only reads and writes, so all that could be "
-			     "seen is DNS on sockets that it inherits");
+		verdict_add(verdict, ANSWER_PARTLY,
+			    "it only reads and writes, so all that could be "
+			    "seen is DNS on sockets that it inherits");
 }
 
 int program_examine_imports(struct program *program)
@@ -220,14 +219,14 @@ int program_examine_imports(struct program *program)
 	if (error)
 		return error;
 	for (size_t i = 0; i < imports->n; i++) {
-		judge_module(&program->findings, &imports->modules[i]);
+		judge_module(&program->verdict, &imports->modules[i]);
 		calls |= imports->modules[i].calls;
 	}
-	judge_calls(&program->findings, calls);
+	judge_calls(&program->verdict, calls);
 	if (imports->modules[0].dlopens)
-		findings_add(&program->findings, VERDICT_YES,
-			     "it can load modules while it runs; inspect the "
-			     "process to see those too");
+		verdict_add(&program->verdict, ANSWER_YES,
+			    "it can load modules while it runs; inspect the "
+			    "process to see those too");
 	return 0;
 }
 
@@ -237,13 +236,13 @@ static int examine_elf(struct program *program)
 	int error = elf_open(&elf, program->path);
 
 	if (error == -ENOEXEC) {
-		findings_add(&program->findings, VERDICT_NO,
-			     "it is neither an ELF program nor a script");
+		verdict_add(&program->verdict, ANSWER_NO,
+			    "it is neither an ELF program nor a script");
 		return 0;
 	}
 	if (error)
 		return error;
-	program->loads = judge_elf(&program->findings, &elf);
+	program->loads = judge_elf(&program->verdict, &elf);
 	elf_close(&elf);
 	return 0;
 }
@@ -259,13 +258,13 @@ int program_examine(struct program *program, const char *path, bool by_caller)
 	if (!error)
 		error = examine_elf(program);
 	if (!error && program->loads)
-		confine_judge(&program->findings, program->path, by_caller);
+		confine_judge(&program->verdict, program->path, by_caller);
 	return error;
 }
 
 void program_free(struct program *program)
 {
 	free(program->path);
-	findings_free(&program->findings);
+	verdict_free(&program->verdict);
 	imports_free(&program->imports);
 }

@@ -6,13 +6,13 @@
 
 #include <stdbool.h>
 
-#include "cli/inspect/findings.h"
+#include "cli/inspect/verdict.h"
 #include "cli/inspect/imports.h"
 
 struct program {
 	char *path; /* what the kernel runs in the end: no script */
 	bool loads; /* it is loaded by glibc, with libraries */
-	struct findings findings;
+	struct verdict verdict;
 	struct imports imports;
 };
 
@@ -23,7 +23,7 @@ char *program_find(const char *name);
 /*
  * Whether anything can be preloaded into the program at `path`; a script leads
  * to its interpreter. by_caller: privileges count as they would if this process
- * ran it. Returns 0 whatever the findings are, or -errno if the file cannot be
+ * ran it. Returns 0 whatever the verdict is, or -errno if the file cannot be
  * read.
  */
 int program_examine(struct program *program, const char *path, bool by_caller);
