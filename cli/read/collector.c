@@ -99,7 +99,7 @@ static struct source *add(struct collector *collector, const char *name, int fd)
 		cli_warn("%s: out of memory", name);
 		return NULL;
 	}
-	source->inflow.fd = fd;
+	source->receiver.fd = fd;
 	collector->sources[collector->n++] = source;
 	return source;
 }
@@ -110,7 +110,7 @@ static void drop(struct collector *collector, size_t i)
 
 	if (source->unlink)
 		unlink(source->name);
-	inflow_release(&source->inflow);
+	receiver_release(&source->receiver);
 	free(source->caller);
 	free(source->name);
 	free(source);
@@ -209,7 +209,7 @@ int collector_file(struct collector *collector, const char *path)
 static void accept_one(struct collector *collector, struct source *listener)
 {
 	int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
-	int fd = accept4(listener->inflow.fd, NULL, NULL, flags);
+	int fd = accept4(listener->receiver.fd, NULL, NULL, flags);
 	struct source *source;
 
 	if (fd < 0)
@@ -217,7 +217,7 @@ static void accept_one(struct collector *collector, struct source *listener)
 	source = add(collector, listener->name, fd);
 	if (!source)
 		return;
-	source->inflow.socket = true;
+	source->receiver.socket = true;
 	source->number = ++listener->connections;
 	if (collector->timeout)
 		source->deadline = source_clock() + collector->timeout;
@@ -228,9 +228,9 @@ static void accept_one(struct collector *collector, struct source *listener)
 static void end(struct collector *collector, size_t i, int error)
 {
 	struct source *source = collector->sources[i];
-	const struct inflow *inflow = &source->inflow;
+	const struct receiver *receiver = &source->receiver;
 
-	if (source->caller && !inflow->started && !inflow->ended) {
+	if (source->caller && !receiver->started && !receiver->ended) {
 		source_missed(source, error);
 		return;
 	}
@@ -239,7 +239,7 @@ static void end(struct collector *collector, size_t i, int error)
 		source_hang_up(source);
 		return;
 	}
-	if (!source->number && (error != -ENODATA || inflow->oversize))
+	if (!source->number && (error != -ENODATA || receiver->oversize))
 		collector->status = EX_DATAERR;
 	drop(collector, i);
 }
@@ -248,19 +248,19 @@ static void end(struct collector *collector, size_t i, int error)
 static int serve(struct collector *collector, size_t i)
 {
 	struct source *source = collector->sources[i];
-	bool started = source->inflow.started;
+	bool started = source->receiver.started;
 	int result;
 
 	if (source->listens) {
 		accept_one(collector, source);
 		return 0;
 	}
-	result = inflow_read(&source->inflow, collector->events.frame,
-			     collector->events.context);
+	result = receiver_read(&source->receiver, collector->events.frame,
+			       collector->events.context);
 	if (source->caller && !started &&
-	    (source->inflow.started || source->inflow.ended))
+	    (source->receiver.started || source->receiver.ended))
 		source_greeted(source);
-	if (source->inflow.started)
+	if (source->receiver.started)
 		source->deadline = 0;
 	if (result < 0)
 		end(collector, i, result);
@@ -291,7 +291,8 @@ static int prepare(struct collector *collector)
 		const struct source *source = collector->sources[i];
 
 		collector->polled[i + 1] = (struct pollfd){
-			.fd = source->listens && full ? -1 : source->inflow.fd,
+			.fd = source->listens && full ? -1
+						      : source->receiver.fd,
 			.events = POLLIN,
 		};
 		if (source->deadline && source->deadline < earliest)
@@ -312,7 +313,7 @@ static void expire(struct collector *collector)
 
 		if (!source->deadline || source->deadline > now)
 			continue;
-		if (source->caller && source->inflow.fd < 0)
+		if (source->caller && source->receiver.fd < 0)
 			source_call(source, collector->timeout);
 		else
 			end(collector, i, -ETIME);

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#include "cli/read/inflow.h"
+#include "cli/read/receiver.h"
 
 struct collector;
 

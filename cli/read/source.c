@@ -23,8 +23,8 @@ int64_t source_clock(void)
 /* After the last address a pause. */
 void source_hang_up(struct source *source)
 {
-	inflow_release(&source->inflow);
-	source->inflow = (struct inflow){ .fd = -1 };
+	receiver_release(&source->receiver);
+	source->receiver = (struct receiver){ .fd = -1 };
 	source->deadline =
 		source_clock() + (source->caller->turn ? 0 : REDIAL_MS);
 }
@@ -36,7 +36,7 @@ void source_missed(struct source *source, int error)
 		return;
 	source->caller->told = true;
 	cli_warn("%s: %s; trying again every second", source->name,
-		 inflow_error(error));
+		 receiver_error(error));
 }
 
 void source_call(struct source *source, int timeout)
@@ -47,7 +47,7 @@ void source_call(struct source *source, int timeout)
 		source_missed(source, fd);
 		return;
 	}
-	source->inflow = (struct inflow){ .fd = fd, .socket = true };
+	source->receiver = (struct receiver){ .fd = fd, .socket = true };
 	source->deadline = timeout ? source_clock() + timeout : 0;
 }
 
@@ -60,21 +60,21 @@ void source_greeted(struct source *source)
 
 void source_report_end(const struct source *source, int error)
 {
-	const struct inflow *inflow = &source->inflow;
+	const struct receiver *receiver = &source->receiver;
 	char number[32] = "";
 
 	if (source->number)
 		snprintf(number, sizeof(number),
 			 "connection %u: ", source->number);
-	if (inflow->oversize)
+	if (receiver->oversize)
 		cli_warn("%s: %s%" PRIu64 " frames of more than %d octets "
 			 "skipped",
-			 source->name, number, inflow->oversize,
+			 source->name, number, receiver->oversize,
 			 FRAMES_SIZE_MAX);
 	if (error != -ENODATA)
 		cli_warn("%s: %s%s, after %" PRIu64 " messages", source->name,
-			 number, inflow_error(error), inflow->messages);
+			 number, receiver_error(error), receiver->messages);
 	else if (source->number)
 		cli_warn("%s: %sclosed after %" PRIu64 " messages",
-			 source->name, number, inflow->messages);
+			 source->name, number, receiver->messages);
 }

@@ -6,7 +6,7 @@
 #pragma once
 
 #include "cli/read/caller.h"
-#include "cli/read/inflow.h"
+#include "cli/read/receiver.h"
 
 struct source {
 	char *name;            /* the path or the address, as given */
@@ -16,7 +16,7 @@ struct source {
 	unsigned connections;  /* of a listener, so far */
 	unsigned number;       /* of a connection; 0: a file */
 	int64_t deadline;      /* of the handshake, or when to call; 0: none */
-	struct inflow inflow;  /* a listener uses its fd only */
+	struct receiver receiver; /* a listener uses its fd only */
 };
 
 /* Milliseconds of a steady clock, for deadlines. */
@@ -35,5 +35,5 @@ void source_missed(struct source *source, int error);
 /* Closes the connection and sets the time of the next call. */
 void source_hang_up(struct source *source);
 
-/* Says how a stream ended; error as inflow_read returned it. */
+/* Says how a stream ended; error as receiver_read returned it. */
 void source_report_end(const struct source *source, int error);

@@ -12,7 +12,7 @@
 /* Takes a data frame. 0, or a positive number to end all reading. */
 typedef int frame_fn(void *context, const uint8_t *data, size_t size);
 
-struct inflow {
+struct receiver {
 	int fd;
 	bool socket;        /* it can be answered; one START to STOP */
 	bool bidirectional; /* it said READY and waits for FINISH */
@@ -29,10 +29,10 @@ struct inflow {
  * -EPIPE (the sender went without STOP), -EPROTO, -EPROTOTYPE (the content is
  * not dnstap), or an error of read(2) or write(2).
  */
-int inflow_read(struct inflow *inflow, frame_fn *frame, void *context);
+int receiver_read(struct receiver *receiver, frame_fn *frame, void *context);
 
 /* Closes the descriptor too. */
-void inflow_release(struct inflow *inflow);
+void receiver_release(struct receiver *receiver);
 
 /* A sentence's end for such an error. */
-const char *inflow_error(int error);
+const char *receiver_error(int error);
