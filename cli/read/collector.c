@@ -111,7 +111,7 @@ static void drop(struct collector *collector, size_t i)
 	if (source->unlink)
 		unlink(source->name);
 	receiver_release(&source->receiver);
-	free(source->caller);
+	free(source->outgoing);
 	free(source->name);
 	free(source);
 	collector->sources[i] = collector->sources[--collector->n];
@@ -177,19 +177,19 @@ int collector_tcp(struct collector *collector, const char *address)
 	return status;
 }
 
-/* The first call is made in the loop. */
-int collector_call(struct collector *collector, const char *where)
+/* The loop makes the first attempt. */
+int collector_connect(struct collector *collector, const char *where)
 {
-	struct caller *caller = malloc(sizeof(*caller));
-	int error = caller ? caller_init(caller, where) : -ENOMEM;
+	struct outgoing *outgoing = malloc(sizeof(*outgoing));
+	int error = outgoing ? outgoing_init(outgoing, where) : -ENOMEM;
 	struct source *source = error ? NULL : add(collector, where, -1);
 
 	if (!source) {
-		free(caller);
+		free(outgoing);
 		return error ? open_error(where, error, EX_UNAVAILABLE)
 			     : EX_OSERR;
 	}
-	source->caller = caller;
+	source->outgoing = outgoing;
 	source->deadline = source_clock();
 	return EX_OK;
 }
@@ -224,19 +224,19 @@ static void accept_one(struct collector *collector, struct source *listener)
 	cli_warn("%s: connection %u", source->name, source->number);
 }
 
-/* Lets a stream go, or has it called again. */
+/* Lets a stream go, or has it connected again. */
 static void end(struct collector *collector, size_t i, int error)
 {
 	struct source *source = collector->sources[i];
 	const struct receiver *receiver = &source->receiver;
 
-	if (source->caller && !receiver->started && !receiver->ended) {
-		source_missed(source, error);
+	if (source->outgoing && !receiver->started && !receiver->ended) {
+		source_failed(source, error);
 		return;
 	}
 	source_report_end(source, error);
-	if (source->caller) {
-		source_hang_up(source);
+	if (source->outgoing) {
+		source_disconnect(source);
 		return;
 	}
 	if (!source->number && (error != -ENODATA || receiver->oversize))
@@ -257,9 +257,9 @@ static int serve(struct collector *collector, size_t i)
 	}
 	result = receiver_read(&source->receiver, collector->events.frame,
 			       collector->events.context);
-	if (source->caller && !started &&
+	if (source->outgoing && !started &&
 	    (source->receiver.started || source->receiver.ended))
-		source_greeted(source);
+		source_connected(source);
 	if (source->receiver.started)
 		source->deadline = 0;
 	if (result < 0)
@@ -313,14 +313,14 @@ static void expire(struct collector *collector)
 
 		if (!source->deadline || source->deadline > now)
 			continue;
-		if (source->caller && source->receiver.fd < 0)
-			source_call(source, collector->timeout);
+		if (source->outgoing && source->receiver.fd < 0)
+			source_connect(source, collector->timeout);
 		else
 			end(collector, i, -ETIME);
 	}
 }
 
-static int turn(struct collector *collector)
+static int poll_once(struct collector *collector)
 {
 	int timeout = prepare(collector);
 	size_t n = collector->n;
@@ -344,7 +344,7 @@ int collector_run(struct collector *collector)
 	int result = 0;
 
 	while (!result && collector->n > 0) {
-		result = turn(collector);
+		result = poll_once(collector);
 		if (!result)
 			result = collector->events.idle(
 				collector->events.context);

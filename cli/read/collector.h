@@ -30,11 +30,11 @@ struct collector *collector_new(const struct collector_events *events,
  * not, and return 0 or an exit status of sysexits(3). */
 int collector_unix(struct collector *collector, const char *path, mode_t mode);
 int collector_tcp(struct collector *collector, const char *address);
-int collector_call(struct collector *collector, const char *where);
+int collector_connect(struct collector *collector, const char *where);
 int collector_file(struct collector *collector, const char *path); /* or - */
 
 /* Until a callback returns a positive number, or the last file has ended and
- * nothing is listening or called. Returns EX_OK, or EX_DATAERR if a file was not in
+ * nothing listens or connects. Returns EX_OK, or EX_DATAERR if a file was not in
  * order. */
 int collector_run(struct collector *collector);
 

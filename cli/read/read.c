@@ -46,7 +46,7 @@ static const char usage[] =
 	"query or\n"
 	"R response.\n";
 
-enum source_kind { SOURCE_UNIX, SOURCE_TCP, SOURCE_CALL, SOURCE_FILE };
+enum source_kind { SOURCE_UNIX, SOURCE_TCP, SOURCE_CONNECT, SOURCE_FILE };
 
 struct read {
 	struct output output;
@@ -160,7 +160,7 @@ static int set_option(struct read *read, int option, const char *value)
 	case 'l':
 		return add_source(read, SOURCE_TCP, value);
 	case 'c':
-		return add_source(read, SOURCE_CALL, value);
+		return add_source(read, SOURCE_CONNECT, value);
 	case 'r':
 	case 1:
 		return add_source(read, SOURCE_FILE, value);
@@ -246,8 +246,8 @@ static int add_sources(const struct read *read, struct collector *collector)
 		case SOURCE_TCP:
 			status = collector_tcp(collector, name);
 			break;
-		case SOURCE_CALL:
-			status = collector_call(collector, name);
+		case SOURCE_CONNECT:
+			status = collector_connect(collector, name);
 			break;
 		case SOURCE_FILE:
 			status = collector_file(collector, name);

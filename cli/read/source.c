@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What becomes of a stream, and calling a tap again.
+ * What becomes of a stream, and connecting to a tap again.
  */
 #include "cli/read/source.h"
 
@@ -10,7 +10,7 @@
 
 #include "cli/cli.h"
 
-#define REDIAL_MS 1000
+#define RECONNECT_MS 1000
 
 int64_t source_clock(void)
 {
@@ -21,40 +21,40 @@ int64_t source_clock(void)
 }
 
 /* After the last address a pause. */
-void source_hang_up(struct source *source)
+void source_disconnect(struct source *source)
 {
 	receiver_release(&source->receiver);
 	source->receiver = (struct receiver){ .fd = -1 };
 	source->deadline =
-		source_clock() + (source->caller->turn ? 0 : REDIAL_MS);
+		source_clock() + (source->outgoing->next ? 0 : RECONNECT_MS);
 }
 
-void source_missed(struct source *source, int error)
+void source_failed(struct source *source, int error)
 {
-	source_hang_up(source);
-	if (source->caller->turn || source->caller->told)
+	source_disconnect(source);
+	if (source->outgoing->next || source->outgoing->reported)
 		return;
-	source->caller->told = true;
+	source->outgoing->reported = true;
 	cli_warn("%s: %s; trying again every second", source->name,
 		 receiver_error(error));
 }
 
-void source_call(struct source *source, int timeout)
+void source_connect(struct source *source, int timeout)
 {
-	int fd = caller_connect(source->caller);
+	int fd = outgoing_connect(source->outgoing);
 
 	if (fd < 0) {
-		source_missed(source, fd);
+		source_failed(source, fd);
 		return;
 	}
 	source->receiver = (struct receiver){ .fd = fd, .socket = true };
 	source->deadline = timeout ? source_clock() + timeout : 0;
 }
 
-void source_greeted(struct source *source)
+void source_connected(struct source *source)
 {
-	source->caller->turn = 0;
-	source->caller->told = false;
+	source->outgoing->next = 0;
+	source->outgoing->reported = false;
 	cli_warn("%s: connection %u", source->name, ++source->number);
 }
 

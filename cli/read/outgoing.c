@@ -2,36 +2,36 @@
  *
  * Connecting without waiting.
  */
-#include "cli/read/caller.h"
+#include "cli/read/outgoing.h"
 
 #include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
-int caller_init(struct caller *caller, const char *where)
+int outgoing_init(struct outgoing *outgoing, const char *where)
 {
 	bool unixes =
 		*where == '@' || strchr(where, '/') || !strchr(where, ':');
 	int n;
 
-	*caller = (struct caller){ 0 };
-	n = unixes ? address_unix(where, caller->addresses)
-		   : address_tcp(where, 0, caller->addresses);
+	*outgoing = (struct outgoing){ 0 };
+	n = unixes ? address_unix(where, outgoing->addresses)
+		   : address_tcp(where, 0, outgoing->addresses);
 	if (n < 0)
 		return n;
-	caller->n = unixes ? 1 : n;
+	outgoing->n = unixes ? 1 : n;
 	return 0;
 }
 
-int caller_connect(struct caller *caller)
+int outgoing_connect(struct outgoing *outgoing)
 {
-	const struct address *address = &caller->addresses[caller->turn];
+	const struct address *address = &outgoing->addresses[outgoing->next];
 	const struct sockaddr *to = (const struct sockaddr *)&address->socket;
 	int fd = socket(to->sa_family,
 			SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	int one = 1, error;
 
-	caller->turn = (caller->turn + 1) % caller->n;
+	outgoing->next = (outgoing->next + 1) % outgoing->n;
 	if (fd < 0)
 		return -errno;
 	if (to->sa_family != AF_UNIX)
