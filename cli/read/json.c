@@ -4,7 +4,7 @@
  */
 #include "cli/read/fields.h"
 #include "cli/read/format.h"
-#include "cli/read/message.h"
+#include "cli/read/dns_message.h"
 #include "cli/read/walk.h"
 
 /* Every key but the first of its object. */
@@ -82,23 +82,23 @@ static void put_query_zone(ldns_buffer *out, const Dnstap__Message *message)
 static void put_message(ldns_buffer *out, const char *key,
 			protobuf_c_boolean has, const ProtobufCBinaryData *wire)
 {
-	struct message message;
+	struct dns_message message;
 	ldns_buffer *text;
 
 	if (!has)
 		return;
 	put_key(out, key);
-	if (!message_parse(&message, wire->data, wire->len)) {
+	if (!dns_message_parse(&message, wire->data, wire->len)) {
 		put_text(out, "\"parse failed\"");
 		return;
 	}
 	text = ldns_buffer_new(4096);
 	if (text)
-		message_put(text, &message);
+		dns_message_put(text, &message);
 	put_json(out, text ? ldns_buffer_begin(text) : NULL,
 		 text ? ldns_buffer_position(text) : 0);
 	ldns_buffer_free(text);
-	message_release(&message);
+	dns_message_release(&message);
 }
 
 static const struct walk_style style = {

@@ -7,7 +7,7 @@
 
 #include "cli/read/fields.h"
 #include "cli/read/format.h"
-#include "cli/read/message.h"
+#include "cli/read/dns_message.h"
 
 #define COLOUR_QUERY    "\033[36m"
 #define COLOUR_RESPONSE "\033[32m"
@@ -70,15 +70,15 @@ static void put_payload(ldns_buffer *out, const Dnstap__Message *message,
 	const ProtobufCBinaryData *payload =
 		dnstap_is_query(message) ? &message->query_message
 					 : &message->response_message;
-	struct message dns;
+	struct dns_message dns;
 
 	ldns_buffer_printf(out, "%zub ", payload->len);
-	if (message_parse(&dns, payload->data, payload->len)) {
-		if (message_has_question(&dns))
-			message_put_question(out, &dns);
+	if (dns_message_parse(&dns, payload->data, payload->len)) {
+		if (dns_message_has_question(&dns))
+			dns_message_put_question(out, &dns);
 		else
 			put_text(out, "X ");
-		message_release(&dns);
+		dns_message_release(&dns);
 	} else {
 		ldns_buffer_printf(out, "%sX %s", payload->len ? bad : "",
 				   payload->len ? off : "");

@@ -6,7 +6,7 @@
 
 #include "cli/read/fields.h"
 #include "cli/read/format.h"
-#include "cli/read/message.h"
+#include "cli/read/dns_message.h"
 #include "cli/read/walk.h"
 
 static void put_bytes(ldns_buffer *out, const char *key, protobuf_c_boolean has,
@@ -80,23 +80,23 @@ static void put_block(ldns_buffer *out, ldns_buffer *text)
 static void put_message(ldns_buffer *out, const char *key,
 			protobuf_c_boolean has, const ProtobufCBinaryData *wire)
 {
-	struct message message;
+	struct dns_message message;
 	ldns_buffer *text;
 
 	if (!has)
 		return;
-	if (!message_parse(&message, wire->data, wire->len)) {
+	if (!dns_message_parse(&message, wire->data, wire->len)) {
 		ldns_buffer_printf(out, "  # %s: parse failed\n", key);
 		return;
 	}
 	text = ldns_buffer_new(4096);
 	if (text) {
-		message_put(text, &message);
+		dns_message_put(text, &message);
 		ldns_buffer_printf(out, "  %s: |\n", key);
 		put_block(out, text);
 		ldns_buffer_free(text);
 	}
-	message_release(&message);
+	dns_message_release(&message);
 }
 
 static void put_query_zone(ldns_buffer *out, const Dnstap__Message *message)

@@ -2,7 +2,7 @@
  *
  * DNS messages by way of libldns.
  */
-#include "cli/read/message.h"
+#include "cli/read/dns_message.h"
 
 #include <string.h>
 
@@ -20,7 +20,8 @@ static const char *const rcodes[] = {
 	"BADTIME",  "BADMODE", "BADNAME",  "BADALG",   "BADTRUNC", "BADCOOKIE",
 };
 
-bool message_parse(struct message *message, const uint8_t *wire, size_t size)
+bool dns_message_parse(struct dns_message *message, const uint8_t *wire,
+		       size_t size)
 {
 	uint8_t header[LDNS_HEADER_SIZE];
 
@@ -34,12 +35,12 @@ bool message_parse(struct message *message, const uint8_t *wire, size_t size)
 	return ldns_wire2pkt(&message->pkt, wire, size) == LDNS_STATUS_OK;
 }
 
-void message_release(struct message *message)
+void dns_message_release(struct dns_message *message)
 {
 	ldns_pkt_free(message->pkt);
 }
 
-bool message_has_question(const struct message *message)
+bool dns_message_has_question(const struct dns_message *message)
 {
 	return ldns_rr_list_rr_count(ldns_pkt_question(message->pkt)) > 0;
 }
@@ -51,7 +52,8 @@ static void put_class_type(ldns_buffer *out, const ldns_rr *rr, const char *gap)
 	ldns_rr_type2buffer_str(out, ldns_rr_get_type(rr));
 }
 
-void message_put_question(ldns_buffer *out, const struct message *message)
+void dns_message_put_question(ldns_buffer *out,
+			      const struct dns_message *message)
 {
 	const ldns_rr *rr = ldns_rr_list_rr(ldns_pkt_question(message->pkt), 0);
 
@@ -70,7 +72,7 @@ static const char *rcode_name(const ldns_pkt *pkt)
 	return rcode < sizeof(rcodes) / sizeof(*rcodes) ? rcodes[rcode] : "";
 }
 
-static void put_flags(ldns_buffer *out, const struct message *message)
+static void put_flags(ldns_buffer *out, const struct dns_message *message)
 {
 	const ldns_pkt *pkt = message->pkt;
 	const struct {
@@ -90,7 +92,7 @@ static void put_flags(ldns_buffer *out, const struct message *message)
 	put_text(out, ";");
 }
 
-static void put_header(ldns_buffer *out, const struct message *message)
+static void put_header(ldns_buffer *out, const struct dns_message *message)
 {
 	const ldns_pkt *pkt = message->pkt;
 	size_t additional = ldns_rr_list_rr_count(ldns_pkt_additional(pkt));
@@ -164,7 +166,7 @@ static void put_section(ldns_buffer *out, const char *name,
 		put_rr(out, last);
 }
 
-void message_put(ldns_buffer *out, const struct message *message)
+void dns_message_put(ldns_buffer *out, const struct dns_message *message)
 {
 	const ldns_pkt *pkt = message->pkt;
 

@@ -8,19 +8,21 @@
 #include <ldns/ldns.h>
 #include <stdbool.h>
 
-struct message {
+struct dns_message {
 	ldns_pkt *pkt;
 	bool z; /* the reserved bit of RFC 1035 4.1.1, which libldns ignores */
 };
 
 /* Returns false if the message is malformed. */
-bool message_parse(struct message *message, const uint8_t *wire, size_t size);
-void message_release(struct message *message);
+bool dns_message_parse(struct dns_message *message, const uint8_t *wire,
+		       size_t size);
+void dns_message_release(struct dns_message *message);
 
-bool message_has_question(const struct message *message);
+bool dns_message_has_question(const struct dns_message *message);
 
 /* "name" CLASS TYPE of the first question. */
-void message_put_question(ldns_buffer *out, const struct message *message);
+void dns_message_put_question(ldns_buffer *out,
+			      const struct dns_message *message);
 
 /* The whole message, several lines. */
-void message_put(ldns_buffer *out, const struct message *message);
+void dns_message_put(ldns_buffer *out, const struct dns_message *message);
