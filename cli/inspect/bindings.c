@@ -93,7 +93,7 @@ static void on_binding(void *context, const char *name, uint64_t address)
 		  (off_t)(view->bias + address)) != sizeof(value))
 		view->error = errno ? -errno : -EIO;
 	else if (lies_in_libc(view, value))
-		view->module->past |= UINT64_C(1) << n;
+		view->module->bypassing |= UINT64_C(1) << n;
 }
 
 static struct module *module_of(struct imports *imports, const char *name)

@@ -14,7 +14,7 @@ bool bindings_is_library(const char *path);
 
 /*
  * Marks the calls that lead to libc where the library has a hook, in the modules
- * of `imports` (module->past). What is not bound yet counts as neither. Returns
+ * of `imports` (module->bypassing). What is not bound yet counts as neither. Returns
  * 0; or -errno if the memory cannot be read.
  */
 int bindings_examine(struct imports *imports, pid_t pid);

@@ -72,7 +72,7 @@ static void print_importers(const struct imports *imports, size_t n)
 		}
 		fputs(shown++ ? ", " : "", stdout);
 		cli_put(imports->modules[i].name, stdout);
-		if (imports->modules[i].past >> n & 1)
+		if (imports->modules[i].bypassing >> n & 1)
 			fputs(" (NOT hooked)", stdout);
 	}
 	if (more)

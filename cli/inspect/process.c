@@ -276,17 +276,18 @@ static void judge_library(struct process *process)
 /* The first of the calls, and whether there are more. */
 static void judge_module(struct verdict *verdict, const struct module *module)
 {
-	bool several = module->past & (module->past - 1);
+	bool several = module->bypassing & (module->bypassing - 1);
 	struct call call;
 
-	if (module->past)
-		verdict_add(verdict, ANSWER_PARTLY,
-			    "%s calls %s%s past the library: it was loaded "
-			    "with RTLD_DEEPBIND, or into a namespace of its "
-			    "own",
-			    module->name,
-			    imports_call(__builtin_ctzll(module->past), &call),
-			    several ? " and others" : "");
+	if (module->bypassing)
+		verdict_add(
+			verdict, ANSWER_PARTLY,
+			"%s calls %s%s past the library: it was loaded "
+			"with RTLD_DEEPBIND, or into a namespace of its "
+			"own",
+			module->name,
+			imports_call(__builtin_ctzll(module->bypassing), &call),
+			several ? " and others" : "");
 }
 
 static void judge_bindings(struct process *process)
