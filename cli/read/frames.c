@@ -5,31 +5,23 @@
 #include "cli/read/frames.h"
 
 #include <errno.h>
-#include <fstrm.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define LENGTH   4
-#define ROOM_MIN (64 << 10)
+#include "shim/tap/stream/frame.h"
 
-static uint32_t read32(const uint8_t *p)
-{
-	return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 |
-	       (uint32_t)p[2] << 8 | p[3];
-}
+#define ROOM_MIN (64 << 10)
 
 /* What the buffer must hold for the frame at `begin` to become whole. */
 static size_t wanted(const struct frames *frames)
 {
 	size_t have = frames->end - frames->begin;
-	uint32_t length;
+	size_t size;
 
-	if (have < LENGTH)
-		return LENGTH;
-	length = read32(frames->buffer + frames->begin);
-	if (length == 0)
-		return 2 * LENGTH + FSTRM_CONTROL_FRAME_LENGTH_MAX;
-	return LENGTH + (size_t)length;
+	if (have < FRAME_LENGTH_SIZE)
+		return FRAME_LENGTH_SIZE;
+	size = frame_size(frames->buffer + frames->begin);
+	return size > FRAME_LENGTH_SIZE ? size : FRAME_CONTROL_MAX;
 }
 
 int frames_space(struct frames *frames, uint8_t **space, size_t *size)
@@ -73,43 +65,53 @@ void frames_filled(struct frames *frames, size_t size)
 	skip(frames);
 }
 
-static int take(struct frames *frames, struct frame *frame, size_t header)
+static int next_control(struct frames *frames, struct frame *frame)
 {
-	if (frames->end - frames->begin < header + frame->size)
-		return 0;
-	frame->data = frames->buffer + frames->begin + header;
-	frames->begin += header + frame->size;
+	size_t size;
+	int type = frame_type(frames->buffer + frames->begin,
+			      frames->end - frames->begin, &size);
+
+	if (type <= 0)
+		return type;
+	*frame = (struct frame){ .kind = FRAME_CONTROL, .control = type };
+	frames->begin += size;
 	return 1;
 }
 
-static int next_control(struct frames *frames, struct frame *frame)
+static int next_data(struct frames *frames, struct frame *frame, size_t size)
 {
-	if (frames->end - frames->begin < 2 * LENGTH)
+	if (frames->end - frames->begin < FRAME_LENGTH_SIZE + size)
 		return 0;
-	frame->kind = FRAME_CONTROL;
-	frame->size = read32(frames->buffer + frames->begin + LENGTH);
-	if (frame->size > FSTRM_CONTROL_FRAME_LENGTH_MAX)
-		return -EPROTO;
-	return take(frames, frame, 2 * LENGTH);
+	frames->begin += FRAME_LENGTH_SIZE;
+	*frame = (struct frame){ .kind = FRAME_DATA,
+				 .data = frames->buffer + frames->begin,
+				 .size = size };
+	frames->begin += size;
+	return 1;
+}
+
+static int next_oversize(struct frames *frames, struct frame *frame,
+			 size_t size)
+{
+	*frame = (struct frame){ .kind = FRAME_OVERSIZE, .size = size };
+	frames->begin += FRAME_LENGTH_SIZE;
+	frames->skip = size;
+	skip(frames);
+	return 1;
 }
 
 int frames_next(struct frames *frames, struct frame *frame)
 {
-	if (frames->end - frames->begin < LENGTH)
+	size_t size;
+
+	if (frames->end - frames->begin < FRAME_LENGTH_SIZE)
 		return 0;
-	frame->size = read32(frames->buffer + frames->begin);
-	if (frame->size == 0)
+	size = frame_size(frames->buffer + frames->begin) - FRAME_LENGTH_SIZE;
+	if (size == 0)
 		return next_control(frames, frame);
-	if (frame->size > FRAMES_SIZE_MAX) {
-		frame->kind = FRAME_OVERSIZE;
-		frame->data = NULL;
-		frames->begin += LENGTH;
-		frames->skip = frame->size;
-		skip(frames);
-		return 1;
-	}
-	frame->kind = FRAME_DATA;
-	return take(frames, frame, LENGTH);
+	if (size > FRAMES_SIZE_MAX)
+		return next_oversize(frames, frame, size);
+	return next_data(frames, frame, size);
 }
 
 void frames_release(struct frames *frames)

@@ -20,7 +20,9 @@ enum frame_kind {
 
 struct frame {
 	enum frame_kind kind;
-	const uint8_t *data; /* valid until the next frames_space() */
+	int control; /* its type, FSTRM_CONTROL_… */
+	/* Of a data frame; valid until the next frames_space(). */
+	const uint8_t *data;
 	size_t size;
 };
 
@@ -39,7 +41,7 @@ int frames_space(struct frames *frames, uint8_t **space, size_t *size);
 void frames_filled(struct frames *frames, size_t size);
 
 /* The next frame: 1; 0 if more octets are needed; -EPROTO if this can be no
- * Frame Streams. */
+ * Frame Streams, -EPROTOTYPE if they are not dnstap's; or -ENOMEM. */
 int frames_next(struct frames *frames, struct frame *frame);
 
 /* Whether a part of a frame is waiting for the rest. */

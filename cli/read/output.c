@@ -7,7 +7,7 @@
 #include <errno.h>
 
 #include "cli/cli.h"
-#include "cli/read/control.h"
+#include "shim/tap/stream/frame.h"
 
 static int result(const struct output *output, bool good)
 {
@@ -23,10 +23,10 @@ static int write_all(struct output *output, const void *data, size_t size)
 
 static int write_control(struct output *output, fstrm_control_type type)
 {
-	uint8_t frame[CONTROL_SIZE_MAX];
-	int size = control_encode(type, frame);
+	uint8_t frame[FRAME_CONTROL_SIZE];
+	size_t size = frame_control(type, frame);
 
-	return size < 0 ? size : write_all(output, frame, size);
+	return size ? write_all(output, frame, size) : -ENOMEM;
 }
 
 int output_open(struct output *output)

@@ -9,22 +9,22 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "cli/read/control.h"
+#include "shim/tap/stream/frame.h"
 
 /* A few octets into an empty socket buffer: if they do not fit at once, the
  * sender is not one that we can wait for. */
 static int answer(struct receiver *receiver, fstrm_control_type type)
 {
-	uint8_t out[CONTROL_SIZE_MAX];
-	int size = control_encode(type, out);
+	uint8_t out[FRAME_CONTROL_SIZE];
+	size_t size = frame_control(type, out);
 	ssize_t sent;
 
-	if (size < 0)
-		return size;
+	if (!size)
+		return -ENOMEM;
 	sent = send(receiver->fd, out, size, MSG_DONTWAIT | MSG_NOSIGNAL);
 	if (sent < 0)
 		return -errno;
-	return sent == size ? 0 : -EAGAIN;
+	return (size_t)sent == size ? 0 : -EAGAIN;
 }
 
 static int on_ready(struct receiver *receiver)
@@ -45,12 +45,8 @@ static int on_stop(struct receiver *receiver)
 	return receiver->socket ? -ENODATA : 0;
 }
 
-static int on_control(struct receiver *receiver, const struct frame *frame)
+static int on_control(struct receiver *receiver, int type)
 {
-	int type = control_decode(frame->data, frame->size);
-
-	if (type < 0)
-		return type;
 	if (receiver->started)
 		return type == FSTRM_CONTROL_STOP ? on_stop(receiver) : -EPROTO;
 	if (type == FSTRM_CONTROL_READY)
@@ -65,7 +61,7 @@ static int on_frame(struct receiver *receiver, const struct frame *frame,
 		    frame_fn *deliver, void *context)
 {
 	if (frame->kind == FRAME_CONTROL)
-		return on_control(receiver, frame);
+		return on_control(receiver, frame->control);
 	if (!receiver->started)
 		return -EPROTO;
 	if (frame->kind == FRAME_OVERSIZE) {

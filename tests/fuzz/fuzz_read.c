@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/read/control.h"
 #include "cli/read/format.h"
 #include "cli/read/frames.h"
 
@@ -63,8 +62,6 @@ static int show_frames(struct frames *frames)
 	while ((result = frames_next(frames, &frame)) > 0)
 		if (frame.kind == FRAME_DATA)
 			show(frame.data, frame.size);
-		else if (frame.kind == FRAME_CONTROL)
-			control_decode(frame.data, frame.size);
 	return result;
 }
 

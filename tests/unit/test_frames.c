@@ -6,11 +6,10 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
-#include <fstrm.h>
 #include <string.h>
 
-#include "cli/read/control.h"
 #include "proto/common.h"
+#include "shim/tap/stream/frame.h"
 
 static void feed(struct frames *frames, const uint8_t *data, size_t size)
 {
@@ -46,20 +45,19 @@ static const uint8_t stream[] = "\0\0\0\0"
 
 static void expect(struct frames *frames, unsigned n)
 {
-	static const struct {
-		enum frame_kind kind;
-		const char *data;
-		size_t size;
-	} frame[] = { { FRAME_CONTROL, "\0\0\0\x02", 34 },
-		      { FRAME_DATA, "abc", 3 },
-		      { FRAME_DATA, "z", 1 },
-		      { FRAME_CONTROL, "\0\0\0\x03", 4 } };
+	static const struct frame frame[] = {
+		{ .kind = FRAME_CONTROL, .control = FSTRM_CONTROL_START },
+		{ .data = (const uint8_t *)"abc", .size = 3 },
+		{ .data = (const uint8_t *)"z", .size = 1 },
+		{ .kind = FRAME_CONTROL, .control = FSTRM_CONTROL_STOP },
+	};
 	struct frame got;
 
 	cr_assert_eq(frames_next(frames, &got), 1);
 	cr_assert_eq(got.kind, frame[n].kind);
+	cr_assert_eq(got.control, frame[n].control);
 	cr_assert_eq(got.size, frame[n].size);
-	cr_assert_arr_eq(got.data, frame[n].data, got.size < 4 ? got.size : 4);
+	cr_assert_arr_eq(got.data, frame[n].data, got.size);
 }
 
 Test(frames, any_split_gives_the_same_frames)
@@ -135,32 +133,50 @@ Test(frames, a_control_frame_beyond_the_limit_is_refused)
 	frames_release(&frames);
 }
 
-Test(control, what_is_encoded_is_decoded)
+Test(frame, what_is_encoded_is_decoded)
 {
 	static const fstrm_control_type types[] = {
 		FSTRM_CONTROL_ACCEPT, FSTRM_CONTROL_START, FSTRM_CONTROL_STOP,
 		FSTRM_CONTROL_READY, FSTRM_CONTROL_FINISH
 	};
-	uint8_t frame[CONTROL_SIZE_MAX];
+	uint8_t frame[FRAME_CONTROL_SIZE];
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
-		int size = control_encode(types[i], frame);
+		size_t size = frame_control(types[i], frame), whole = 0;
 
-		cr_assert_gt(size, 8);
-		cr_assert_eq(control_decode(frame + 8, size - 8),
-			     (int)types[i]);
+		cr_assert_geq(size, 12);
+		cr_assert_eq(frame_type(frame, size - 1, &whole), 0);
+		cr_assert_eq(frame_type(frame, size, &whole), (int)types[i]);
+		cr_assert_eq(whole, size);
 	}
-	cr_assert_eq(control_encode(FSTRM_CONTROL_START, frame), 42);
+	cr_assert_eq(frame_control(FSTRM_CONTROL_START, frame), 42);
 	cr_assert_arr_eq(frame, stream, 42);
+	/* STOP and FINISH name no content type. */
+	cr_assert_eq(frame_control(FSTRM_CONTROL_FINISH, frame), 12);
 }
 
-Test(control, another_content_type_and_nonsense_are_told_apart)
+static int type_of(const char *octets, size_t size)
 {
-	uint8_t frame[CONTROL_SIZE_MAX];
-	int size = control_encode(FSTRM_CONTROL_READY, frame);
+	return frame_type((const uint8_t *)octets, size, &size);
+}
 
-	frame[size - 1] = 'q';
-	cr_assert_eq(control_decode(frame + 8, size - 8), -EPROTOTYPE);
-	cr_assert_eq(control_decode(frame + 8, 3), -EPROTO);
-	cr_assert_eq(control_decode(frame + 8, 0), -EPROTO);
+Test(frame, another_content_type_and_nonsense_are_told_apart)
+{
+	static const fstrm_control_type types[] = { FSTRM_CONTROL_ACCEPT,
+						    FSTRM_CONTROL_START,
+						    FSTRM_CONTROL_READY };
+	uint8_t frame[FRAME_CONTROL_SIZE];
+
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		size_t size = frame_control(types[i], frame);
+
+		frame[size - 1] = 'q';
+		cr_assert_eq(type_of((char *)frame, size), -EPROTOTYPE);
+	}
+	cr_assert_eq(type_of("\0\0\0\0\0\0\0\3\0\0\0", 11), -EPROTO);
+	cr_assert_eq(type_of("\0\0\0\0\0\0\0\0", 8), -EPROTO);
+	cr_assert_eq(type_of("\0\0\0\0\0\0\0\4\0\0\0\x9", 12), -EPROTO);
+	/* None at all leaves it to the other side. */
+	cr_assert_eq(type_of("\0\0\0\0\0\0\0\4\0\0\0\2", 12),
+		     FSTRM_CONTROL_START);
 }

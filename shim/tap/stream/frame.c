@@ -6,9 +6,15 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 #define CONTENT_TYPE "protobuf:dnstap.Dnstap"
+
+static bool bears_content_type(fstrm_control_type type)
+{
+	return type != FSTRM_CONTROL_STOP && type != FSTRM_CONTROL_FINISH;
+}
 
 size_t frame_control(fstrm_control_type type, uint8_t *out)
 {
@@ -18,7 +24,7 @@ size_t frame_control(fstrm_control_type type, uint8_t *out)
 	if (!control)
 		return 0;
 	fstrm_control_set_type(control, type);
-	if (type != FSTRM_CONTROL_STOP)
+	if (bears_content_type(type))
 		fstrm_control_add_field_content_type(
 			control, (const uint8_t *)CONTENT_TYPE,
 			strlen(CONTENT_TYPE));
@@ -30,26 +36,28 @@ size_t frame_control(fstrm_control_type type, uint8_t *out)
 	return size;
 }
 
-/* No content type in an ACCEPT stands for any; a FINISH has none. */
-static fstrm_res decode(struct fstrm_control *control, const uint8_t *in,
-			size_t size, fstrm_control_type *type)
+/* A frame without a content type leaves it to the other side. */
+static int decode(struct fstrm_control *control, const uint8_t *in, size_t size)
 {
-	fstrm_res result = fstrm_control_decode(control, in, size,
-						FSTRM_CONTROL_FLAG_WITH_HEADER);
+	fstrm_control_type type = 0;
 
-	if (result == fstrm_res_success)
-		result = fstrm_control_get_type(control, type);
-	if (result == fstrm_res_success && *type == FSTRM_CONTROL_ACCEPT)
-		result = fstrm_control_match_field_content_type(
-			control, (const uint8_t *)CONTENT_TYPE,
-			strlen(CONTENT_TYPE));
-	return result;
+	if (fstrm_control_decode(control, in, size,
+				 FSTRM_CONTROL_FLAG_WITH_HEADER) !=
+		    fstrm_res_success ||
+	    fstrm_control_get_type(control, &type) != fstrm_res_success)
+		return -EPROTO;
+	if (bears_content_type(type) &&
+	    fstrm_control_match_field_content_type(
+		    control, (const uint8_t *)CONTENT_TYPE,
+		    strlen(CONTENT_TYPE)) != fstrm_res_success)
+		return -EPROTOTYPE;
+	return (int)type;
 }
 
 int frame_type(const uint8_t *in, size_t in_size, size_t *size)
 {
-	fstrm_control_type type = 0;
 	uint32_t word[2];
+	int type;
 
 	if (in_size < sizeof(word))
 		return 0;
@@ -64,12 +72,11 @@ int frame_type(const uint8_t *in, size_t in_size, size_t *size)
 	struct fstrm_control *control = fstrm_control_init();
 	if (!control)
 		return -ENOMEM;
-	fstrm_res result = decode(control, in, whole, &type);
+	type = decode(control, in, whole);
 	fstrm_control_destroy(&control);
-	if (result != fstrm_res_success)
-		return -EPROTO;
-	*size = whole;
-	return (int)type;
+	if (type > 0)
+		*size = whole;
+	return type;
 }
 
 size_t frame_size(const uint8_t *in)

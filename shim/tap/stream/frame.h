@@ -21,7 +21,8 @@
 size_t frame_control(fstrm_control_type type, uint8_t *out);
 
 /* Reads the control frame at the head of `in`. Returns its type and *size; 0 if
- * it is not whole yet; -EPROTO if it is none, or for another content type. */
+ * it is not whole yet; -EPROTO if it is none; -EPROTOTYPE if it is for another
+ * content type; -ENOMEM. */
 int frame_type(const uint8_t *in, size_t in_size, size_t *size);
 
 /* Octets of the data frame at `in`, with its length. */

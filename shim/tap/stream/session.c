@@ -251,7 +251,7 @@ static int handle_control(struct session *session, int type)
 		return -ECONNRESET;
 	session->why = "answered with something else than Frame Streams of "
 		       "dnstap";
-	return type < 0 ? type : -EPROTO;
+	return type == -ENOMEM ? type : -EPROTO;
 }
 
 static int handle_controls(struct session *session)
