@@ -12,6 +12,7 @@
 
 #include "proto/common.h"
 #include "shim/base/clock.h"
+#include "shim/queue/ring.h"
 #include "shim/tap/idle.h"
 
 #define FAR (3600 * NS_PER_S)
@@ -38,12 +39,12 @@ static const struct endpoint_ops ops = { .poll = poll_nothing, .status = fill };
 static struct endpoint endpoint = { &ops, NULL };
 static struct queue *queue;
 static _Atomic int idles;
-static _Atomic bool sleeps, stop;
+static _Atomic bool stop;
 
 /* As a tap's thread does it, until a message has come. */
 static void *tap(void *nothing)
 {
-	struct cycle cycle = { 0 };
+	struct cycle cycle = { .began = FAR }; /* nothing has come for long */
 	struct idle idle;
 	sigset_t set;
 
@@ -52,7 +53,6 @@ static void *tap(void *nothing)
 	idle_open(&idle, queue, &endpoint);
 	cr_assert_geq(idle.wake_fd, 0);
 	while (!queue_collect(queue, UINT64_MAX) && !stop) {
-		sleeps = true;
 		idle.sleep_ns = FAR; /* nothing else is to end it */
 		idle_until(&idle, &cycle, clock_steady() + FAR);
 		idles++;
@@ -74,7 +74,7 @@ static pthread_t start(void)
 
 	queue = queue_new(100);
 	pthread_create(&thread, NULL, tap, NULL);
-	while (!sleeps)
+	while (!queue->shared->asleep)
 		sched_yield();
 	return thread;
 }
@@ -128,7 +128,7 @@ Test(idle, gives_the_hosts_own_signals_back, .timeout = 60)
 /* Messages that wait for a connection need no look at the queue, and no wake. */
 Test(idle, waits_for_an_endpoint_that_is_away, .timeout = 60)
 {
-	struct cycle cycle = { 0 };
+	struct cycle cycle = { .began = FAR };
 	struct idle idle;
 
 	queue = queue_new(100);
