@@ -6,17 +6,17 @@
 
 #include <errno.h>
 #include <libgen.h>
+#include <netdb.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include "cli/read/listener.h"
 #include "shim/base/clock.h"
+#include "shim/tap/endpoint/listener.h"
 #include "shim/tap/stream/session.h"
 
 #define TICK_MS 100
@@ -118,42 +118,22 @@ static bool probe_connection(const struct tap_config *config)
 	return good;
 }
 
-static int try_tcp(const struct tap_config *config)
-{
-	int fds[ADDRESSES_MAX], n;
-	bool inet6 = strchr(config->address, ':');
-	char *text;
-
-	if (asprintf(&text, "%s%s%s:%s", inet6 ? "[" : "", config->address,
-		     inet6 ? "]" : "", config->port) < 0)
-		return -ENOMEM;
-	n = listener_tcp(text, fds);
-	for (int i = 0; i < n; i++)
-		close(fds[i]);
-	free(text);
-	return n < 0 ? n : 0;
-}
-
-static int try_unix(const struct tap_config *config)
-{
-	int fd = listener_unix(config->address, (mode_t)-1);
-
-	if (fd < 0)
-		return fd;
-	close(fd);
-	if (*config->address != '@')
-		unlink(config->address);
-	return 0;
-}
-
 static bool probe_listener(const struct tap_config *config)
 {
-	int error = config->kind == ENDPOINT_UNIX ? try_unix(config)
-						  : try_tcp(config);
+	struct resolver_answer to = { 0 };
+	struct listener listener = { 0 };
+	int error = 0;
 
-	if (error)
+	if (config->kind != ENDPOINT_UNIX)
+		resolver_look_up(config->address, config->port, AI_PASSIVE,
+				 &to);
+	if (!to.error)
+		error = listener_open(&listener, config, &to);
+	if (to.error || error)
 		return report(config, false, "cannot listen there: %s",
-			      strerror(-error));
+			      to.error ? gai_strerror(to.error)
+				       : strerror(-error));
+	listener_close(&listener, config);
 	return report(config, true, "collectors could connect here");
 }
 

@@ -120,59 +120,57 @@ static bool set_port(const struct reading *reading, const char *text)
 	return reading->tap->port;
 }
 
-/* Cuts [ADDRESS]:PORT in two; returns the port, or NULL and an error. */
-static char *cut_inet6(const struct reading *reading, char *host)
+static const char *cut_inet6(char *text, char **port)
 {
-	char *close = strchr(host, ']');
+	char *close = strchr(text, ']');
 
-	if (!close || close[1] != ':') {
-		wrong(reading, "expected a ']' and a port after the address, "
-			       "as in tcp://[::1]:6000");
-		return NULL;
-	}
+	if (!close || close[1] != ':')
+		return "expected a ']' and a port after the address, as in "
+		       "tcp://[::1]:6000";
 	*close = '\0';
-	memmove(host, host + 1, strlen(host));
-	if (is_inet6(host))
-		return close + 2;
-	wrong(reading, "expected an IPv6 address in the brackets");
+	memmove(text, text + 1, strlen(text));
+	*port = close + 2;
 	return NULL;
 }
 
-static char *cut_host(const struct reading *reading, char *host)
+static const char *cut_host(char *text, char **port)
 {
-	char *colon = strrchr(host, ':');
+	char *colon = strrchr(text, ':');
 
-	if (!colon) {
-		wrong(reading, "expected a port at the end, as in "
-			       "tcp://127.0.0.1:6000");
-		return NULL;
-	}
+	if (!colon)
+		return "expected a port at the end, as in tcp://127.0.0.1:6000";
 	*colon = '\0';
-	if (strchr(host, ':'))
-		wrong(reading, "expected brackets around an IPv6 address, as "
-			       "in tcp://[::1]:6000");
-	else if (!is_inet_or_name(host))
-		wrong(reading, "expected an address or a name before the port");
-	else
-		return colon + 1;
+	*port = colon + 1;
+	if (strchr(text, ':'))
+		return "expected brackets around an IPv6 address, as in "
+		       "tcp://[::1]:6000";
 	return NULL;
+}
+
+const char *socket_cut(char *text, char **port)
+{
+	return *text == '[' ? cut_inet6(text, port) : cut_host(text, port);
 }
 
 static bool read_host(const struct reading *reading)
 {
 	char *host = errors_strdup(reading->errors, reading->rest);
 	size_t size = strlen(reading->rest);
-	bool good = false;
+	bool inet6 = *reading->rest == '[', good;
+	const char *error;
 	char *port;
 
 	if (!host)
 		return false;
 	if (size > 0 && host[size - 1] == '/') /* as in a URL */
 		host[size - 1] = '\0';
-	port = *host == '[' ? cut_inet6(reading, host)
-			    : cut_host(reading, host);
-	if (port)
-		good = set_port(reading, port) && set_address(reading, host);
+	error = socket_cut(host, &port);
+	if (!error && inet6 && !is_inet6(host))
+		error = "expected an IPv6 address in the brackets";
+	if (!error && !inet6 && !is_inet_or_name(host))
+		error = "expected an address or a name before the port";
+	good = error ? wrong(reading, error)
+		     : set_port(reading, port) && set_address(reading, host);
 	free(host);
 	return good;
 }

@@ -15,5 +15,9 @@
 bool socket_read(const struct token *word, struct tap_config *tap,
 		 struct errors *errors);
 
+/* Cuts HOST:PORT or [ADDRESS]:PORT in two, in place; `text` becomes the former.
+ * Returns NULL, or what is wrong with it. */
+const char *socket_cut(char *text, char **port);
+
 /* Can it be a SOCKET even where the word `dnstap` is left out? */
 bool socket_like(const char *word);

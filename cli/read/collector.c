@@ -17,7 +17,6 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "cli/read/listener.h"
 #include "cli/read/source.h"
 
 #define FDS_SPARE 16 /* for the output, stderr, name look-ups */
@@ -88,32 +87,25 @@ static struct source *add(struct collector *collector, const char *name, int fd)
 {
 	struct source *source = calloc(1, sizeof(*source));
 
-	if (source)
+	if (source) {
+		source->receiver.fd = fd;
 		source->name = strdup(name);
+	}
 	if (!source || !source->name || grow(collector) < 0) {
 		if (source)
-			free(source->name);
-		free(source);
-		if (fd >= 0)
+			source_free(source);
+		else if (fd >= 0)
 			close(fd);
 		cli_warn("%s: out of memory", name);
 		return NULL;
 	}
-	source->receiver.fd = fd;
 	collector->sources[collector->n++] = source;
 	return source;
 }
 
 static void drop(struct collector *collector, size_t i)
 {
-	struct source *source = collector->sources[i];
-
-	if (source->unlink)
-		unlink(source->name);
-	receiver_release(&source->receiver);
-	free(source->outgoing);
-	free(source->name);
-	free(source);
+	source_free(collector->sources[i]);
 	collector->sources[i] = collector->sources[--collector->n];
 }
 
@@ -123,7 +115,11 @@ static int open_error(const char *name, int error, int status)
 
 	if (error == -EADDRINUSE)
 		why = "another process listens there";
-	else if (error == -ENOTSOCK)
+	else if (error == -EBUSY)
+		why = "another process is about to listen there";
+	else if (error == -ENOLCK)
+		why = "what is called PATH.lock is no lock file of ours";
+	else if (error == -EEXIST)
 		why = "it exists and is no socket";
 	else if (error == -EINVAL)
 		why = "not an address of the form HOST:PORT or [IPV6]:PORT";
@@ -135,59 +131,56 @@ static int open_error(const char *name, int error, int status)
 	return error == -EACCES || error == -EPERM ? EX_NOPERM : status;
 }
 
-static struct source *add_listener(struct collector *collector,
-				   const char *name, int fd)
+/* One source for each of its sockets, which the first one owns all. */
+static int add_listener(struct collector *collector, const char *name,
+			struct listener *listener)
 {
-	struct source *source = add(collector, name, fd);
+	for (size_t i = 0; i < listener->count; i++) {
+		struct source *source = add(collector, name, -1);
 
-	if (!source)
-		return NULL;
-	source->listens = true;
-	return source;
+		if (!source && i == 0)
+			source_unlisten(listener, name);
+		if (!source)
+			return EX_OSERR;
+		source->listens = true;
+		source->listener = i == 0 ? listener : NULL;
+		source->receiver.fd = listener->fd[i];
+	}
+	cli_warn("listening on %s", name);
+	return EX_OK;
 }
 
 int collector_unix(struct collector *collector, const char *path, mode_t mode)
 {
-	int fd = listener_unix(path, mode);
-	struct source *source;
+	struct listener *listener;
+	int error = source_listen_unix(path, mode, &listener);
 
-	if (fd < 0)
-		return open_error(path, fd, EX_UNAVAILABLE);
-	source = add_listener(collector, path, fd);
-	if (!source)
-		return EX_OSERR;
-	source->unlink = *path != '@';
-	cli_warn("listening on %s", path);
-	return EX_OK;
+	return error ? open_error(path, error, EX_UNAVAILABLE)
+		     : add_listener(collector, path, listener);
 }
 
 int collector_tcp(struct collector *collector, const char *address)
 {
-	int fds[ADDRESSES_MAX];
-	int n = listener_tcp(address, fds);
-	int status = EX_OK;
+	struct listener *listener;
+	int error = source_listen_tcp(address, &listener);
 
-	if (n < 0)
-		return open_error(address, n, EX_UNAVAILABLE);
-	for (int i = 0; i < n; i++)
-		if (!add_listener(collector, address, fds[i]))
-			status = EX_OSERR;
-	if (status == EX_OK)
-		cli_warn("listening on %s", address);
-	return status;
+	return error ? open_error(address, error, EX_UNAVAILABLE)
+		     : add_listener(collector, address, listener);
 }
 
 /* The loop makes the first attempt. */
 int collector_connect(struct collector *collector, const char *where)
 {
-	struct outgoing *outgoing = malloc(sizeof(*outgoing));
-	int error = outgoing ? outgoing_init(outgoing, where) : -ENOMEM;
-	struct source *source = error ? NULL : add(collector, where, -1);
+	struct outgoing *outgoing;
+	int error = source_find(where, &outgoing);
+	struct source *source;
 
+	if (error)
+		return open_error(where, error, EX_UNAVAILABLE);
+	source = add(collector, where, -1);
 	if (!source) {
 		free(outgoing);
-		return error ? open_error(where, error, EX_UNAVAILABLE)
-			     : EX_OSERR;
+		return EX_OSERR;
 	}
 	source->outgoing = outgoing;
 	source->deadline = source_clock();
@@ -208,12 +201,13 @@ int collector_file(struct collector *collector, const char *path)
 
 static void accept_one(struct collector *collector, struct source *listener)
 {
-	int flags = SOCK_NONBLOCK | SOCK_CLOEXEC;
+	int flags = SOCK_NONBLOCK | SOCK_CLOEXEC, on = 1;
 	int fd = accept4(listener->receiver.fd, NULL, NULL, flags);
 	struct source *source;
 
 	if (fd < 0)
 		return;
+	setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof(on));
 	source = add(collector, listener->name, fd);
 	if (!source)
 		return;

@@ -31,17 +31,17 @@ struct resolver {
 	struct resolver_answer answer;
 };
 
-static void look_up(const char *host, const char *port, int flags,
-		    struct resolver_answer *answer)
+void resolver_look_up(const char *host, const char *port, int flags,
+		      struct resolver_answer *answer)
 {
 	struct addrinfo hints = {
 		.ai_socktype = SOCK_STREAM,
-		.ai_flags = AI_NUMERICSERV | flags,
+		.ai_flags = flags,
 	};
 	struct addrinfo *list = NULL;
 
 	answer->count = 0;
-	answer->error = getaddrinfo(host, port, &hints, &list);
+	answer->error = getaddrinfo(*host ? host : NULL, port, &hints, &list);
 	for (struct addrinfo *a = list;
 	     !answer->error && a && answer->count < RESOLVER_ADDRESSES_MAX;
 	     a = a->ai_next) {
@@ -56,7 +56,8 @@ static void look_up(const char *host, const char *port, int flags,
 void resolver_figures(const char *host, const char *port, int flags,
 		      struct resolver_answer *answer)
 {
-	look_up(*host ? host : NULL, port, flags | AI_NUMERICHOST, answer);
+	resolver_look_up(host, port, flags | AI_NUMERICHOST | AI_NUMERICSERV,
+			 answer);
 }
 
 static void run(void *argument)
@@ -69,7 +70,8 @@ static void run(void *argument)
 		if (atomic_load_explicit(&resolver->state,
 					 memory_order_acquire) == ENDING)
 			break;
-		look_up(resolver->host, resolver->port, 0, &resolver->answer);
+		resolver_look_up(resolver->host, resolver->port, AI_NUMERICSERV,
+				 &resolver->answer);
 		enum state asked = ASKED;
 		if (!atomic_compare_exchange_strong(&resolver->state, &asked,
 						    ANSWERED))

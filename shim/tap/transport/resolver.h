@@ -40,6 +40,10 @@ void resolver_ask(struct resolver *resolver);
 /* Returns NULL as long as there is none; it stays until the next question. */
 const struct resolver_answer *resolver_answer(struct resolver *resolver);
 
+/* The same while the caller waits, with flags of getaddrinfo(3). */
+void resolver_look_up(const char *host, const char *port, int flags,
+		      struct resolver_answer *answer);
+
 /* The same at once, for an address in figures. */
 void resolver_figures(const char *host, const char *port, int flags,
 		      struct resolver_answer *answer);
