@@ -13,32 +13,10 @@
 
 #define TAPS_MAX 1024
 
-static const struct {
-	const char *name;
-	size_t offset;
-} families[] = {
-#define FAMILY(name, member)                                              \
-	{                                                                 \
-		"dnstapshim_" name, offsetof(struct tap_counters, member) \
-	}
-	FAMILY("captured_total", captured),
-	FAMILY("sent_total", sent),
-	FAMILY("sent_bytes_total", octets),
-	FAMILY("skipped_total", skipped),
-	FAMILY("queued", queued),
-	FAMILY("queue_high_water", high_water),
-	FAMILY("queue_capacity", capacity),
-	FAMILY("up", up),
-	FAMILY("connects_total", connects),
-	FAMILY("disconnects_total", disconnects),
-	FAMILY("handshake_failures_total", handshake_failures),
-};
-
-#define DROPPED "dnstapshim_dropped_total"
-
 /* One line: NAME{LABEL="VALUE",...} NUMBER, taken apart in place. */
 struct sample {
-	const char *name, *tap, *index, *cause; /* "" if absent */
+	const char *name, *tap, *cause; /* "" if absent */
+	size_t index; /* tells taps on the same SOCKET apart */
 	uint64_t value;
 };
 
@@ -78,7 +56,7 @@ static bool take_labels(struct sample *sample, char **at)
 		if (!strcmp(name, "tap"))
 			sample->tap = value;
 		else if (!strcmp(name, "index"))
-			sample->index = value;
+			sample->index = strtoul(value, NULL, 10);
 		else if (!strcmp(name, "cause"))
 			sample->cause = value;
 		*at += **at == ',';
@@ -93,7 +71,7 @@ static bool parse(struct sample *sample, char *line)
 
 	if (*line == '#' || !at)
 		return false;
-	*sample = (struct sample){ line, "", "", "", 0 };
+	*sample = (struct sample){ line, "", "", 0, 0 };
 	*at++ = '\0';
 	if (!take_labels(sample, &at))
 		return false;
@@ -101,47 +79,52 @@ static bool parse(struct sample *sample, char *line)
 	return end != at;
 }
 
-/* The tap that a sample is about: known, or new. NULL: no room. */
-static struct tap_counters *tap_of(struct counters *counters,
-				   const struct sample *sample)
+static struct exposition_tap *find(const struct counters *counters,
+				   const char *socket, size_t index)
 {
-	struct tap_counters *taps = counters->taps, *tap;
-
 	for (size_t i = 0; i < counters->n; i++)
-		if (!strcmp(taps[i].tap, sample->tap) &&
-		    !strcmp(taps[i].index, sample->index))
-			return &taps[i];
-	if (counters->n == TAPS_MAX)
-		return NULL;
+		if (!strcmp(counters->taps[i].socket, socket) &&
+		    counters->taps[i].index == index)
+			return &counters->taps[i];
+	return NULL;
+}
+
+/* The tap that a sample is about: known, or new. NULL: no room. */
+static struct exposition_tap *tap_of(struct counters *counters,
+				     const struct sample *sample)
+{
+	struct exposition_tap *taps = counters->taps, *tap;
+
+	tap = find(counters, sample->tap, sample->index);
+	if (tap || counters->n == TAPS_MAX)
+		return tap;
 	taps = realloc(taps, (counters->n + 1) * sizeof(*taps));
 	if (!taps)
 		return NULL;
 	counters->taps = taps;
 	tap = &taps[counters->n];
-	*tap = (struct tap_counters){ .tap = strdup(sample->tap),
-				      .index = strdup(sample->index) };
-	if (tap->tap && tap->index)
-		return &taps[counters->n++];
-	free(tap->tap);
-	free(tap->index);
-	return NULL;
+	*tap = (struct exposition_tap){ .socket = strdup(sample->tap),
+					.index = sample->index };
+	counters->n += tap->socket != NULL;
+	return tap->socket ? tap : NULL;
 }
 
 static void take(struct counters *counters, const struct sample *sample)
 {
-	struct tap_counters *tap;
+	const struct exposition_family *family;
+	struct exposition_tap *tap;
 
 	if (strncmp(sample->name, "dnstapshim_", 11) ||
 	    !(tap = tap_of(counters, sample)))
 		return;
-	for (size_t i = 0; i < sizeof(families) / sizeof(*families); i++)
-		if (!strcmp(sample->name, families[i].name))
-			memcpy((char *)tap + families[i].offset, &sample->value,
+	for (size_t n = 0; (family = exposition_family(n)); n++)
+		if (!strcmp(sample->name, family->name))
+			memcpy((char *)tap + family->offset, &sample->value,
 			       sizeof(sample->value));
 	for (int i = 0; i < DROP_CAUSE_COUNT; i++)
-		if (!strcmp(sample->name, DROPPED) &&
+		if (!strcmp(sample->name, EXPOSITION_DROPPED) &&
 		    !strcmp(sample->cause, drop_names[i]))
-			tap->dropped[i] = sample->value;
+			tap->counts.dropped[i] = sample->value;
 }
 
 int counters_read(struct counters *counters, const char *path)
@@ -167,37 +150,31 @@ int counters_read(struct counters *counters, const char *path)
 
 void counters_free(struct counters *counters)
 {
-	for (size_t i = 0; i < counters->n; i++) {
-		free(counters->taps[i].tap);
-		free(counters->taps[i].index);
-	}
+	for (size_t i = 0; i < counters->n; i++)
+		free((char *)counters->taps[i].socket);
 	free(counters->taps);
 	*counters = (struct counters){ 0 };
 }
 
-const struct tap_counters *counters_find(const struct counters *counters,
-					 const struct tap_counters *same)
+const struct exposition_tap *counters_find(const struct counters *counters,
+					   const struct exposition_tap *same)
 {
-	for (size_t i = 0; i < counters->n; i++)
-		if (!strcmp(counters->taps[i].tap, same->tap) &&
-		    !strcmp(counters->taps[i].index, same->index))
-			return &counters->taps[i];
-	return NULL;
+	return find(counters, same->socket, same->index);
 }
 
-uint64_t counters_dropped(const struct tap_counters *tap)
+uint64_t counters_dropped(const struct exposition_tap *tap)
 {
 	uint64_t sum = 0;
 
 	for (int i = 0; i < DROP_CAUSE_COUNT; i++)
-		sum += tap->dropped[i];
+		sum += tap->counts.dropped[i];
 	return sum;
 }
 
-void counters_print_causes(const struct tap_counters *tap, FILE *out)
+void counters_print_causes(const struct exposition_tap *tap, FILE *out)
 {
 	for (int i = 0; i < DROP_CAUSE_COUNT; i++)
-		if (tap->dropped[i])
+		if (tap->counts.dropped[i])
 			fprintf(out, " %s=%" PRIu64, drop_names[i],
-				tap->dropped[i]);
+				tap->counts.dropped[i]);
 }

@@ -4,25 +4,16 @@
  */
 #pragma once
 
-#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <time.h>
 
-#include "shim/drop.h"
-
-struct tap_counters {
-	char *tap;   /* SOCKET as configured */
-	char *index; /* tells taps on the same SOCKET apart */
-	uint64_t captured, sent, octets, skipped, queued, high_water, capacity;
-	uint64_t up, connects, disconnects, handshake_failures;
-	uint64_t dropped[DROP_CAUSE_COUNT];
-};
+#include "shim/tap/exposition.h"
 
 /* All zero: none. */
 struct counters {
-	struct timespec written; /* the file, by its time of modification */
-	struct tap_counters *taps;
+	struct timespec written;     /* the file, by its time of modification */
+	struct exposition_tap *taps; /* each with a `socket` of its own */
 	size_t n;
 };
 
@@ -32,10 +23,10 @@ int counters_read(struct counters *counters, const char *path);
 void counters_free(struct counters *counters);
 
 /* The counters of the same tap in another reading, or NULL. */
-const struct tap_counters *counters_find(const struct counters *counters,
-					 const struct tap_counters *same);
+const struct exposition_tap *counters_find(const struct counters *counters,
+					   const struct exposition_tap *same);
 
-uint64_t counters_dropped(const struct tap_counters *tap);
+uint64_t counters_dropped(const struct exposition_tap *tap);
 
 /* The causes that have counted: " queue_full=4 endpoint=2". */
-void counters_print_causes(const struct tap_counters *tap, FILE *out);
+void counters_print_causes(const struct exposition_tap *tap, FILE *out);

@@ -57,16 +57,16 @@ static void print_heading(struct top *top)
 	     "QUEUED   PEAK TAP");
 }
 
-static void print_tap(struct top *top, const struct tap_counters *tap,
+static void print_tap(struct top *top, const struct exposition_tap *tap,
 		      struct timespec now)
 {
-	const struct tap_counters *before = counters_find(&top->before, tap);
+	const struct exposition_tap *before = counters_find(&top->before, tap);
 	const char *colour = "", *off = "";
 	char clock[16] = "";
 	struct tm tm;
 
 	if (cli_colour(stdout)) {
-		colour = tap->up ? "\033[32m" : "\033[31m";
+		colour = tap->counts.up ? "\033[32m" : "\033[31m";
 		off = "\033[0m";
 	}
 	if (localtime_r(&now.tv_sec, &tm))
@@ -77,11 +77,13 @@ static void print_tap(struct top *top, const struct tap_counters *tap,
 	printf("%s %3.0f %s%-5s%s %10" PRIu64 " %6.0f %10" PRIu64
 	       " %6.0f %9" PRIu64 " %6" PRIu64 " %6" PRIu64 " ",
 	       clock, seconds_between(top->last.written, now), colour,
-	       tap->up ? "up" : "down", off, tap->captured,
-	       rate(top, before->captured, tap->captured), tap->sent,
-	       rate(top, before->sent, tap->sent), counters_dropped(tap),
-	       tap->queued, tap->high_water);
-	cli_put(tap->tap, stdout);
+	       tap->counts.up ? "up" : "down", off, tap->counts.captured,
+	       rate(top, before->counts.captured, tap->counts.captured),
+	       tap->counts.sent,
+	       rate(top, before->counts.sent, tap->counts.sent),
+	       counters_dropped(tap), tap->counts.queued,
+	       tap->counts.queued_most);
+	cli_put(tap->socket, stdout);
 	counters_print_causes(tap, stdout);
 	putchar('\n');
 }

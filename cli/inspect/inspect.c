@@ -152,19 +152,21 @@ static void print_process(const struct process *process)
 		print_line("  metrics         ", process->metrics);
 }
 
-static void print_tap(const struct tap_counters *tap)
+static void print_tap(const struct exposition_tap *tap)
 {
 	fputs("  tap ", stdout);
-	cli_put(tap->tap, stdout);
+	cli_put(tap->socket, stdout);
 	printf(": %s, captured %" PRIu64 ", skipped %" PRIu64 ", sent %" PRIu64
 	       " (%" PRIu64 " octets), queued %" PRIu64 " of %" PRIu64
 	       ", dropped %" PRIu64,
-	       tap->up ? "up" : "down", tap->captured, tap->skipped, tap->sent,
-	       tap->octets, tap->queued, tap->capacity, counters_dropped(tap));
+	       tap->counts.up ? "up" : "down", tap->counts.captured,
+	       tap->counts.skipped, tap->counts.sent, tap->counts.octets,
+	       tap->counts.queued, tap->capacity, counters_dropped(tap));
 	counters_print_causes(tap, stdout);
 	printf(", connected %" PRIu64 " times, lost %" PRIu64
 	       ", failed handshakes %" PRIu64 "\n",
-	       tap->connects, tap->disconnects, tap->handshake_failures);
+	       tap->counts.connects, tap->counts.disconnects,
+	       tap->counts.handshake_failures);
 }
 
 static void print_counters(const char *path)

@@ -19,10 +19,7 @@
 
 #define ATTEMPTS 8 /* to find a name that nobody has taken */
 
-static const struct family {
-	const char *name, *type, *help;
-	size_t offset; /* of its value in struct exposition_tap */
-} families[] = {
+static const struct exposition_family families[] = {
 #define FAMILY(name, type, member, help)                        \
 	{                                                       \
 		"dnstapshim_" name, type, help,                 \
@@ -60,6 +57,11 @@ static const struct family {
 _Static_assert((FAMILIES - 1 + DROP_CAUSE_COUNT) * sizeof(uint64_t) ==
 		       sizeof(struct metrics_counts),
 	       "every counter is shown");
+
+const struct exposition_family *exposition_family(size_t n)
+{
+	return n < FAMILIES ? &families[n] : NULL;
+}
 
 static void flush(struct exposition *out)
 {
@@ -136,7 +138,8 @@ static void put_sample(struct exposition *out, const char *name,
 	put(out, "\n");
 }
 
-static void put_family(struct exposition *out, const struct family *family)
+static void put_family(struct exposition *out,
+		       const struct exposition_family *family)
 {
 	put_heading(out, family->name, family->help, family->type);
 	for (size_t i = 0; i < out->taps; i++) {
@@ -150,13 +153,12 @@ static void put_family(struct exposition *out, const struct family *family)
 
 static void put_dropped(struct exposition *out)
 {
-	static const char name[] = "dnstapshim_dropped_total";
-
-	put_heading(out, name, "Messages that are not in the log, by cause.",
-		    "counter");
+	put_heading(out, EXPOSITION_DROPPED,
+		    "Messages that are not in the log, by cause.", "counter");
 	for (size_t i = 0; i < out->taps; i++)
 		for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
-			put_sample(out, name, &out->tap[i], drop_names[cause],
+			put_sample(out, EXPOSITION_DROPPED, &out->tap[i],
+				   drop_names[cause],
 				   out->tap[i].counts.dropped[cause]);
 }
 

@@ -33,6 +33,17 @@ struct exposition_tap {
 	struct metrics_counts counts;
 };
 
+/* A family of samples, of which each tap has one. */
+struct exposition_family {
+	const char *name, *type, *help;
+	size_t offset; /* of its value in struct exposition_tap */
+};
+
+/* The n-th, or NULL behind the last. That of the drops, of which a tap has a sample
+ * for each cause, is not among them. */
+const struct exposition_family *exposition_family(size_t n);
+#define EXPOSITION_DROPPED "dnstapshim_dropped_total"
+
 /* Where the text is made. */
 struct exposition {
 	struct exposition_tap tap[CONFIG_TAPS_MAX];
