@@ -11,7 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/read/fields.h"
+#include "proto/common.h"
+#include "proto/utf8.h"
 
 const char *cli_command;
 
@@ -97,7 +98,7 @@ bool cli_duration(const char *text, int *ms)
 	if (*text < '0' || *text > '9')
 		return false;
 	value = strtod(text, &end);
-	for (size_t i = 0; i < sizeof(units) / sizeof(*units); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
 		if (strcmp(end, units[i].name))
 			continue;
 		if (value * units[i].ms > INT_MAX)
@@ -110,10 +111,16 @@ bool cli_duration(const char *text, int *ms)
 
 void cli_put(const char *text, FILE *out)
 {
-	for (size_t size = strlen(text), n; size > 0; text += n, size -= n) {
-		n = *text == '\t' ? 1 : printable(text, size);
-		fwrite(n ? text : "?", 1, n ? n : 1, out);
-		n += !n;
+	const char *end = text + strlen(text);
+	uint32_t code;
+
+	for (unsigned n; text < end; text += n) {
+		n = utf8_decode(text, end, &code);
+		if (code != '\t' &&
+		    (code == UTF8_INVALID || cli_is_control(code)))
+			putc('?', out);
+		else
+			fwrite(text, 1, n, out);
 	}
 }
 

@@ -38,6 +38,12 @@ bool cli_number(const char *text, uint64_t min, uint64_t max, uint64_t *number);
 /* 10, 1.5s, 250ms or 2m, as milliseconds. */
 bool cli_duration(const char *text, int *ms);
 
+/* What a terminal may take for a command: C0, DEL and C1. */
+static inline bool cli_is_control(uint32_t code)
+{
+	return code < 0x20 || (code >= 0x7f && code < 0xa0);
+}
+
 /* Prints what a file or another process says; what a terminal might take for a
  * command becomes a question mark, also a newline. */
 void cli_put(const char *text, FILE *out);

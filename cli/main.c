@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "proto/common.h"
 
 static const struct command {
 	const char *name;
@@ -20,12 +21,10 @@ static const struct command {
 	{ "read", read_main, "collect or read dnstap, and show it" },
 };
 
-#define N_COMMANDS (sizeof(commands) / sizeof(*commands))
-
 static int help(void)
 {
 	puts("usage: dnstapshim COMMAND [ARGUMENT]...\n");
-	for (size_t i = 0; i < N_COMMANDS; i++)
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		printf("  %-9s%s\n", commands[i].name, commands[i].summary);
 	puts("\n'dnstapshim COMMAND --help' says more; so does dnstapshim(1).");
 	return EX_OK;
@@ -47,7 +46,7 @@ int main(int argc, char **argv)
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V") ||
 	    !strcmp(argv[1], "version"))
 		return version();
-	for (size_t i = 0; i < N_COMMANDS; i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (strcmp(argv[1], commands[i].name))
 			continue;
 		cli_command = commands[i].name;

@@ -11,6 +11,7 @@
 #include "cli/cli.h"
 #include "cli/counters.h"
 #include "cli/inspect/process.h"
+#include "proto/common.h"
 
 #define HEADING_EVERY 20 /* lines */
 
@@ -35,7 +36,7 @@ struct top {
 static double seconds_between(struct timespec from, struct timespec to)
 {
 	return (double)(to.tv_sec - from.tv_sec) +
-	       (double)(to.tv_nsec - from.tv_nsec) / 1e9;
+	       (double)(to.tv_nsec - from.tv_nsec) / (double)NS_PER_S;
 }
 
 /* What grew since the time before, a second; 0 if there was none. */
@@ -137,7 +138,7 @@ static int watch(struct top *top)
 			return EX_OK; /* the pipe's reader has gone */
 		if (--top->count == 0)
 			return EX_OK;
-		pause = (struct timespec){ 0, 1000000000 - now.tv_nsec };
+		pause = (struct timespec){ 0, (long)NS_PER_S - now.tv_nsec };
 		nanosleep(&pause, NULL);
 	}
 }

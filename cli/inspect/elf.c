@@ -11,6 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/common.h"
+
 #define PAGE 4096 /* the smallest */
 
 /* The octets at `offset`, or NULL if they do not all lie in the file, or not
@@ -253,7 +255,7 @@ static bool is_binding(uint32_t type)
 {
 	static const uint32_t types[] = { ELF_BINDING_TYPES };
 
-	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++)
 		if (type == types[i])
 			return true;
 	return false;

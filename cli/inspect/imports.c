@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "cli/inspect/ldcache.h"
+#include "proto/common.h"
 
 #define UNSEEN       NOTHING
 #define ANY_CALL     MESSAGES
@@ -38,12 +39,11 @@ static const struct row {
 #include "shim/hook/calls.h"
 	{ "__recv", MESSAGES, false }, /* of older libcs */
 };
-#define N_ROWS (sizeof(rows) / sizeof(*rows))
-_Static_assert(N_ROWS <= IMPORTS_CALLS_MAX, "one bit each");
+_Static_assert(ARRAY_SIZE(rows) <= IMPORTS_CALLS_MAX, "one bit each");
 
 const char *imports_call(size_t n, struct call *call)
 {
-	if (n >= N_ROWS)
+	if (n >= ARRAY_SIZE(rows))
 		return NULL;
 	call->for_sockets = rows[n].moves == MESSAGES;
 	call->hooked = rows[n].hooked;
@@ -53,7 +53,7 @@ const char *imports_call(size_t n, struct call *call)
 /* Of a call that moves nothing of interest there is no number. */
 int imports_number(const char *name)
 {
-	for (size_t n = 0; n < N_ROWS; n++)
+	for (size_t n = 0; n < ARRAY_SIZE(rows); n++)
 		if (rows[n].moves && !strcmp(name, rows[n].name))
 			return (int)n;
 	return -1;

@@ -8,6 +8,7 @@
 
 #include "cli/read/edns.h"
 #include "cli/read/fields.h"
+#include "proto/common.h"
 
 static const char *const opcodes[16] = {
 	"QUERY", "IQUERY", "STATUS", "", "NOTIFY", "UPDATE",
@@ -69,7 +70,7 @@ static const char *rcode_name(const ldns_pkt *pkt)
 
 	if (ldns_pkt_edns(pkt))
 		rcode |= ldns_pkt_edns_extended_rcode(pkt) << 4;
-	return rcode < sizeof(rcodes) / sizeof(*rcodes) ? rcodes[rcode] : "";
+	return rcode < ARRAY_SIZE(rcodes) ? rcodes[rcode] : "";
 }
 
 static void put_flags(ldns_buffer *out, const struct dns_message *message)
@@ -86,7 +87,7 @@ static void put_flags(ldns_buffer *out, const struct dns_message *message)
 	};
 
 	put_text(out, ";; flags:");
-	for (size_t i = 0; i < sizeof(flags) / sizeof(*flags); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++)
 		if (flags[i].set)
 			put_text(out, flags[i].name);
 	put_text(out, ";");

@@ -8,6 +8,8 @@
 #include <string.h>
 
 #include "cli/read/fields.h"
+#include "proto/common.h"
+#include "proto/text.h"
 
 struct option {
 	uint16_t code;
@@ -54,16 +56,17 @@ static void put_subnet(ldns_buffer *out, const struct option *option)
 	bool inet6 = number(option, 0, 2) == 2;
 	uint8_t address[16] = { 0 };
 	size_t size = option->size > 4 ? option->size - 4 : 0;
-	char text[INET6_ADDRSTRLEN];
+	char room[INET6_ADDRSTRLEN + 2];
+	struct text text = { .start = room, .size = sizeof(room) };
 
 	if (option->size < 4) {
 		put_hex(out, option);
 		return;
 	}
 	memcpy(address, option->data + 4, size < 16 ? size : 16);
-	inet_ntop(inet6 ? AF_INET6 : AF_INET, address, text, sizeof(text));
-	ldns_buffer_printf(out, inet6 ? "[%s]/%u/%u" : "%s/%u/%u", text,
-			   option->data[2], option->data[3]);
+	text_add_address(&text, address, inet6);
+	put(out, room, text.used);
+	ldns_buffer_printf(out, "/%u/%u", option->data[2], option->data[3]);
 }
 
 /* RFC 7828: units of 100 ms. */
@@ -157,7 +160,7 @@ static void put_error(ldns_buffer *out, const struct option *option)
 	uint32_t code = number(option, 0, 2);
 
 	ldns_buffer_printf(out, "%u", code);
-	if (code < sizeof(names) / sizeof(*names))
+	if (code < ARRAY_SIZE(names))
 		ldns_buffer_printf(out, " (%s)", names[code]);
 	put_text(out, ": (");
 	for (size_t i = 2; i < option->size; i++)
@@ -194,7 +197,7 @@ static const struct {
 
 static void put_option(ldns_buffer *out, const struct option *option)
 {
-	for (size_t i = 0; i < sizeof(known) / sizeof(*known); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++) {
 		if (known[i].code != option->code)
 			continue;
 		ldns_buffer_printf(out, "\n; %s: ", known[i].name);

@@ -9,7 +9,9 @@
 #include <ldns/ldns.h>
 #include <string.h>
 
-#define NS_PER_S 1000000000
+#include "cli/cli.h"
+#include "proto/common.h"
+#include "proto/utf8.h"
 
 void put(ldns_buffer *out, const void *data, size_t size)
 {
@@ -84,48 +86,10 @@ void put_time(ldns_buffer *out, uint64_t seconds, uint32_t nanoseconds,
 	*strchr(text, ' ') = separator;
 	put_text(out, text);
 	n = snprintf(fraction, sizeof(fraction), ".%09u",
-		     nanoseconds % NS_PER_S);
+		     (unsigned)(nanoseconds % NS_PER_S));
 	while (fraction[n - 1] == '0')
 		n--;
 	put(out, fraction, n > 1 ? n : 0);
-}
-
-/* The octets of the UTF-8 character at `p`, RFC 3629; 0: there is none. */
-static size_t utf8(const uint8_t *p, size_t size, uint32_t *code)
-{
-	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t n = p[0] < 0x80 ? 1 : 0;
-
-	*code = p[0];
-	if (p[0] >= 0xc2 && p[0] <= 0xf4) {
-		n = p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : 4;
-		*code = p[0] & (0x7f >> n);
-	}
-	if (n > size)
-		return 0;
-	for (size_t i = 1; i < n; i++) {
-		if ((p[i] & 0xc0) != 0x80)
-			return 0;
-		*code = *code << 6 | (p[i] & 0x3f);
-	}
-	if (n > 1 && (*code < least[n] || *code > 0x10ffff ||
-		      (*code >= 0xd800 && *code < 0xe000)))
-		return 0;
-	return n;
-}
-
-/* What terminals may take for a command: C0, DEL and C1. */
-static bool is_control(uint32_t code)
-{
-	return code < 0x20 || (code >= 0x7f && code < 0xa0);
-}
-
-size_t printable(const void *p, size_t size)
-{
-	uint32_t code;
-	size_t n = utf8(p, size, &code);
-
-	return n && !is_control(code) ? n : 0;
 }
 
 /* A letter behind a backslash for control characters. */
@@ -142,47 +106,48 @@ static bool put_letter(ldns_buffer *out, uint32_t code, const char *codes,
 
 void put_json(ldns_buffer *out, const void *data, size_t size)
 {
-	const uint8_t *p = data;
+	const char *p = data, *end = p + size;
 	uint32_t code;
 
 	put_text(out, "\"");
-	for (size_t n; size > 0; p += n, size -= n) {
-		n = utf8(p, size, &code);
-		if (n == 0) {
+	for (unsigned n; p < end; p += n) {
+		n = utf8_decode(p, end, &code);
+		if (code == UTF8_INVALID)
 			put_text(out, "\\ufffd");
-			n = 1;
-		} else if (code < 0x80 &&
-			   put_letter(out, code, "\"\\\n\r\t", "\"\\nrt")) {
+		else if (code < 0x80 &&
+			 put_letter(out, code, "\"\\\n\r\t", "\"\\nrt"))
 			continue;
-		} else if (is_control(code) || code == 0x2028 ||
-			   code == 0x2029 ||
-			   (code < 0x80 && strchr("<>&", (int)code))) {
+		else if (cli_is_control(code) || code == 0x2028 ||
+			 code == 0x2029 ||
+			 (code < 0x80 && strchr("<>&", (int)code)))
 			ldns_buffer_printf(out, "\\u%04x", code);
-		} else {
+		else
 			put(out, p, n);
-		}
 	}
 	put_text(out, "\"");
 }
 
+/* An octet that is a control character, or no character. */
+static void put_octet(ldns_buffer *out, uint8_t octet)
+{
+	if (!put_letter(out, octet, "\a\b\f\n\r\t\v", "abfnrtv"))
+		ldns_buffer_printf(out, "\\x%02x", octet);
+}
+
 void put_quoted(ldns_buffer *out, const void *data, size_t size)
 {
-	const uint8_t *p = data;
+	const char *p = data, *end = p + size;
 	uint32_t code;
 
 	put_text(out, "\"");
-	for (size_t n; size > 0; p += n, size -= n) {
-		n = utf8(p, size, &code);
-		if (n == 0 || (n == 1 && is_control(code))) {
-			n = 1;
-			if (!put_letter(out, *p, "\a\b\f\n\r\t\v", "abfnrtv"))
-				ldns_buffer_printf(out, "\\x%02x", *p);
-		} else if (is_control(code)) {
+	for (unsigned n; p < end; p += n) {
+		n = utf8_decode(p, end, &code);
+		if (n == 1 && (code == UTF8_INVALID || cli_is_control(code)))
+			put_octet(out, (uint8_t)*p);
+		else if (cli_is_control(code))
 			ldns_buffer_printf(out, "\\u%04x", code);
-		} else if (code >= 0x80 ||
-			   !put_letter(out, code, "\"\\", "\"\\")) {
+		else if (code >= 0x80 || !put_letter(out, code, "\"\\", "\"\\"))
 			put(out, p, n);
-		}
 	}
 	put_text(out, "\"");
 }

@@ -34,10 +34,6 @@ void put_time(ldns_buffer *out, uint64_t seconds, uint32_t nanoseconds,
 void put_json(ldns_buffer *out, const void *data, size_t size);
 void put_quoted(ldns_buffer *out, const void *data, size_t size);
 
-/* The octets of the character at `p`, or 0 where none can be printed: neither
- * UTF-8 (RFC 3629), nor safe from being taken for a command by a terminal. */
-size_t printable(const void *p, size_t size);
-
 /* Whether this is a query's message by its type; it decides which time and
  * which payload the message is about. */
 bool dnstap_is_query(const Dnstap__Message *message);
