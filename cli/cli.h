@@ -11,6 +11,9 @@
 #include <stdio.h>
 #include <sysexits.h>
 
+/* As it is preloaded, and looked for. */
+#define LIBRARY "libdnstapshim.so"
+
 /* A subcommand: argv[0] is its name. Returns the exit status. */
 typedef int command_main(int argc, char **argv);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading Prometheus's text format, as far as the library writes it.
+ * Reading Prometheus's text format, as far as the library writes it, and finding
+ * the file of a process.
  */
 #include "cli/counters.h"
 
@@ -10,6 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+
+#include "cli/proc.h"
 
 #define TAPS_MAX 1024
 
@@ -177,4 +180,64 @@ void counters_print_causes(const struct exposition_tap *tap, FILE *out)
 		if (tap->counts.dropped[i])
 			fprintf(out, " %s=%" PRIu64, drop_names[i],
 				tap->counts.dropped[i]);
+}
+
+/* What the configuration says (release with free), or NULL. One that cannot be
+ * read here, because of its environment say, leaves the variable. */
+static char *read_path(const char *text, const char *variable)
+{
+	const struct config_env env = { .config = text,
+					.metrics = variable,
+					.host_name = "",
+					.program = "" };
+	struct config *config;
+	struct config_error *errors = NULL;
+	char *path = NULL;
+
+	if (!config_load(&env, &config, &errors)) {
+		if (config->metrics_path)
+			path = strdup(config->metrics_path);
+		config_free(config);
+	} else if (variable) {
+		path = strdup(variable);
+	}
+	config_errors_free(errors);
+	return path;
+}
+
+static bool is_file(const char *path)
+{
+	struct stat status;
+
+	return !stat(path, &status) && S_ISREG(status.st_mode);
+}
+
+/* A file is looked for under the root of the process. */
+static char *configured_path(pid_t pid, const char *variable)
+{
+	char *text = proc_variable(pid, "DNSTAP_CONFIG");
+	char *path = NULL, *reachable;
+
+	if (!text)
+		return variable ? strdup(variable) : NULL;
+	reachable = proc_path(pid, text);
+	if (*text == '/' && reachable && is_file(reachable))
+		path = read_path(reachable, variable);
+	else
+		path = read_path(text, variable);
+	free(reachable);
+	free(text);
+	return path;
+}
+
+char *counters_path(pid_t pid)
+{
+	char *variable = proc_variable(pid, "DNSTAP_METRICS");
+	char *pattern = configured_path(pid, variable);
+	char path[PATH_MAX];
+	bool expanded = pattern && exposition_expand(path, pattern, pid);
+
+	free(variable);
+	free(pattern);
+	return expanded ? strdup(path) : NULL;
 }

@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 #include <stdio.h>
+#include <sys/types.h>
 #include <time.h>
 
 #include "shim/tap/exposition.h"
@@ -16,6 +17,10 @@ struct counters {
 	struct exposition_tap *taps; /* each with a `socket` of its own */
 	size_t n;
 };
+
+/* The metrics file of a process: what DNSTAP_CONFIG and DNSTAP_METRICS say with
+ * %p filled in (release with free), or NULL. */
+char *counters_path(pid_t pid);
 
 /* Returns 0; -EINVAL if the file holds no counters of ours; or -errno.
  * *counters is assigned in any case; release with counters_free. */

@@ -15,8 +15,6 @@
 #include "cli/inspect/program.h"
 #include "cli/settings.h"
 
-#define LIBRARY "libdnstapshim.so"
-
 static const char usage[] =
 	"usage: dnstapshim run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
 	"\n"
@@ -128,13 +126,6 @@ static int parse(struct run *run, int argc, char **argv)
 	return -1;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 /* Puts the configuration where the library will find it, and reads it as the
  * library will. */
 static int check_config(const struct run *run)
@@ -150,7 +141,7 @@ static int check_config(const struct run *run)
 				 "set DNSTAP_CONFIG");
 	if (setenv("DNSTAP_CONFIG", text, 1))
 		return cli_no_memory();
-	status = settings_load(NULL, base_name(run->command[0]), &config);
+	status = settings_load(NULL, basename(run->command[0]), &config);
 	if (status == EX_OK)
 		config_free(config);
 	return status;

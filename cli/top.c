@@ -10,7 +10,6 @@
 
 #include "cli/cli.h"
 #include "cli/counters.h"
-#include "cli/inspect/process.h"
 #include "proto/common.h"
 
 #define HEADING_EVERY 20 /* lines */
@@ -152,7 +151,7 @@ static char *find_file(const char *word, int *status)
 	*status = EX_OSERR;
 	if (!cli_number(word, 1, INT32_MAX, &pid))
 		return strdup(word);
-	path = process_metrics((pid_t)pid);
+	path = counters_path((pid_t)pid);
 	if (path)
 		return path;
 	*status = EX_NOINPUT;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The memory of a process by way of /proc/PID/maps and /proc/PID/mem.
+ * The memory of a process by way of proc(5).
  */
 #include "cli/inspect/bindings.h"
 
@@ -12,11 +12,11 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/cli.h"
 #include "cli/inspect/elf.h"
+#include "cli/proc.h"
 
-#define LIBRARY  "libdnstapshim.so"
 #define LIBC     "libc.so.6"
-#define DELETED  " (deleted)"
 #define PROC_MAX 96
 
 struct range {
@@ -27,6 +27,7 @@ struct range {
 struct view {
 	pid_t pid;
 	int memory;
+	struct imports *imports;
 	struct range *libc; /* each: there is one in every namespace */
 	size_t n_libc;
 	uint64_t bias; /* of the module's addresses */
@@ -34,28 +35,9 @@ struct view {
 	int error;
 };
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 bool bindings_is_library(const char *path)
 {
-	return !strncmp(base_name(path), LIBRARY, strlen(LIBRARY));
-}
-
-/* A line of maps about a file: returns its path, cut from the line, or NULL. */
-static char *parse(char *line, struct range *range, uint64_t *offset)
-{
-	char *path = strchr(line, '/');
-
-	if (!path || sscanf(line, "%" SCNx64 "-%" SCNx64 " %*s %" SCNx64,
-			    &range->begin, &range->end, offset) != 3)
-		return NULL;
-	path[strcspn(path, "\n")] = '\0';
-	return path;
+	return !strncmp(basename(path), LIBRARY, strlen(LIBRARY));
 }
 
 static void add_libc(struct view *view, const struct range *range)
@@ -96,7 +78,7 @@ static void on_binding(void *context, const char *name, uint64_t address)
 		view->module->bypassing |= UINT64_C(1) << n;
 }
 
-static struct module *module_of(struct imports *imports, const char *name)
+static struct module *module_of(const struct imports *imports, const char *name)
 {
 	for (size_t i = 0; i < imports->n; i++)
 		if (!strcmp(imports->modules[i].name, name))
@@ -106,85 +88,67 @@ static struct module *module_of(struct imports *imports, const char *name)
 
 /* By its mapping, which holds where the file has been replaced since; not
  * everybody may. */
-static int open_mapped(struct elf *elf, pid_t pid, const struct range *range,
-		       const char *path)
+static int open_mapped(struct elf *elf, pid_t pid,
+		       const struct proc_mapping *mapping)
 {
 	char mapped[PROC_MAX], *reachable;
 	int error;
 
 	snprintf(mapped, sizeof(mapped),
 		 "/proc/%d/map_files/%" PRIx64 "-%" PRIx64, (int)pid,
-		 range->begin, range->end);
+		 mapping->begin, mapping->end);
 	error = elf_open(elf, mapped);
-	if (!error)
-		return 0;
-	if (asprintf(&reachable, "/proc/%d/root%s", (int)pid, path) < 0)
-		return -ENOMEM;
-	error = elf_open(elf, reachable);
+	if (!error || mapping->deleted)
+		return error;
+	reachable = proc_path(pid, mapping->path);
+	error = reachable ? elf_open(elf, reachable) : -ENOMEM;
 	free(reachable);
 	return error;
 }
 
-/* The mapping that a module begins with. */
-static void on_module(struct view *view, struct imports *imports,
-		      const struct range *range, char *path)
+static void find_libc(void *context, const struct proc_mapping *mapping)
 {
-	char *deleted = strstr(path, DELETED);
+	const struct range range = { mapping->begin, mapping->end };
+
+	if (!strcmp(basename(mapping->path), LIBC))
+		add_libc(context, &range);
+}
+
+/* The mapping that a module begins with. */
+static void examine(void *context, const struct proc_mapping *mapping)
+{
+	struct view *view = context;
 	struct elf elf;
 	int error;
 
-	if (deleted)
-		*deleted = '\0';
-	view->module = module_of(imports, base_name(path));
+	if (mapping->offset || bindings_is_library(mapping->path))
+		return;
+	view->module = module_of(view->imports, basename(mapping->path));
 	if (!view->module)
 		return;
-	if (deleted)
-		*deleted = *DELETED;
-	error = open_mapped(&elf, view->pid, range, path);
+	error = open_mapped(&elf, view->pid, mapping);
 	if (error) {
 		view->error = error;
 		return;
 	}
-	view->bias = range->begin - elf_base(&elf);
+	view->bias = mapping->begin - elf_base(&elf);
 	elf_bindings(&elf, on_binding, view);
 	elf_close(&elf);
 }
 
-static void on_line(struct view *view, struct imports *imports, char *line)
+static int examine_all(struct view *view)
 {
-	struct range range;
-	uint64_t offset;
-	char *path = parse(line, &range, &offset);
+	int error = proc_mappings(view->pid, find_libc, view);
 
-	if (!path)
-		return;
-	if (imports && offset == 0 && !bindings_is_library(path))
-		on_module(view, imports, &range, path);
-	if (!imports && !strcmp(base_name(path), LIBC))
-		add_libc(view, &range);
-}
-
-/* imports: NULL to look for libc alone. */
-static int read_maps(struct view *view, struct imports *imports)
-{
-	char path[PROC_MAX], *line = NULL;
-	size_t room = 0;
-	FILE *file;
-
-	snprintf(path, sizeof(path), "/proc/%d/maps", (int)view->pid);
-	file = fopen(path, "re");
-	if (!file)
-		return -errno;
-	while (getline(&line, &room, file) > 0)
-		on_line(view, imports, line);
-	free(line);
-	fclose(file);
-	return view->error;
+	error = error ? error : view->error;
+	if (!error)
+		error = proc_mappings(view->pid, examine, view);
+	return error ? error : view->error;
 }
 
 int bindings_examine(struct imports *imports, pid_t pid)
 {
-	struct view view = { .pid = pid };
+	struct view view = { .pid = pid, .imports = imports };
 	char path[PROC_MAX];
 	int error;
 
@@ -192,9 +156,7 @@ int bindings_examine(struct imports *imports, pid_t pid)
 	view.memory = open(path, O_RDONLY | O_CLOEXEC);
 	if (view.memory < 0)
 		return -errno;
-	error = read_maps(&view, NULL);
-	if (!error)
-		error = read_maps(&view, imports);
+	error = examine_all(&view);
 	close(view.memory);
 	free(view.libc);
 	return error;

@@ -121,20 +121,13 @@ static void add_needed(struct imports *imports, const struct ldcache *cache,
 	}
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash ? slash + 1 : path;
-}
-
 int imports_of_file(struct imports *imports, const char *path)
 {
 	struct ldcache *cache = ldcache_open();
 	struct elf elf;
 	int error, first = 0;
 
-	if (!cache || !add(imports, path, base_name(path))) {
+	if (!cache || !add(imports, path, basename(path))) {
 		ldcache_close(cache);
 		return -ENOMEM;
 	}

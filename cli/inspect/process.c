@@ -6,181 +6,46 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <limits.h>
 #include <link.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/cli.h"
+#include "cli/counters.h"
 #include "cli/inspect/bindings.h"
-#include "config/config.h"
+#include "cli/proc.h"
 
-#define LIBRARY  "libdnstapshim.so"
 #define THREAD   "dnstapshim"
 #define PROC_MAX 64
-#define DELETED  " (deleted)"
 
-static FILE *open_proc(pid_t pid, const char *name)
+static void on_library(struct process *process,
+		       const struct proc_mapping *mapping)
 {
-	char path[PROC_MAX];
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	return fopen(path, "re");
+	if (!process->library)
+		process->library = strdup(mapping->path);
+	if (mapping->deleted)
+		verdict_add(&process->verdict, ANSWER_YES,
+			    "the library's file has been replaced since; the "
+			    "old one runs until the next start");
 }
 
-/* A whole file of /proc, NUL-terminated (release with free), or NULL. */
-static char *read_proc(pid_t pid, const char *name, size_t *size)
+static void on_mapping(void *context, const struct proc_mapping *mapping)
 {
-	FILE *file = open_proc(pid, name);
-	char *text = NULL;
-	ssize_t got;
-	size_t room = 0;
-
-	if (!file)
-		return NULL;
-	/* No octet ends it: all of the file is one "line". */
-	got = getdelim(&text, &room, EOF, file);
-	fclose(file);
-	if (got < 0) {
-		free(text);
-		return NULL;
-	}
-	*size = got;
-	return text;
-}
-
-/* A variable of the environment that it was started with (release with free),
- * or NULL. */
-static char *read_variable(pid_t pid, const char *name)
-{
-	FILE *file = open_proc(pid, "environ");
-	size_t room = 0, length = strlen(name);
-	char *entry = NULL, *value = NULL;
-
-	if (!file)
-		return NULL;
-	while (!value && getdelim(&entry, &room, '\0', file) > 0)
-		if (!strncmp(entry, name, length) && entry[length] == '=')
-			value = strdup(entry + length + 1);
-	free(entry);
-	fclose(file);
-	return value;
-}
-
-/* What the configuration says (release with free), or NULL. One that cannot be
- * read here, because of its environment say, leaves the variable. */
-static char *read_metrics(const char *text, const char *variable)
-{
-	const struct config_env env = { .config = text,
-					.metrics = variable,
-					.host_name = "",
-					.program = "" };
-	struct config *config;
-	struct config_error *errors = NULL;
-	char *path = NULL;
-
-	if (!config_load(&env, &config, &errors)) {
-		if (config->metrics_path)
-			path = strdup(config->metrics_path);
-		config_free(config);
-	} else if (variable) {
-		path = strdup(variable);
-	}
-	config_errors_free(errors);
-	return path;
-}
-
-static bool is_file(const char *path)
-{
-	struct stat status;
-
-	return !stat(path, &status) && S_ISREG(status.st_mode);
-}
-
-/* A file is looked for under the root of the process. */
-static char *configured_metrics(pid_t pid, const char *variable)
-{
-	char *text = read_variable(pid, "DNSTAP_CONFIG");
-	char *path = NULL, *reachable;
-
-	if (!text)
-		return variable ? strdup(variable) : NULL;
-	if (asprintf(&reachable, "/proc/%d/root%s", (int)pid, text) < 0)
-		reachable = NULL;
-	if (*text == '/' && reachable && is_file(reachable))
-		path = read_metrics(reachable, variable);
-	else
-		path = read_metrics(text, variable);
-	free(reachable);
-	free(text);
-	return path;
-}
-
-char *process_metrics(pid_t pid)
-{
-	char *variable = read_variable(pid, "DNSTAP_METRICS");
-	char *pattern = configured_metrics(pid, variable);
-	char *percent, *path = NULL;
-
-	free(variable);
-	if (!pattern)
-		return NULL;
-	percent = strstr(pattern, "%p");
-	if (!percent)
-		return pattern;
-	if (asprintf(&path, "%.*s%d%s", (int)(percent - pattern), pattern,
-		     (int)pid, percent + 2) < 0)
-		path = NULL;
-	free(pattern);
-	return path;
-}
-
-/* One mapping with code in it. Paths are the process's own, which may have
- * another root. */
-static void on_mapping(struct process *process, char *path)
-{
-	char *deleted = strstr(path, DELETED);
-	const char *name = strrchr(path, '/') + 1;
+	struct process *process = context;
 	char *reachable;
 
-	if (deleted)
-		*deleted = '\0';
-	if (bindings_is_library(path)) {
-		if (!process->library)
-			process->library = strdup(path);
-		if (deleted)
-			verdict_add(&process->verdict, ANSWER_YES,
-				    "the library's file has been replaced "
-				    "since; the old one runs until the next "
-				    "start");
+	if (strcmp(mapping->access, "r-xp") != 0)
+		return;
+	if (bindings_is_library(mapping->path)) {
+		on_library(process, mapping);
 		return;
 	}
-	if (asprintf(&reachable, "/proc/%d/root%s", (int)process->pid, path) <
-	    0)
-		return;
-	imports_of_module(&process->imports, reachable, name);
+	reachable = proc_path(process->pid, mapping->path);
+	if (reachable)
+		imports_of_module(&process->imports, reachable,
+				  basename(mapping->path));
 	free(reachable);
-}
-
-static int read_maps(struct process *process)
-{
-	FILE *file = open_proc(process->pid, "maps");
-	char *line = NULL, *path;
-	size_t room = 0;
-
-	if (!file)
-		return -errno;
-	while (getline(&line, &room, file) > 0) {
-		path = strchr(line, '/');
-		if (!path || !strstr(line, " r-xp "))
-			continue;
-		path[strcspn(path, "\n")] = '\0';
-		on_mapping(process, path);
-	}
-	free(line);
-	fclose(file);
-	return 0;
 }
 
 /* The tap's threads bear a name of their own. */
@@ -198,7 +63,7 @@ static void count_taps(struct process *process)
 		if (task->d_name[0] == '.')
 			continue;
 		snprintf(name, sizeof(name), "task/%.20s/comm", task->d_name);
-		comm = read_proc(process->pid, name, &size);
+		comm = proc_read(process->pid, name, &size);
 		if (comm && !strncmp(comm, THREAD, strlen(THREAD)))
 			process->taps++;
 		free(comm);
@@ -210,7 +75,7 @@ static void count_taps(struct process *process)
 static bool is_secure(pid_t pid)
 {
 	size_t size = 0;
-	char *data = read_proc(pid, "auxv", &size);
+	char *data = proc_read(pid, "auxv", &size);
 	const ElfW(auxv_t) *entry = (const void *)data;
 	bool secure = false;
 
@@ -224,7 +89,7 @@ static bool is_secure(pid_t pid)
 static void judge_confinement(struct process *process)
 {
 	size_t size;
-	char *label = read_proc(process->pid, "attr/current", &size);
+	char *label = proc_read(process->pid, "attr/current", &size);
 
 	if (is_secure(process->pid))
 		verdict_add(&process->verdict,
@@ -242,7 +107,7 @@ static void judge_confinement(struct process *process)
 
 static bool is_disabled(pid_t pid)
 {
-	char *value = read_variable(pid, "DNSTAP_DISABLE");
+	char *value = proc_variable(pid, "DNSTAP_DISABLE");
 	bool disabled = value && *value && strcmp(value, "0");
 
 	free(value);
@@ -306,16 +171,6 @@ static void judge_bindings(struct process *process)
 		judge_module(&process->verdict, &process->imports.modules[i]);
 }
 
-static char *read_link(pid_t pid, const char *name)
-{
-	char path[PROC_MAX], target[PATH_MAX];
-	ssize_t size;
-
-	snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-	size = readlink(path, target, sizeof(target));
-	return size < 0 ? NULL : strndup(target, size);
-}
-
 int process_examine(struct process *process, pid_t pid)
 {
 	int error;
@@ -323,14 +178,14 @@ int process_examine(struct process *process, pid_t pid)
 	*process = (struct process){ .pid = pid };
 	if (getpgid(pid) < 0)
 		return -errno;
-	process->program = read_link(pid, "exe");
+	process->program = proc_link(pid, "exe");
 	if (!process->program)
 		return -errno;
-	error = read_maps(process);
+	error = proc_mappings(pid, on_mapping, process);
 	if (error)
 		return error;
-	process->config = read_variable(pid, "DNSTAP_CONFIG");
-	process->metrics = process_metrics(pid);
+	process->config = proc_variable(pid, "DNSTAP_CONFIG");
+	process->metrics = counters_path(pid);
 	count_taps(process);
 	judge_library(process);
 	judge_bindings(process);

@@ -26,8 +26,4 @@ struct process {
  * it is somebody else's. */
 int process_examine(struct process *process, pid_t pid);
 
-/* The metrics file of a process: what DNSTAP_CONFIG and DNSTAP_METRICS say with
- * %p filled in (release with free), or NULL. */
-char *process_metrics(pid_t pid);
-
 void process_free(struct process *process);

@@ -69,9 +69,7 @@ static bool read_script(const char *path, char *line, char *words[2])
 
 static bool is_env(const char *path)
 {
-	const char *slash = strrchr(path, '/');
-
-	return !strcmp(slash ? slash + 1 : path, "env");
+	return !strcmp(basename(path), "env");
 }
 
 /* What the first line of a script names (release with free), or NULL. */

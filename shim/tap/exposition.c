@@ -162,15 +162,14 @@ static void put_dropped(struct exposition *out)
 				   out->tap[i].counts.dropped[cause]);
 }
 
-/* %p is the process id: several processes of one server share a setting. */
-static bool expand(char to[PATH_MAX], const char *path)
+bool exposition_expand(char to[PATH_MAX], const char *path, pid_t pid)
 {
 	size_t at = 0;
 
 	for (; *path && at < PATH_MAX; path++) {
 		if (path[0] == '%' && path[1] == 'p') {
 			at += snprintf(to + at, PATH_MAX - at, "%ld",
-				       (long)getpid());
+				       (long)pid);
 			path++;
 		} else {
 			to[at++] = *path;
@@ -214,7 +213,7 @@ static int create(struct exposition *out)
 
 int exposition_replace(struct exposition *out, const char *path)
 {
-	if (!expand(out->path, path))
+	if (!exposition_expand(out->path, path, getpid()))
 		return -ENAMETOOLONG;
 	out->error = 0;
 	out->used = 0;

@@ -5,8 +5,10 @@
 #pragma once
 
 #include <limits.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "config/config.h"
 #include "shim/drop.h"
@@ -43,6 +45,10 @@ struct exposition_family {
  * for each cause, is not among them. */
 const struct exposition_family *exposition_family(size_t n);
 #define EXPOSITION_DROPPED "dnstapshim_dropped_total"
+
+/* The path with the process's id in the place of each %p: several processes of one
+ * server share a setting. Returns false if it is too long. */
+bool exposition_expand(char to[PATH_MAX], const char *path, pid_t pid);
 
 /* Where the text is made. */
 struct exposition {
