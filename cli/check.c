@@ -4,13 +4,22 @@
  * its errors; and on request, whether the collectors are there.
  */
 #include <errno.h>
+#include <libgen.h>
+#include <netdb.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
-#include "cli/probe.h"
-#include "cli/settings.h"
 #include "config/print.h"
+#include "shim/base/clock.h"
+#include "shim/tap/endpoint/listener.h"
+#include "shim/tap/stream/session.h"
+
+#define TICK_MS 100
 
 static const char usage[] =
 	"usage: dnstapshim check [--connect] [FILE | -]\n"
@@ -44,6 +53,146 @@ static char *read_source(const char *name)
 	return text;
 }
 
+__attribute__((format(printf, 3, 4))) static bool report(
+	const struct tap_config *config, bool good, const char *format, ...)
+{
+	va_list args;
+
+	printf("%s: %s: ", config->socket, good ? "ok" : "failed");
+	va_start(args, format);
+	vprintf(format, args);
+	va_end(args);
+	putchar('\n');
+	fflush(stdout);
+	return good;
+}
+
+/* Until the session is in that state. Returns 0 or -errno; *last is the state
+ * that it was in before it was lost. */
+static int await(struct session *session, enum session_state wanted,
+		 enum session_state *last)
+{
+	for (;;) {
+		struct pollfd polled = { .fd = -1 };
+		uint64_t deadline;
+		int error;
+
+		*last = session_state(session);
+		error = session_advance(session, clock_steady());
+		if (error || session_state(session) == wanted)
+			return error;
+		if (session_state(session) == SESSION_CLOSED)
+			return -ECONNRESET;
+		/* The session looks at its deadline itself; often enough. */
+		polled.fd = session_poll(session, &polled.events, &deadline);
+		poll(&polled, 1, TICK_MS);
+	}
+}
+
+static bool lost(const struct tap_config *config, const struct session *session,
+		 enum session_state last, int error)
+{
+	static const char *const steps[] = {
+		[SESSION_CLOSED] = "cannot connect",
+		[SESSION_CONNECTING] = "cannot connect",
+		[SESSION_GREETING] = "connected, but no ACCEPT came",
+	};
+	const char *detail = session_error(session);
+
+	return report(config, false, "%s: %s", steps[last],
+		      *detail ? detail : strerror(-error));
+}
+
+static bool converse(const struct tap_config *config, struct session *session)
+{
+	enum session_state last = SESSION_CLOSED;
+	uint64_t begin = clock_steady();
+	int error = session_open(session, begin);
+	double ms;
+
+	if (!error)
+		error = await(session, SESSION_STREAMING, &last);
+	if (error)
+		return lost(config, session, last, error);
+	ms = (double)(clock_steady() - begin) / 1e6;
+	session_stop(session);
+	await(session, SESSION_CLOSED, &last);
+	if (config->unidirectional)
+		return report(config, true, "connected in %.1f ms", ms);
+	return report(config, true, "ACCEPT came after %.1f ms, and %s", ms,
+		      session_counts(session)->finished
+			      ? "FINISH at the end"
+			      : "no FINISH (some collectors send none)");
+}
+
+static bool probe_connection(const struct tap_config *config)
+{
+	char error[TRANSPORT_ERROR_MAX] = "";
+	struct prepared *prepared;
+	bool good;
+
+	if (transport_prepare(config, &prepared, error))
+		return report(config, false, "%s", error);
+	struct transport *transport = transport_new(config, prepared);
+	struct session *session =
+		transport ? session_new(transport, config->unidirectional)
+			  : NULL;
+	if (!session) {
+		transport_free(transport);
+		return report(config, false, "out of memory");
+	}
+	good = converse(config, session);
+	session_free(session);
+	return good;
+}
+
+static bool probe_listener(const struct tap_config *config)
+{
+	struct resolver_answer to = { 0 };
+	struct listener listener = { 0 };
+	int error = 0;
+
+	if (config->kind != ENDPOINT_UNIX)
+		resolver_look_up(config->address, config->port, AI_PASSIVE,
+				 &to);
+	if (!to.error)
+		error = listener_open(&listener, config, &to);
+	if (to.error || error)
+		return report(config, false, "cannot listen there: %s",
+			      to.error ? gai_strerror(to.error)
+				       : strerror(-error));
+	listener_close(&listener, config);
+	return report(config, true, "collectors could connect here");
+}
+
+static bool probe_file(const struct tap_config *config)
+{
+	char *path = strdup(config->address);
+	const char *directory = path ? dirname(path) : "/";
+	int error = access(directory, W_OK | X_OK) ? errno : 0;
+	bool good = report(config, !error, "%s: %s", directory,
+			   error ? strerror(error) : "files can be made here");
+
+	free(path);
+	return good;
+}
+
+/*
+ * Tries a tap's endpoint out. Connects as the tap would, says READY, START and
+ * STOP, and prints a line on what came back; each step has a deadline. Where the
+ * tap itself would listen or write a file, tries whether it could, and leaves
+ * nothing behind. Returns whether all was well.
+ */
+static bool probe(const struct tap_config *config)
+{
+	signal(SIGPIPE, SIG_IGN);
+	if (config->kind == ENDPOINT_FILE)
+		return probe_file(config);
+	if (config->listen)
+		return probe_listener(config);
+	return probe_connection(config);
+}
+
 static int probe_all(const struct config *config)
 {
 	int status = EX_OK;
@@ -57,7 +206,7 @@ static int probe_all(const struct config *config)
 static int check(const char *text, bool connect)
 {
 	struct config *config;
-	int status = settings_load(text, "PROGRAM", &config);
+	int status = cli_load(text, "PROGRAM", &config);
 
 	if (status != EX_OK)
 		return status;

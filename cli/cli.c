@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Messages, option values and colour for all subcommands.
+ * Messages, option values, the configuration and colour for all subcommands.
  */
 #include "cli/cli.h"
 
@@ -13,6 +13,7 @@
 
 #include "proto/common.h"
 #include "proto/utf8.h"
+#include "shim/tap/transport/transport.h"
 
 const char *cli_command;
 
@@ -131,4 +132,41 @@ bool cli_colour(FILE *stream)
 
 	return isatty(fileno(stream)) && !(none && *none) && term &&
 	       strcmp(term, "dumb");
+}
+
+/* What the library would refuse when it reads certificates and keys. */
+static int prepare(const struct config *config)
+{
+	char error[TRANSPORT_ERROR_MAX] = "";
+	struct prepared *prepared;
+	int status = EX_OK;
+
+	for (size_t i = 0; i < config->n_taps; i++) {
+		if (!transport_prepare(&config->taps[i], &prepared, error))
+			continue;
+		cli_warn("%s: %s", config->taps[i].socket, error);
+		status = EX_CONFIG;
+	}
+	return status;
+}
+
+int cli_load(const char *text, const char *program, struct config **config)
+{
+	struct config_error *errors = NULL;
+	struct config_env env;
+	int error;
+
+	config_env_read(&env);
+	env.program = program;
+	if (text)
+		env.config = text;
+	error = config_load(&env, config, &errors);
+	for (const struct config_error *e = errors; e; e = e->next)
+		cli_warn("%s", e->text);
+	config_errors_free(errors);
+	if (!error && prepare(*config) == EX_OK)
+		return EX_OK;
+	if (!error)
+		config_free(*config);
+	return error == -ENOMEM ? cli_no_memory() : EX_CONFIG;
 }

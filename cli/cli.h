@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the subcommands of dnstapshim share: their entry points, the way they
- * speak to the user, and the exit statuses, which are those of sysexits(3).
+ * speak to the user, the configuration, and the exit statuses, which are those of
+ * sysexits(3).
  */
 #pragma once
 
@@ -10,6 +11,8 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <sysexits.h>
+
+#include "config/config.h"
 
 /* As it is preloaded, and looked for. */
 #define LIBRARY "libdnstapshim.so"
@@ -53,3 +56,11 @@ void cli_put(const char *text, FILE *out);
 
 /* Whether colour is welcome on this stream: a terminal, and no NO_COLOR. */
 bool cli_colour(FILE *stream);
+
+/*
+ * The configuration as the library would read it. text: what DNSTAP_CONFIG is to
+ * be; NULL: as the environment has it. program: the name that stands in the default
+ * version. Returns EX_OK and *config (release with config_free), or says on stderr
+ * all that is wrong and returns another exit status.
+ */
+int cli_load(const char *text, const char *program, struct config **config);

@@ -91,8 +91,8 @@ static bool parse(char *line, struct proc_mapping *mapping)
 		return false;
 	path[strcspn(path, "\n")] = '\0';
 	length = strlen(path);
-	mapping->deleted = length > suffix &&
-			   !strcmp(path + length - suffix, DELETED);
+	mapping->deleted =
+		length > suffix && !strcmp(path + length - suffix, DELETED);
 	if (mapping->deleted)
 		path[length - suffix] = '\0';
 	mapping->path = path;

@@ -13,7 +13,6 @@
 #include "cli/inspect/elf.h"
 #include "cli/inspect/ldcache.h"
 #include "cli/inspect/program.h"
-#include "cli/settings.h"
 
 static const char usage[] =
 	"usage: dnstapshim run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
@@ -141,7 +140,7 @@ static int check_config(const struct run *run)
 				 "set DNSTAP_CONFIG");
 	if (setenv("DNSTAP_CONFIG", text, 1))
 		return cli_no_memory();
-	status = settings_load(NULL, basename(run->command[0]), &config);
+	status = cli_load(NULL, basename(run->command[0]), &config);
 	if (status == EX_OK)
 		config_free(config);
 	return status;
