@@ -8,12 +8,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sched.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shim/base/clock.h"
 #include "shim/base/sandbox.h"
+#include "shim/base/thread.h"
 
 #define OWN_MAX     2048 /* of a listening tap's hundred, and a few for others */
 #define OWN_HIGHEST 65536 /* a higher number makes the kernel's table large */
@@ -54,9 +57,100 @@ static struct own *claim(void)
 	return NULL;
 }
 
+/*
+ * Taking turns. Each side says that it comes before it looks at the other. A tap
+ * that sees the host come steps back; the host waits for taps that were there
+ * before, but not for long: one of them may be held up by a slow disk.
+ *
+ * A thread of the host's may also jump out of its turn. Then the taps count it out
+ * after a while, and its own end, should it come, is of a turn that is over.
+ */
+#define HOST_PATIENCE_NS (50 * NS_PER_MS)
+#define TAP_PATIENCE_NS  (200 * NS_PER_MS)
+
+static _Atomic uint32_t taps_at_it;
+static _Atomic uint64_t host_at_it; /* its calls; in the upper half: the turn */
+static _Atomic bool waited_in_vain; /* until that tap has ended */
+static _Thread_local unsigned nested;
+
+static bool tap_is_at_it(void)
+{
+	return atomic_load(&taps_at_it) && !atomic_load(&waited_in_vain);
+}
+
+static bool host_is_at_it(void)
+{
+	return (uint32_t)atomic_load(&host_at_it);
+}
+
+/* Returns false if `busy` still holds after so long a time. */
+static bool await_not(bool (*busy)(void), uint64_t patience_ns)
+{
+	uint64_t began = clock_steady();
+	bool yields = sandbox_allows(SYS_sched_yield);
+
+	while (busy()) {
+		if (clock_steady() - began > patience_ns)
+			return false;
+		if (yields)
+			sched_yield();
+	}
+	return true;
+}
+
+void own_fds_begin(void)
+{
+	if (!own_fds_shares() || nested++)
+		return;
+	atomic_fetch_add(&taps_at_it, 1);
+	while (host_is_at_it()) {
+		uint64_t seen = atomic_load(&host_at_it);
+
+		atomic_fetch_sub(&taps_at_it, 1);
+		if (!await_not(host_is_at_it, TAP_PATIENCE_NS))
+			atomic_compare_exchange_strong(
+				&host_at_it, &seen, ((seen >> 32) + 1) << 32);
+		atomic_fetch_add(&taps_at_it, 1);
+	}
+}
+
+void own_fds_end(void)
+{
+	if (!nested || --nested)
+		return;
+	atomic_store(&waited_in_vain, false);
+	atomic_fetch_sub(&taps_at_it, 1);
+}
+
+uint32_t own_fds_replace(void)
+{
+	int saved = errno;
+
+	if (!own_fds_shares() || thread_is_muted())
+		return 0;
+	uint32_t turn = atomic_fetch_add(&host_at_it, 1) >> 32;
+	if (!await_not(tap_is_at_it, HOST_PATIENCE_NS))
+		atomic_store(&waited_in_vain, true);
+	errno = saved;
+	return turn;
+}
+
+void own_fds_replaced(uint32_t turn)
+{
+	uint64_t now = atomic_load(&host_at_it);
+
+	if (!own_fds_shares() || thread_is_muted())
+		return;
+	while (now >> 32 == turn && (uint32_t)now &&
+	       !atomic_compare_exchange_weak(&host_at_it, &now, now - 1))
+		;
+}
+
 /* A child has its own copies, of connections that are not its. */
 static void drop_all(void)
 {
+	atomic_store(&taps_at_it, 0);
+	atomic_store(&host_at_it, 0);
 	for (size_t i = 0; i < atomic_load(&used); i++)
 		own_fds_close(atomic_load(&list[i].number) - 1);
 	atomic_store(&own_fds_sharing, false);
@@ -128,11 +222,13 @@ bool own_fds_intact(int fd)
 
 void own_fds_close(int fd)
 {
+	own_fds_begin();
 	bool intact = fd >= 0 && own_fds_intact(fd);
 
 	own_fds_lose(fd); /* from here on close() takes the number */
 	if (intact)
 		close(fd);
+	own_fds_end();
 }
 
 bool own_fds_has(int fd)

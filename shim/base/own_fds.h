@@ -5,6 +5,10 @@
  * exec and fork; the hooks keep the host from closing them, and before they are
  * written to it is made sure that they are still ours.
  *
+ * Between that look and the write, or between socket(2) and own_fds_take(), the
+ * host could put something of its own under the number. So the calls that do that
+ * (dup2(2) and its like) and what a tap's thread does with fds take turns.
+ *
  * Elsewhere all of this does nothing: own_fds_take() returns what it was given, and
  * own_fds_intact() is true.
  */
@@ -12,11 +16,23 @@
 
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 extern _Atomic bool own_fds_sharing;
 
 /* From now on the table is shared. */
 void own_fds_share(void);
+
+/* A tap's thread opens, uses and closes fds only between these two, and waits for
+ * nobody there. They nest. */
+void own_fds_begin(void);
+void own_fds_end(void);
+
+/* The hooks, around a call that replaces what a number stands for. The first waits,
+ * for a moment, until no tap is in between those two; it returns what the second is
+ * to be given. Async-signal-safe; errno is preserved. */
+uint32_t own_fds_replace(void);
+void own_fds_replaced(uint32_t turn);
 
 /* Takes an open fd of ours; -1 is let through. Returns its number, which is
  * another one if possible; where too many have been taken it closes it and returns

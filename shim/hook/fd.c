@@ -6,9 +6,10 @@
  * already be another thread's new socket. What replaces one is told after it:
  * the number stays taken, and the call may fail.
  */
-#include "shim/hook/real.h"
+#include "shim/hook/fd.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdarg.h>
 
@@ -16,6 +17,7 @@
 #include "shim/base/own_fds.h"
 #include "shim/capture/capture.h"
 #include "shim/hook/life.h"
+#include "shim/hook/real.h"
 
 /* None of the calls in this file but connect(2), accept(2) and close(2) is a
  * cancellation point: what we do beside them must not be one either. */
@@ -109,15 +111,23 @@ int close(int fd)
 	return real.close(fd);
 }
 
+/* No number of an fd: of a range that is only this the kernel does nothing but say
+ * whether it would have done it. */
+#define NOWHERE UINT_MAX
+
 /* All but ours, where they lie among the host's. */
 static int close_others(unsigned first, unsigned last, int flags)
 {
-	int result = 0;
+	int ours, result = 0;
 
-	for (int ours; (ours = own_fds_next(first, last)) >= 0;
-	     first = ours + 1)
+	while ((ours = own_fds_next(first, last)) >= 0) {
 		if ((unsigned)ours > first)
 			result |= real.close_range(first, ours - 1, flags);
+		if ((unsigned)ours == last)
+			first = last = NOWHERE;
+		else
+			first = ours + 1;
+	}
 	return result | real.close_range(first, last, flags);
 }
 
@@ -150,29 +160,39 @@ int dup(int fd)
 	return fresh(real.dup(fd));
 }
 
-/* The number is the host's now, whoever had it. */
-static int taken(int from, int result, uint64_t before)
+void fd_replaces(struct fd_replacing *replacing, int to)
 {
-	if (result < 0 || from == result)
-		return result;
-	capture_replaced(result, before);
-	if (own_fds_has(result))
-		own_fds_lose(result);
+	replacing->turn = own_fds_replace();
+	replacing->before = capture_replaces(to);
+}
+
+/* The number is the host's now, whoever had it; in the table of a child that has
+ * but borrowed the memory it always was. */
+int fd_replaced(const struct fd_replacing *replacing, int from, int result)
+{
+	if (result >= 0 && from != result) {
+		capture_replaced(result, replacing->before);
+		if (own_fds_has(result) && !thread_is_muted())
+			own_fds_lose(result);
+	}
+	own_fds_replaced(replacing->turn);
 	return result;
 }
 
 int dup2(int from, int to)
 {
-	uint64_t before = capture_replaces(to);
+	struct fd_replacing replacing;
 
-	return taken(from, real.dup2(from, to), before);
+	fd_replaces(&replacing, to);
+	return fd_replaced(&replacing, from, real.dup2(from, to));
 }
 
 int dup3(int from, int to, int flags)
 {
-	uint64_t before = capture_replaces(to);
+	struct fd_replacing replacing;
 
-	return taken(from, real.dup3(from, to, flags), before);
+	fd_replaces(&replacing, to);
+	return fd_replaced(&replacing, from, real.dup3(from, to, flags));
 }
 
 static int duplicated(int command, int result)

@@ -15,6 +15,7 @@
 #include "shim/base/own_fds.h"
 #include "shim/capture/capture.h"
 #include "shim/hook/exec.h"
+#include "shim/hook/fd.h"
 #include "shim/hook/io.h"
 #include "shim/hook/life.h"
 #include "shim/hook/real.h"
@@ -26,10 +27,10 @@ _Static_assert(offsetof(struct real_table, clone) == REAL_CLONE, "entry.S");
 /* One call as the stub was given it. */
 struct call {
 	long argument[6];
-	uint64_t before; /* of what it replaces */
-	long result;     /* where it need not be made any more */
-	bool paused;     /* exec_pause() */
-	bool confined;   /* see life_confine */
+	struct fd_replacing replacing;
+	long result;   /* where it need not be made any more */
+	bool paused;   /* exec_pause() */
+	bool confined; /* see life_confine */
 };
 
 #define FD(call)   ((int)(call)->argument[0])
@@ -110,17 +111,13 @@ static bool before_close_range(struct call *call)
 
 static bool before_dup(struct call *call)
 {
-	call->before = capture_replaces(call->argument[1]);
+	fd_replaces(&call->replacing, call->argument[1]);
 	return true;
 }
 
 static void after_dup(struct call *call, long result)
 {
-	if (result < 0 || call->argument[0] == result)
-		return;
-	capture_replaced(result, call->before);
-	if (own_fds_has(result))
-		own_fds_lose(result);
+	fd_replaced(&call->replacing, FD(call), result);
 }
 
 static bool before_prctl(struct call *call)

@@ -10,6 +10,7 @@
 #include "proto/encode.h"
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
+#include "shim/base/own_fds.h"
 #include "shim/tap/stats.h"
 #include "shim/tap/annotate/aside.h"
 #include "shim/tap/annotate/annotate.h"
@@ -55,7 +56,9 @@ static void look_at_endpoint(struct tap *tap)
 
 static void advance(struct tap *tap)
 {
+	own_fds_begin();
 	tap->endpoint->ops->advance(tap->endpoint, tap->cycle.began);
+	own_fds_end();
 	look_at_endpoint(tap);
 }
 
@@ -230,7 +233,9 @@ static bool run_cycle(struct tap *tap)
 	} while (moved && clock_steady() - cycle->began < CYCLE_NS);
 	tell(tap);
 	tap->stats.aside = aside_count(tap->aside);
+	own_fds_begin();
 	stats_settle(&tap->stats, cycle->began);
+	own_fds_end();
 	return moved;
 }
 
@@ -353,7 +358,9 @@ static void work(struct tap *tap)
 		deadline = queue_finish_deadline(tap->queue);
 		if (deadline && !tap->cycle.ending) {
 			sent = tap->sent;
+			own_fds_begin();
 			stats_end(&tap->stats);
+			own_fds_end();
 		}
 		tap->cycle.ending = deadline;
 		bool more = run_cycle(tap);
@@ -362,7 +369,9 @@ static void work(struct tap *tap)
 		if (!more)
 			be_idle(tap, deadline);
 	}
+	own_fds_begin();
 	finish(tap, sent);
+	own_fds_end();
 }
 
 static void run(void *argument)
@@ -373,14 +382,18 @@ static void run(void *argument)
 	struct tap *tap = tap_await(&start);
 	worker_isolate_fds(); /* the endpoint's resolver has the host's */
 	if (tap) {
+		own_fds_begin();
 		tap_open(tap, &start);
+		own_fds_end();
 		work(tap);
 		idle_close(&tap->idle);
 		tap_free(tap);
 	} else {
+		own_fds_begin();
 		stats_unstarted(start.metrics, start.config, start.index,
 				start.queue);
 		metrics_leave(start.metrics);
+		own_fds_end();
 	}
 	queue_finished(start.queue);
 }

@@ -91,6 +91,32 @@ static void replace_each_raw(void)
 	replace_all(dup3_raw);
 }
 
+/* In a child that has borrowed this memory, and has a table of its own. */
+static void replace_in_child(void)
+{
+	int status;
+	pid_t child = vfork();
+
+	if (!child) {
+		for (int to = keep + 1; to < 1024; to++)
+			dup2(keep, to);
+		_exit(0);
+	}
+	MUST(child > 0 && waitpid(child, &status, 0) == child && !status);
+}
+
+/* One after the other: a range that is a single number is right, whosever that
+ * is, and one with a flag that there is not is wrong. */
+static void close_one_range(void)
+{
+	for (unsigned fd = keep + 1; fd < 1024; fd++) {
+		MUST(!close_range(fd, fd, 0));
+		MUST(!syscall(SYS_close_range, fd, fd, 0));
+		MUST(close_range(fd, fd, 1 << 9) && errno == EINVAL);
+		MUST(close_range(fd + 1, fd, 0) && errno == EINVAL);
+	}
+}
+
 /* Every number that is free. */
 static void use_up(void)
 {
@@ -173,6 +199,8 @@ static const struct {
 	{ "close_raw", close_each_raw },
 	{ "dup2", replace_each },
 	{ "dup3_raw", replace_each_raw },
+	{ "dup2_vfork", replace_in_child },
+	{ "close_one_range", close_one_range },
 	{ "use_up", use_up },
 	{ "reuse", reuse },
 	{ "list", list },
@@ -192,6 +220,10 @@ static void refuse(const char *what)
 		seccomp_filter(one, -1, REFUSE(ENOSYS));
 	else if (strcmp(what, "both") == 0)
 		seccomp_filter(both, -1, REFUSE(EPERM));
+	if (strcmp(what, "but_close_range") == 0) {
+		seccomp_filter(one, STDERR_FILENO + 1, REFUSE(EPERM));
+		seccomp_filter(both + 1, -1, REFUSE(EPERM));
+	}
 }
 
 static int move(int fd, int to)
