@@ -37,6 +37,7 @@ static struct sock_filter pool[POOL_SIZE];
 static size_t pooled;
 
 _Atomic unsigned sandbox_filters;
+static _Atomic unsigned beyond; /* that have no place of their own */
 
 /* Filters of this thread of ours; a host's has them all. */
 static _Thread_local unsigned inherited;
@@ -252,7 +253,9 @@ bool sandbox_read(const struct sock_fprog *program, bool all)
 	struct filter *next = next_filter();
 	int saved = errno;
 
-	*next = (struct filter){ .all = all };
+	/* In the last place it joins those for which there is no other. */
+	bool joins = atomic_load(&sandbox_filters) == FILTERS_MAX;
+	*next = (struct filter){ .all = all || (joins && next->all) };
 	if (atomic_load(&sandbox_filters) < FILTERS_MAX - 1)
 		copy(program, next);
 	errno = saved;
@@ -275,8 +278,10 @@ void sandbox_enter(void)
 {
 	unsigned count = atomic_load(&sandbox_filters);
 
-	if (count == FILTERS_MAX)
+	if (count == FILTERS_MAX) {
+		atomic_fetch_add(&beyond, 1);
 		return; /* the last of them punishes everything */
+	}
 	pooled += filter[count].length;
 	/* Release: of what has been read. */
 	atomic_store_explicit(&sandbox_filters, count + 1,
@@ -285,6 +290,10 @@ void sandbox_enter(void)
 
 void sandbox_leave(void)
 {
+	if (atomic_load(&beyond)) {
+		atomic_fetch_sub(&beyond, 1);
+		return;
+	}
 	unsigned count = atomic_fetch_sub(&sandbox_filters, 1);
 
 	pooled -= filter[count - 1].length;

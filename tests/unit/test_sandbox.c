@@ -206,6 +206,28 @@ static void compare(const struct sock_filter *made)
 	seen[sandbox_foresees(SYS_getpriority)]++;
 }
 
+Test(sandbox, filters_for_which_there_is_no_place)
+{
+	/* The last place, and a few beyond. */
+	for (int i = 0; i < 15; i++)
+		enter(no_unix, sizeof(no_unix), false);
+	cr_assert(sandbox_allows(SYS_tgkill));
+	enter(no_tgkill, sizeof(no_tgkill), true);
+	for (int i = 0; i < 3; i++)
+		enter(no_unix, sizeof(no_unix), false);
+	thread_state.muted = THREAD_OURS;
+	cr_assert_eq(ask(SYS_getpid, 0), SANDBOX_PUNISHED,
+		     "that one was for all threads");
+	thread_state.muted = THREAD_HEARD;
+	for (int i = 0; i < 3; i++) {
+		sandbox_leave();
+		cr_assert_eq(ask(SYS_getpid, 0), SANDBOX_PUNISHED,
+			     "one that failed takes none away");
+	}
+	sandbox_leave();
+	cr_assert(sandbox_allows(SYS_getpid));
+}
+
 Test(sandbox, judges_as_the_kernel_does)
 {
 	struct sock_filter code[STEPS];
