@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A table of datagrams in the making.
+ * A table of datagrams in the making. A place that is claimed says whose it is, and
+ * nothing more: whoever first adds to it, with the lock, begins afresh.
  */
 #include "shim/capture/cork.h"
 
 #include <string.h>
 
 #include "shim/capture/octets.h"
+
+/* A place that is being given back: as of a number that no fd has. */
+#define LEAVING 0x80000001ull
 
 static struct cork corks[CORKS];
 _Atomic int cork_count;
@@ -24,19 +28,19 @@ static bool is_free(uint64_t socket)
 			       socket);
 }
 
+/* Returns true if the place is the socket's now, whoever of its threads has
+ * claimed it. */
 static bool claim(struct cork *cork, uint64_t socket)
 {
-	uint64_t before = cork->socket;
+	uint64_t was = cork->socket, before = was;
 
-	if (!is_free(before) ||
-	    !atomic_compare_exchange_strong(&cork->socket, &before, socket))
-		return false;
-	if (!before)
-		cork_count++;
-	cork->begun = cork->lost = false;
-	cork->size = cork->name_size = 0;
-	cork->locked = false;
-	return true;
+	if (!is_free(was))
+		return was == socket;
+	cork_count += !was; /* first: whoever ends it counts it out */
+	if (atomic_compare_exchange_strong(&cork->socket, &before, socket))
+		return true;
+	cork_count -= !was;
+	return before == socket;
 }
 
 struct cork *cork_of(const struct capture_call *call, bool begin)
@@ -52,27 +56,64 @@ struct cork *cork_of(const struct capture_call *call, bool begin)
 	return NULL;
 }
 
-void cork_add(struct cork *cork, const struct msghdr *message, size_t size)
+/* What a thread has left behind, by a jump, ends with its socket. */
+static bool lock(struct cork *cork, uint64_t socket)
 {
-	struct octets octets = { .iov = message->msg_iov, .left = size };
+	uint64_t holder = cork->locked_by;
 
-	if (atomic_exchange(&cork->locked, true) ||
-	    size > CORK_MAX - cork->size) {
-		cork->lost = true;
-		return;
-	}
-	if (!cork->begun && message->msg_name) {
+	return is_free(holder) && atomic_compare_exchange_strong(
+					  &cork->locked_by, &holder, socket);
+}
+
+static void begin(struct cork *cork, const struct msghdr *message,
+		  uint64_t socket)
+{
+	cork->filled_by = socket;
+	cork->size = cork->name_size = 0;
+	if (message->msg_name) {
 		cork->name_size = message->msg_namelen;
 		memcpy(&cork->name, message->msg_name, cork->name_size);
 	}
-	cork->begun = true;
-	octets_copy(&octets, cork->octets + cork->size, size);
-	cork->size += size;
-	cork->locked = false;
 }
 
-void cork_end(struct cork *cork)
+void cork_add(struct cork *cork, const struct capture_call *call,
+	      const struct msghdr *message, size_t size)
 {
+	struct octets octets = { .iov = message->msg_iov, .left = size };
+	uint64_t socket = socket_of(call);
+
+	if (!lock(cork, socket)) {
+		cork->lost_by = socket;
+		return;
+	}
+	if (cork->filled_by != socket)
+		begin(cork, message, socket);
+	/* Read once: no other thread makes it less than what was looked at. */
+	uint32_t at = cork->size;
+	if (at > CORK_MAX || size > CORK_MAX - at) {
+		cork->lost_by = socket;
+	} else {
+		octets_copy(&octets, cork->octets + at, size);
+		cork->size = at + size;
+	}
+	cork->locked_by = 0;
+}
+
+bool cork_is_lost(const struct cork *cork, const struct capture_call *call)
+{
+	uint64_t socket = socket_of(call);
+
+	return cork->lost_by == socket || cork->filled_by != socket;
+}
+
+void cork_end(struct cork *cork, const struct capture_call *call)
+{
+	uint64_t socket = socket_of(call);
+
+	/* Another of its threads may have done so, and the place be another's. */
+	if (!atomic_compare_exchange_strong(&cork->socket, &socket, LEAVING))
+		return;
+	cork->filled_by = cork->lost_by = 0;
 	cork->socket = 0;
 	cork_count--;
 }

@@ -12,12 +12,11 @@
 #define CORK_MAX 4096
 
 struct cork {
-	_Atomic uint64_t
-		socket; /* whose: the state, with the fd; 0: nobody's */
-	_Atomic bool locked;
-	bool begun;
-	bool lost; /* too long, or two threads were at it */
-	uint32_t size;
+	_Atomic uint64_t socket; /* whose: the state, with the fd; 0: nobody's */
+	_Atomic uint64_t filled_by; /* to whom belongs what follows */
+	_Atomic uint64_t lost_by;   /* too long, or two threads were at it */
+	_Atomic uint64_t locked_by;
+	_Atomic uint32_t size;
 	socklen_t name_size;
 	struct sockaddr_storage name; /* that the first call gave */
 	uint8_t octets[CORK_MAX];
@@ -30,7 +29,11 @@ extern _Atomic int cork_count;
 struct cork *cork_of(const struct capture_call *call, bool begin);
 
 /* All that the message points to can be read: `size` octets. */
-void cork_add(struct cork *cork, const struct msghdr *message, size_t size);
+void cork_add(struct cork *cork, const struct capture_call *call,
+	      const struct msghdr *message, size_t size);
+
+/* What has been added is not all of it, or not in that order. */
+bool cork_is_lost(const struct cork *cork, const struct capture_call *call);
 
 /* It has left, or come to nothing. */
-void cork_end(struct cork *cork);
+void cork_end(struct cork *cork, const struct capture_call *call);

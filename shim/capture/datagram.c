@@ -190,9 +190,9 @@ static void depart_corked(struct datagram_departure *departure,
 	bool wanted = fill(&seen, call, &message);
 
 	departure->leaves = true;
-	departure->lost = wanted && cork->lost;
-	depart_message(departure, wanted && !cork->lost ? &seen : NULL,
-		       (struct octets){ .iov = &iov, .left = cork->size },
+	departure->lost = wanted && cork_is_lost(cork, call);
+	depart_message(departure, wanted && !departure->lost ? &seen : NULL,
+		       (struct octets){ .iov = &iov, .left = iov.iov_len },
 		       call->info.segment);
 }
 
@@ -203,7 +203,7 @@ static void depart_piece(struct datagram_departure *departure,
 {
 	departure->cork = cork_of(call, true);
 	if (departure->cork)
-		cork_add(departure->cork, message, size);
+		cork_add(departure->cork, call, message, size);
 	else
 		departure->unfollowed = true;
 	if (departure->cork && !departure->more && !call->info.corked)
@@ -255,7 +255,7 @@ static void land_corked(struct datagram_departure *departure,
 			const struct capture_call *call, bool failed)
 {
 	if (departure->cork && (failed || departure->leaves))
-		cork_end(departure->cork);
+		cork_end(departure->cork, call);
 	if (failed)
 		return;
 	if (departure->lost || departure->unfollowed)
