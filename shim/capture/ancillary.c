@@ -80,6 +80,19 @@ size_t ancillary_segment(const struct msghdr *message)
 	return 0;
 }
 
+bool ancillary_lacks_segment(const struct msghdr *message)
+{
+	struct cmsghdr *item = NULL;
+
+	if (!(message->msg_flags & MSG_CTRUNC))
+		return false;
+	while ((item = next(message, item)))
+		if (item->cmsg_level == IPPROTO_IP ||
+		    item->cmsg_level == IPPROTO_IPV6)
+			return false;
+	return true;
+}
+
 void ancillary_fds(const struct msghdr *message, void (*each)(int fd))
 {
 	for (struct cmsghdr *item = NULL; (item = next(message, item));) {

@@ -21,5 +21,8 @@ bool ancillary_local(const struct msghdr *message, bool sent,
  * last: UDP_SEGMENT of a sent one, UDP_GRO of a received one. 0: it is one. */
 size_t ancillary_segment(const struct msghdr *message);
 
+/* Whether there may have been no room for it: it comes before what is told of IP. */
+bool ancillary_lacks_segment(const struct msghdr *message);
+
 /* Calls `each` with the fds that came along: SCM_RIGHTS (unix(7)). */
 void ancillary_fds(const struct msghdr *message, void (*each)(int fd));

@@ -123,7 +123,7 @@ static bool has_options(int fd)
 	struct fd_info info;
 
 	return fd_kind(fdtable_known(fd, &info)) == FD_DATAGRAM &&
-	       (info.segment || info.corked);
+	       (info.segment || info.corked || info.joins);
 }
 
 void capture_connect(int fd, const struct sockaddr *name, socklen_t size)

@@ -120,7 +120,9 @@ void datagram_arrived(const struct capture_call *call,
 		return;
 	size_t segment =
 		message->msg_controllen ? ancillary_segment(message) : 0;
-	if (segment)
+	if (!segment && call->info.joins && ancillary_lacks_segment(message))
+		not_whole = 1; /* or several, where nobody knows how many */
+	else if (segment)
 		not_whole = arrived_several(&seen, octets, segment,
 					    cut ? room_of(message) : SIZE_MAX);
 	else if (!cut)

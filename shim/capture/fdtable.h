@@ -43,6 +43,7 @@ struct fd_info {
 	uint8_t name_size;     /* of a name in the socket's address family */
 	bool corked;           /* UDP_CORK */
 	uint16_t segment;      /* UDP_SEGMENT */
+	bool joins;            /* UDP_GRO */
 };
 
 /*

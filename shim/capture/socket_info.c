@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * At most six system calls for a socket, once in its life.
+ * At most seven system calls for a socket, once in its life.
  */
 #include "shim/capture/socket_info.h"
 
@@ -83,6 +83,7 @@ static void ask_options(int fd, struct fd_info *info)
 
 	info->segment = segment > 0 ? segment : 0;
 	info->corked = option(fd, SOL_UDP, UDP_CORK) > 0;
+	info->joins = option(fd, SOL_UDP, UDP_GRO) > 0;
 }
 
 static enum fd_kind ask(int fd, enum fd_kind known, const uint64_t *ports,

@@ -42,7 +42,8 @@ static inline void observe_message(struct capture_call *call,
 }
 
 /* What was received into the octets of `message`'s vector by a call that does not
- * tell whether a datagram was cut: nobody knows if it fills all the room. */
+ * tell whether a datagram was cut: nobody knows if it fills all the room; nor of
+ * how many it is made. */
 static inline void observe_octets(struct capture_call *call,
 				  struct msghdr *message, ssize_t result)
 {
@@ -53,6 +54,7 @@ static inline void observe_octets(struct capture_call *call,
 			room += message->msg_iov[i].iov_len;
 		if ((size_t)result >= room)
 			message->msg_flags = MSG_TRUNC;
+		message->msg_flags |= MSG_CTRUNC;
 	}
 	observe_message(call, message, result);
 }

@@ -14,8 +14,13 @@
 /* As many messages at a time get storage of ours. */
 #define PIECE 16
 
-/* UDP_GRO and either PKTINFO. */
-#define CONTROL_ROOM 128
+/* UDP_GRO and either PKTINFO, and all that the kernel puts before them where the
+ * host has switched it on: of SO_RXQ_OVFL, SO_TIMESTAMP or its like, both of
+ * SO_TIMESTAMPING, SO_WIFI_STATUS, SO_RCVMARK and SO_RCVPRIORITY. */
+#define CONTROL_ROOM                                                           \
+	(CMSG_SPACE(sizeof(uint32_t)) + CMSG_SPACE(16) + CMSG_SPACE(3 * 16) +  \
+	 CMSG_SPACE(4 * sizeof(uint32_t)) + 3 * CMSG_SPACE(sizeof(uint32_t)) + \
+	 CMSG_SPACE(sizeof(int)) + CMSG_SPACE(sizeof(struct in6_pktinfo)))
 
 static socklen_t least(socklen_t a, socklen_t b)
 {

@@ -3,6 +3,7 @@
  * Servers that receive datagrams in every way.
  */
 #include <limits.h>
+#include <linux/net_tstamp.h>
 #include <netinet/udp.h>
 #include <sys/uio.h>
 
@@ -352,10 +353,19 @@ static void play_rights(void)
 	}
 }
 
+static int joining(void)
+{
+	struct sockaddr_in name = host_address(ADDRESS, 53);
+	int fd = socket(AF_INET, SOCK_DGRAM, 0), on = 1;
+
+	MUST(!setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof(on)));
+	MUST(!bind(fd, (struct sockaddr *)&name, sizeof(name)));
+	return fd;
+}
+
 /* One call receives them all, by a socket that has been told to before. */
 static void play_coalesced(void)
 {
-	struct sockaddr_in name = host_address(ADDRESS, 53);
 	unsigned char octets[4096];
 	_Alignas(struct cmsghdr) char control[64];
 	struct iovec iov = { octets, sizeof(octets) };
@@ -363,22 +373,56 @@ static void play_coalesced(void)
 			       .msg_iovlen = 1,
 			       .msg_control = control,
 			       .msg_controllen = sizeof(control) };
-	int fd = socket(AF_INET, SOCK_DGRAM, 0), on = 1;
 
-	MUST(!setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof(on)));
-	MUST(!bind(fd, (struct sockaddr *)&name, sizeof(name)));
-	MUST(recvmsg(fd, &made, 0) == 3 * SIZE + 40);
+	MUST(recvmsg(joining(), &made, 0) == 3 * SIZE + 40);
+}
+
+/* One that is to be told all that there is to tell, and does not listen. */
+static void play_told(void)
+{
+	static const int options[][2] = {
+		{ SOL_SOCKET, SO_RXQ_OVFL },
+		{ SOL_SOCKET, SO_TIMESTAMPNS },
+		{ SOL_SOCKET, SO_WIFI_STATUS },
+		{ SOL_SOCKET, 75 /* SO_RCVMARK */ },
+		{ IPPROTO_IP, IP_PKTINFO },
+		{ IPPROTO_IP, IP_RECVTTL },
+		{ IPPROTO_IP, IP_RECVTOS },
+		{ IPPROTO_IP, IP_RECVOPTS },
+		{ IPPROTO_IP, IP_RETOPTS },
+		{ IPPROTO_IP, IP_RECVORIGDSTADDR },
+		{ IPPROTO_IP, IP_CHECKSUM },
+		{ IPPROTO_IP, IP_RECVERR },
+		{ IPPROTO_IP, IP_RECVFRAGSIZE },
+	};
+	unsigned char octets[4096];
+	int fd = joining(), on = 1;
+	unsigned stamps =
+		SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
+
+	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
+		setsockopt(fd, options[i][0], options[i][1], &on, sizeof(on));
+	MUST(!setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &stamps,
+			 sizeof(stamps)));
+	MUST(recv(fd, octets, sizeof(octets), 0) == 3 * SIZE + 40);
+}
+
+/* One that leaves no room for it to be told of how many they are. */
+static void play_untold(void)
+{
+	unsigned char octets[4096];
+	struct iovec iov = { octets, sizeof(octets) };
+	struct msghdr made = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	MUST(recvmsg(joining(), &made, 0) == 3 * SIZE + 40);
+	MUST(made.msg_flags & MSG_CTRUNC);
 }
 
 /* Into less room than they need, at the end of a page; told how much it was. */
 static void play_cut(void)
 {
-	struct sockaddr_in name = host_address(ADDRESS, 53);
-	int fd = socket(AF_INET, SOCK_DGRAM, 0), on = 1;
-
-	MUST(!setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof(on)));
-	MUST(!bind(fd, (struct sockaddr *)&name, sizeof(name)));
-	MUST(recv(fd, edge(SIZE + 30), SIZE + 30, MSG_TRUNC) == 3 * SIZE + 40);
+	MUST(recv(joining(), edge(SIZE + 30), SIZE + 30, MSG_TRUNC) ==
+	     3 * SIZE + 40);
 }
 
 /* A server that has given up all calls but its own. */
@@ -409,6 +453,7 @@ static const struct scene scenes[] = {
 	{ "receives", play_receives },   { "asks", play_asks },
 	{ "asks_many", play_asks_many }, { "rights", play_rights },
 	{ "coalesced", play_coalesced }, { "cut", play_cut },
+	{ "told", play_told },           { "untold", play_untold },
 	{ "confined", play_confined },
 };
 
