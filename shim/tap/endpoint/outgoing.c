@@ -89,6 +89,8 @@ static void advance_outgoing(struct endpoint *endpoint, uint64_t now_ns)
 	}
 	if (!error)
 		error = session_advance(outgoing->session, now_ns);
+	if (error == -EOWNERDEAD) /* not the collector's doing: it is there */
+		error = session_open(outgoing->session, now_ns);
 	uint64_t connects = session_counts(outgoing->session)->connects;
 	if (error)
 		went_away(outgoing, error, now_ns);

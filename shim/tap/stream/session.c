@@ -332,7 +332,7 @@ int session_advance(struct session *session, uint64_t now_ns)
 		return 0;
 	if (transport->fd >= 0 && !own_fds_intact(transport->fd)) {
 		transport->fd = -1; /* the host has taken the number */
-		error = -EBADF;
+		error = -EOWNERDEAD;
 	} else {
 		error = step(session, now_ns);
 	}

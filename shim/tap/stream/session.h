@@ -57,7 +57,8 @@ int session_open(struct session *session, uint64_t now_ns);
 /* Goes as far as it can without waiting. Returns 0, or, when the connection is
  * lost, -errno: the session is CLOSED then, and frames that were not wholly
  * written are kept for the next connection. -ECONNRESET also stands for an
- * orderly end by the collector, -ETIMEDOUT for a deadline. After session_stop
+ * orderly end by the collector, -ETIMEDOUT for a deadline, -EOWNERDEAD for the host that
+ * has taken the number of our fd. After session_stop
  * neither is an error if everything is sent. */
 int session_advance(struct session *session, uint64_t now_ns);
 
