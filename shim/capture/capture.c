@@ -11,7 +11,7 @@
 
 #include "shim/base/sandbox.h"
 #include "shim/capture/ancillary.h"
-#include "shim/capture/connection.h"
+#include "shim/capture/cork.h"
 #include "shim/capture/datagram.h"
 #include "shim/capture/enqueue.h"
 #include "shim/capture/socket_info.h"
@@ -22,6 +22,7 @@ const uint64_t *capture_ports;
 
 void capture_begin(const uint64_t *dns_ports)
 {
+	cork_begin();
 	capture_ports = dns_ports;
 	atomic_store_explicit(&capture_active, true, memory_order_release);
 }

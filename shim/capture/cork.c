@@ -6,14 +6,27 @@
 #include "shim/capture/cork.h"
 
 #include <string.h>
+#include <sys/mman.h>
 
 #include "shim/capture/octets.h"
 
 /* A place that is being given back: as of a number that no fd has. */
 #define LEAVING 0x80000001ull
 
-static struct cork corks[CORKS];
+static struct cork *corks; /* NULL: there is room for none */
 _Atomic int cork_count;
+
+void cork_begin(void)
+{
+	size_t size = CORKS * sizeof(*corks);
+	void *made = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (made == MAP_FAILED)
+		return;
+	madvise(made, size, MADV_DONTDUMP);
+	corks = made;
+}
 
 static uint64_t socket_of(const struct capture_call *call)
 {
@@ -47,6 +60,8 @@ struct cork *cork_of(const struct capture_call *call, bool begin)
 {
 	uint64_t socket = socket_of(call);
 
+	if (!corks)
+		return NULL;
 	for (struct cork *cork = corks; cork < corks + CORKS; cork++)
 		if (cork->socket == socket)
 			return cork;

@@ -2,7 +2,7 @@
  *
  * Datagrams that are put together by several calls: MSG_MORE and UDP_CORK (udp(7)).
  * Few programs know of it, so there is room for few of them, in memory of its own
- * that a forked child has a copy of. Lock-free; async-signal-safe.
+ * that a forked child has a copy of and a core dump has not. Lock-free; async-signal-safe.
  */
 #pragma once
 
@@ -23,6 +23,9 @@ struct cork {
 };
 
 extern _Atomic int cork_count;
+
+/* Before all else. */
+void cork_begin(void);
 
 /* What there is of the socket's next datagram; `begin`: even if that is nothing.
  * Returns NULL if there is none, or no room for it. */

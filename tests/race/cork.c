@@ -53,6 +53,7 @@ int main(void)
 {
 	pthread_t thread[THREADS];
 
+	cork_begin();
 	for (unsigned long i = 0; i < THREADS; i++)
 		pthread_create(&thread[i], NULL, play, (void *)(i + 1));
 	for (int i = 0; i < THREADS; i++)
