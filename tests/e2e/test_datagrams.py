@@ -16,7 +16,7 @@ SERVER = namespace.SERVER4, 53
 SO_RCVBUFFORCE = 33  # socket(7)
 
 
-SENDS = "gone", "gone_stream", "moved", "segments", "vectors", "pieces"
+SENDS = "gone", "gone_stream", "moved", "segments", "vectors", "pieces", "probe", "unspecific"
 
 
 def played(scene):
@@ -177,6 +177,13 @@ def test_pieces():
     assert [len(one) for one in received] == [150, 70, 70, 10000, 40], received
     received.pop(3)
     return check_payloads(running, received, {"pool": 1})
+
+
+@each(("probe", "unspecific"))
+def test_odd_sends(scene):
+    """What is not sent is not logged; what has no family goes to an address."""
+    running, _ = sent_to_client(scene, 1 if scene == "probe" else 2)
+    return check(running)
 
 
 @each(("coalesced", "told", "untold", "cut"))

@@ -309,10 +309,44 @@ static void play_pieces(void)
 	     40);
 }
 
+/* To a socket of IPv4 an address without a family is one of IPv4: ip(7). */
+static void play_unspecific(void)
+{
+	struct sockaddr_in to = host_address(ADDRESS, 5300);
+	struct iovec iov = { responses, SIZE };
+	struct msghdr made = { .msg_name = &to,
+			       .msg_namelen = sizeof(to),
+			       .msg_iov = &iov,
+			       .msg_iovlen = 1 };
+	int fd = host_udp();
+
+	to.sin_family = AF_UNSPEC;
+	fill(1);
+	MUST(sendto(fd, responses, SIZE, 0, (struct sockaddr *)&to,
+		    sizeof(to)) == SIZE);
+	fill(2);
+	MUST(sendmsg(fd, &made, 0) == SIZE);
+}
+
+/* What the kernel looks at, and does not send: MSG_PROBE of its own. */
+static void play_probe(void)
+{
+	struct sockaddr_in to = host_address(ADDRESS, 5300);
+	int fd = host_udp();
+
+	fill(1);
+	MUST(sendto(fd, responses, SIZE, 0x10, (struct sockaddr *)&to,
+		    sizeof(to)) == SIZE);
+	fill(2);
+	MUST(sendto(fd, responses, SIZE, 0, (struct sockaddr *)&to,
+		    sizeof(to)) == SIZE);
+}
+
 static const struct scene scenes[] = {
 	{ "gone", play_gone },       { "gone_stream", play_gone_stream },
 	{ "moved", play_moved },     { "segments", play_segments },
 	{ "vectors", play_vectors }, { "pieces", play_pieces },
+	{ "probe", play_probe },     { "unspecific", play_unspecific },
 };
 
 HOST_MAIN(scenes)
