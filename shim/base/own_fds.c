@@ -126,7 +126,7 @@ uint32_t own_fds_replace(void)
 {
 	int saved = errno;
 
-	if (!own_fds_shares() || thread_is_muted())
+	if (!own_fds_shares() || thread_is_untraced())
 		return 0;
 	uint32_t turn = atomic_fetch_add(&host_at_it, 1) >> 32;
 	if (!await_not(tap_is_at_it, HOST_PATIENCE_NS))
@@ -139,7 +139,7 @@ void own_fds_replaced(uint32_t turn)
 {
 	uint64_t now = atomic_load(&host_at_it);
 
-	if (!own_fds_shares() || thread_is_muted())
+	if (!own_fds_shares() || thread_is_untraced())
 		return;
 	while (now >> 32 == turn && (uint32_t)now &&
 	       !atomic_compare_exchange_weak(&host_at_it, &now, now - 1))

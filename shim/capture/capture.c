@@ -11,6 +11,7 @@
 
 #include "shim/base/sandbox.h"
 #include "shim/capture/ancillary.h"
+#include "shim/capture/connection.h"
 #include "shim/capture/cork.h"
 #include "shim/capture/datagram.h"
 #include "shim/capture/enqueue.h"

@@ -12,7 +12,8 @@
 #define CORK_MAX 4096
 
 struct cork {
-	_Atomic uint64_t socket; /* whose: the state, with the fd; 0: nobody's */
+	_Atomic uint64_t
+		socket; /* whose: the state, with the fd; 0: nobody's */
 	_Atomic uint64_t filled_by; /* to whom belongs what follows */
 	_Atomic uint64_t lost_by;   /* too long, or two threads were at it */
 	_Atomic uint64_t locked_by;

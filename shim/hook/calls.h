@@ -14,7 +14,8 @@
  * what it moves (cli/imports.c):
  *   MESSAGES(io)  a function of io.h makes it; it is for sockets only
  *   OCTETS(io)    likewise; it is for any file
- *   CARRIED(io)   likewise; what it moves is not seen, or nothing
+ *   CARRIED(io)   a function of io.h or fd.h makes it; what it moves is not
+ *                 seen, or nothing
  *   BEFORE(what), AFTER(what), AROUND(what)
  *                 before_what and after_what of syscall.c stand around it
  *   UNSEEN        straight on; entry.S says what the name does
@@ -54,21 +55,21 @@ CALL(pwritev2, SYS_pwritev2, 5, OCTETS(carry_pwritev2))
 CALL(sendfile, SYS_sendfile, 4, CARRIED(io_sendfile))
 CALL(splice, SYS_splice, 6, CARRIED(io_splice))
 
-CALL(socket, SYS_socket, 3, AFTER(socket))
-CALL(socketpair, SYS_socketpair, 4, AFTER(socketpair))
-CALL(bind, SYS_bind, 3, AFTER(bind))
-CALL(connect, SYS_connect, 3, AFTER(connect))
+CALL(socket, SYS_socket, 3, CARRIED(fd_socket))
+CALL(socketpair, SYS_socketpair, 4, CARRIED(fd_socketpair))
+CALL(bind, SYS_bind, 3, CARRIED(fd_bind))
+CALL(connect, SYS_connect, 3, CARRIED(fd_connect))
 CALL(setsockopt, SYS_setsockopt, 5, CARRIED(io_setsockopt))
-CALL(accept, SYS_accept, 3, AFTER(accept))
-CALL(accept4, SYS_accept4, 4, AFTER(accept))
-CALL(close, SYS_close, 1, BEFORE(close))
-CALL(close_range, SYS_close_range, 3, BEFORE(close_range))
-CALL(closefrom, SYS_close_range, 1, BEFORE(close_range))
-CALL(dup, SYS_dup, 1, AFTER(new_fd))
-CALL(dup2, SYS_dup3, 2, AROUND(dup))
-CALL(dup3, SYS_dup3, 3, AROUND(dup))
-CALL(fcntl, SYS_fcntl, 3, AFTER(fcntl))
-CALL(fcntl64, SYS_fcntl, 3, AFTER(fcntl))
+CALL(accept, SYS_accept, 3, CARRIED(fd_accept))
+CALL(accept4, SYS_accept4, 4, CARRIED(fd_accept4))
+CALL(close, SYS_close, 1, CARRIED(fd_close))
+CALL(close_range, SYS_close_range, 3, CARRIED(fd_close_range))
+CALL(closefrom, SYS_close_range, 1, CARRIED(fd_close_range))
+CALL(dup, SYS_dup, 1, CARRIED(fd_dup))
+CALL(dup2, SYS_dup3, 2, CARRIED(fd_dup2))
+CALL(dup3, SYS_dup3, 3, CARRIED(fd_dup3))
+CALL(fcntl, SYS_fcntl, 3, CARRIED(fd_fcntl))
+CALL(fcntl64, SYS_fcntl, 3, CARRIED(fd_fcntl))
 
 CALL(prctl, SYS_prctl, 5, AROUND(prctl))
 

@@ -19,8 +19,176 @@
 #include "shim/hook/life.h"
 #include "shim/hook/real.h"
 
-/* None of the calls in this file but connect(2), accept(2) and close(2) is a
- * cancellation point: what we do beside them must not be one either. */
+/* A number that the kernel has just given out. */
+static long fresh(int fd)
+{
+	if (fd >= 0)
+		capture_forget(fd);
+	return fd;
+}
+
+long fd_socket(const struct real_table *by, int domain, int type, int protocol)
+{
+	int fd = by->socket(domain, type, protocol);
+
+	if (fd >= 0)
+		capture_socket(fd, domain, type, protocol);
+	return fd;
+}
+
+long fd_socketpair(const struct real_table *by, int domain, int type,
+		   int protocol, int fds[2])
+{
+	int result = by->socketpair(domain, type, protocol, fds);
+
+	if (!result) {
+		fresh(fds[0]);
+		fresh(fds[1]);
+	}
+	return result;
+}
+
+long fd_bind(const struct real_table *by, int fd, const struct sockaddr *name,
+	     socklen_t size)
+{
+	int result = by->bind(fd, name, size);
+
+	if (!result)
+		capture_bound(fd, name, size);
+	return result;
+}
+
+long fd_connect(const struct real_table *by, int fd,
+		const struct sockaddr *name, socklen_t size)
+{
+	int result = by->connect(fd, name, size);
+	int saved = errno;
+
+	if (!result || errno == EINPROGRESS || errno == EINTR)
+		capture_connect(fd, name, size);
+	errno = saved;
+	return result;
+}
+
+static long accepted(int listener, int fd)
+{
+	if (fd >= 0)
+		capture_accepted(listener, fd);
+	return fd;
+}
+
+long fd_accept(const struct real_table *by, int fd, struct sockaddr *name,
+	       socklen_t *size)
+{
+	return accepted(fd, by->accept(fd, name, size));
+}
+
+long fd_accept4(const struct real_table *by, int fd, struct sockaddr *name,
+		socklen_t *size, int flags)
+{
+	return accepted(fd, by->accept4(fd, name, size, flags));
+}
+
+long fd_close(const struct real_table *by, int fd)
+{
+	if (own_fds_has(fd)) {
+		errno = EBADF;
+		return -1;
+	}
+	capture_forget(fd);
+	return by->close(fd);
+}
+
+/* No number of an fd: of a range that is only this the kernel does nothing but say
+ * whether it would have done it. */
+#define NOWHERE UINT_MAX
+
+/* All but ours, where they lie among the host's. */
+static int close_others(const struct real_table *by, unsigned first,
+			unsigned last, int flags)
+{
+	int ours, result = 0;
+
+	while ((ours = own_fds_next(first, last)) >= 0) {
+		if ((unsigned)ours > first)
+			result |= by->close_range(first, ours - 1, flags);
+		if ((unsigned)ours == last)
+			first = last = NOWHERE;
+		else
+			first = ours + 1;
+	}
+	return result | by->close_range(first, last, flags);
+}
+
+long fd_close_range(const struct real_table *by, unsigned first, unsigned last,
+		    int flags)
+{
+	capture_close_range(first, last, flags);
+	return own_fds_shares() ? close_others(by, first, last, flags)
+				: by->close_range(first, last, flags);
+}
+
+long fd_dup(const struct real_table *by, int fd)
+{
+	return fresh(by->dup(fd));
+}
+
+/* Around a call that puts something else in the place of `to`. */
+struct replacing {
+	uint64_t before; /* what the number stood for, as the fd table has it */
+	uint32_t turn;
+};
+
+static struct replacing replace_begin(int to)
+{
+	uint32_t turn = own_fds_replace();
+
+	return (struct replacing){ capture_replaces(to), turn };
+}
+
+/* The number is the host's now, whoever had it; in the table of a child that has
+ * but borrowed the memory it always was. */
+static long replace_end(const struct replacing *replacing, int from, int result)
+{
+	if (result >= 0 && from != result) {
+		capture_replaced(result, replacing->before);
+		if (own_fds_has(result) && !thread_is_untraced())
+			own_fds_lose(result);
+	}
+	own_fds_replaced(replacing->turn);
+	return result;
+}
+
+long fd_dup2(const struct real_table *by, int from, int to)
+{
+	struct replacing replacing = replace_begin(to);
+
+	return replace_end(&replacing, from, by->dup2(from, to));
+}
+
+long fd_dup3(const struct real_table *by, int from, int to, int flags)
+{
+	struct replacing replacing = replace_begin(to);
+
+	return replace_end(&replacing, from, by->dup3(from, to, flags));
+}
+
+static long duplicated(int command, int result)
+{
+	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
+		fresh(result);
+	return result;
+}
+
+long fd_fcntl(const struct real_table *by, int fd, int command, void *argument)
+{
+	return duplicated(command, by->fcntl(fd, command, argument));
+}
+
+/* The names. */
+
+/* None of these but connect(2), accept(2) and close(2) is a cancellation point:
+ * what we do beside them must not be one either. */
 static void uncancelled(void (*step)(void))
 {
 	int state;
@@ -30,112 +198,51 @@ static void uncancelled(void (*step)(void))
 	pthread_setcancelstate(state, NULL);
 }
 
-/* A number that the kernel has just given out. */
-static int fresh(int fd)
-{
-	if (fd >= 0)
-		capture_forget(fd);
-	return fd;
-}
-
 int socket(int domain, int type, int protocol)
 {
 	if (domain == AF_INET || domain == AF_INET6)
 		uncancelled(life_begin);
-	int fd = real.socket(domain, type, protocol);
-
-	if (fd >= 0)
-		capture_socket(fd, domain, type, protocol);
-	return fd;
+	return fd_socket(&real, domain, type, protocol);
 }
 
 int socketpair(int domain, int type, int protocol, int fds[2])
 {
-	int result = real.socketpair(domain, type, protocol, fds);
-
-	if (!result) {
-		fresh(fds[0]);
-		fresh(fds[1]);
-	}
-	return result;
+	return fd_socketpair(&real, domain, type, protocol, fds);
 }
 
 int bind(int fd, const struct sockaddr *name, socklen_t size)
 {
-	int result = real.bind(fd, name, size);
+	int result = fd_bind(&real, fd, name, size);
 
-	if (result)
-		return result;
-	capture_bound(fd, name, size);
-	if (capture_serves(name, size))
+	if (!result && capture_serves(name, size))
 		uncancelled(life_reserve);
-	return 0;
+	return result;
 }
 
 int connect(int fd, const struct sockaddr *name, socklen_t size)
 {
-	int result = real.connect(fd, name, size);
-	int saved = errno;
-
-	if (!result || errno == EINPROGRESS || errno == EINTR)
-		capture_connect(fd, name, size);
-	errno = saved;
-	return result;
-}
-
-static int accepted(int listener, int fd)
-{
-	if (fd >= 0)
-		capture_accepted(listener, fd);
-	return fd;
+	return fd_connect(&real, fd, name, size);
 }
 
 int accept(int fd, struct sockaddr *restrict name, socklen_t *restrict size)
 {
-	return accepted(fd, real.accept(fd, name, size));
+	return fd_accept(&real, fd, name, size);
 }
 
 int accept4(int fd, struct sockaddr *restrict name, socklen_t *restrict size,
 	    int flags)
 {
-	return accepted(fd, real.accept4(fd, name, size, flags));
+	return fd_accept4(&real, fd, name, size, flags);
 }
 
 int close(int fd)
 {
-	if (own_fds_has(fd)) {
-		errno = EBADF;
-		return -1;
-	}
-	capture_forget(fd);
-	return real.close(fd);
-}
-
-/* No number of an fd: of a range that is only this the kernel does nothing but say
- * whether it would have done it. */
-#define NOWHERE UINT_MAX
-
-/* All but ours, where they lie among the host's. */
-static int close_others(unsigned first, unsigned last, int flags)
-{
-	int ours, result = 0;
-
-	while ((ours = own_fds_next(first, last)) >= 0) {
-		if ((unsigned)ours > first)
-			result |= real.close_range(first, ours - 1, flags);
-		if ((unsigned)ours == last)
-			first = last = NOWHERE;
-		else
-			first = ours + 1;
-	}
-	return result | real.close_range(first, last, flags);
+	return fd_close(&real, fd);
 }
 
 int close_range(unsigned first, unsigned last, int flags)
 {
-	capture_close_range(first, last, flags);
-	return own_fds_shares() ? close_others(first, last, flags)
-				: real.close_range(first, last, flags);
+	return fd_close_range(&real, first, last, flags);
 }
 
 /* Where ours are among the host's, close_range(2) has been refused. */
@@ -157,49 +264,17 @@ void closefrom(int first)
 
 int dup(int fd)
 {
-	return fresh(real.dup(fd));
-}
-
-void fd_replaces(struct fd_replacing *replacing, int to)
-{
-	replacing->turn = own_fds_replace();
-	replacing->before = capture_replaces(to);
-}
-
-/* The number is the host's now, whoever had it; in the table of a child that has
- * but borrowed the memory it always was. */
-int fd_replaced(const struct fd_replacing *replacing, int from, int result)
-{
-	if (result >= 0 && from != result) {
-		capture_replaced(result, replacing->before);
-		if (own_fds_has(result) && !thread_is_muted())
-			own_fds_lose(result);
-	}
-	own_fds_replaced(replacing->turn);
-	return result;
+	return fd_dup(&real, fd);
 }
 
 int dup2(int from, int to)
 {
-	struct fd_replacing replacing;
-
-	fd_replaces(&replacing, to);
-	return fd_replaced(&replacing, from, real.dup2(from, to));
+	return fd_dup2(&real, from, to);
 }
 
 int dup3(int from, int to, int flags)
 {
-	struct fd_replacing replacing;
-
-	fd_replaces(&replacing, to);
-	return fd_replaced(&replacing, from, real.dup3(from, to, flags));
-}
-
-static int duplicated(int command, int result)
-{
-	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
-		fresh(result);
-	return result;
+	return fd_dup3(&real, from, to, flags);
 }
 
 int fcntl(int fd, int command, ...)
@@ -209,7 +284,7 @@ int fcntl(int fd, int command, ...)
 	va_start(list, command);
 	void *argument = va_arg(list, void *);
 	va_end(list);
-	return duplicated(command, real.fcntl(fd, command, argument));
+	return fd_fcntl(&real, fd, command, argument);
 }
 
 int fcntl64(int fd, int command, ...)

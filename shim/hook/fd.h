@@ -1,17 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What dup2(2) and dup3(2) have in common under every name.
+ * The calls that begin, change or end what an fd stands for, each once for both
+ * its ways: see io.h.
  */
 #pragma once
 
-#include <stdint.h>
+#include "shim/hook/real.h"
 
-struct fd_replacing {
-	uint64_t before; /* what the number stood for, as the fd table has it */
-	uint32_t turn;
-};
-
-/* Around a call that puts something else in the place of `to`. The second returns
- * `result`, the call's. */
-void fd_replaces(struct fd_replacing *replacing, int to);
-int fd_replaced(const struct fd_replacing *replacing, int from, int result);
+long fd_socket(const struct real_table *by, int domain, int type, int protocol);
+long fd_socketpair(const struct real_table *by, int domain, int type,
+		   int protocol, int fds[2]);
+long fd_bind(const struct real_table *by, int fd, const struct sockaddr *name,
+	     socklen_t size);
+long fd_connect(const struct real_table *by, int fd,
+		const struct sockaddr *name, socklen_t size);
+long fd_accept(const struct real_table *by, int fd, struct sockaddr *name,
+	       socklen_t *size);
+long fd_accept4(const struct real_table *by, int fd, struct sockaddr *name,
+		socklen_t *size, int flags);
+long fd_close(const struct real_table *by, int fd);
+long fd_close_range(const struct real_table *by, unsigned first, unsigned last,
+		    int flags);
+long fd_dup(const struct real_table *by, int fd);
+long fd_dup2(const struct real_table *by, int from, int to);
+long fd_dup3(const struct real_table *by, int from, int to, int flags);
+long fd_fcntl(const struct real_table *by, int fd, int command, void *argument);

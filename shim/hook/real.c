@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
+#include "proto/common.h"
+
 /* Not libc's syscall(): that name is one of ours. */
 static long raw_syscall(long number, long a, long b, long c, long d, long e,
 			long f)
@@ -145,6 +147,16 @@ static long numbered_in_halves_pwritev2(long fd, long iov, long count,
 	return real.syscall(SYS_pwritev2, fd, iov, count, offset, 0, flags);
 }
 
+/* The number that stands in for it is another one's, with flags. */
+static long numbered_itself_dup2(long from, long to)
+{
+#ifdef SYS_dup2
+	return real.syscall(SYS_dup2, from, to, 0, 0, 0, 0);
+#else
+	return early_dup2(from, to);
+#endif
+}
+
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Woverride-init"
 const struct real_table real_by_number = {
@@ -152,6 +164,7 @@ const struct real_table real_by_number = {
 #include "shim/hook/calls.h"
 	.preadv2 = (void *)numbered_in_halves_preadv2,
 	.pwritev2 = (void *)numbered_in_halves_pwritev2,
+	.dup2 = (void *)numbered_itself_dup2,
 };
 #pragma GCC diagnostic pop
 
@@ -172,7 +185,6 @@ void real_resolve(void)
 #define CALL(name, number, arguments, way) { #name, (void **)&real.name, name },
 #define LATE(name)                         { #name, (void **)&real.name, name },
 #include "shim/hook/calls.h"
-#include "proto/common.h"
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {

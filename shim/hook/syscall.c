@@ -10,10 +10,10 @@
 #include <errno.h>
 #include <linux/seccomp.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <sys/syscall.h>
 
-#include "shim/base/own_fds.h"
-#include "shim/capture/capture.h"
+#include "proto/common.h"
 #include "shim/hook/exec.h"
 #include "shim/hook/fd.h"
 #include "shim/hook/io.h"
@@ -27,7 +27,6 @@ _Static_assert(offsetof(struct real_table, clone) == REAL_CLONE, "entry.S");
 /* One call as the stub was given it. */
 struct call {
 	long argument[6];
-	struct fd_replacing replacing;
 	long result;   /* where it need not be made any more */
 	bool paused;   /* exec_pause() */
 	bool confined; /* see life_confine */
@@ -35,90 +34,6 @@ struct call {
 
 #define FD(call)   ((int)(call)->argument[0])
 #define POINTER(n) ((void *)call->argument[n])
-
-static void after_new_fd(struct call *call, long result)
-{
-	(void)call;
-	if (result >= 0)
-		capture_forget(result);
-}
-
-static void after_socket(struct call *call, long result)
-{
-	if (result >= 0)
-		capture_socket(result, call->argument[0], call->argument[1],
-			       call->argument[2]);
-}
-
-static void after_socketpair(struct call *call, long result)
-{
-	const int *fds = POINTER(3);
-
-	if (!result) {
-		capture_forget(fds[0]);
-		capture_forget(fds[1]);
-	}
-}
-
-static void after_accept(struct call *call, long result)
-{
-	if (result >= 0)
-		capture_accepted(FD(call), result);
-}
-
-static void after_bind(struct call *call, long result)
-{
-	if (!result)
-		capture_bound(FD(call), POINTER(1), call->argument[2]);
-}
-
-static void after_connect(struct call *call, long result)
-{
-	if (!result || errno == EINPROGRESS || errno == EINTR)
-		capture_connect(FD(call), POINTER(1), call->argument[2]);
-}
-
-static void after_fcntl(struct call *call, long result)
-{
-	if (call->argument[1] == F_DUPFD ||
-	    call->argument[1] == F_DUPFD_CLOEXEC)
-		after_new_fd(call, result);
-}
-
-static bool before_close(struct call *call)
-{
-	if (own_fds_has(FD(call))) {
-		errno = EBADF;
-		call->result = -1;
-		return false;
-	}
-	capture_forget(FD(call));
-	return true;
-}
-
-static bool before_close_range(struct call *call)
-{
-	const long *argument = call->argument;
-
-	if (own_fds_shares()) {
-		call->result =
-			close_range(argument[0], argument[1], argument[2]);
-		return false;
-	}
-	capture_close_range(argument[0], argument[1], argument[2]);
-	return true;
-}
-
-static bool before_dup(struct call *call)
-{
-	fd_replaces(&call->replacing, call->argument[1]);
-	return true;
-}
-
-static void after_dup(struct call *call, long result)
-{
-	fd_replaced(&call->replacing, FD(call), result);
-}
 
 static bool before_prctl(struct call *call)
 {
@@ -189,7 +104,7 @@ static void after_execveat(struct call *call, long result)
 	after_execve(call, result);
 }
 
-/* A function of io.h, which takes the arguments in their own types: in registers
+/* A function of io.h or fd.h, which takes the arguments in their own types: in registers
  * that are the same ones. */
 typedef long carrier(const struct real_table *by, long a, long b, long c,
 		     long d, long e, long f);
@@ -228,11 +143,10 @@ static const struct observer {
 } observers[] = {
 #define CALL(name, of, arguments, way) { .number = of, way },
 #include "shim/hook/calls.h"
-#include "proto/common.h"
 	/* These have no name in libc, or lead by another number. */
 	{ .number = SYS_seccomp, AROUND(seccomp) },
 #ifdef SYS_dup2
-	{ .number = SYS_dup2, AROUND(dup) },
+	{ .number = SYS_dup2, CARRIED(fd_dup2) },
 #endif
 };
 

@@ -215,10 +215,10 @@ Test(sandbox, filters_for_which_there_is_no_place)
 	enter(no_tgkill, sizeof(no_tgkill), true);
 	for (int i = 0; i < 3; i++)
 		enter(no_unix, sizeof(no_unix), false);
-	thread_state.muted = THREAD_OURS;
+	thread_state.untraced = THREAD_OURS;
 	cr_assert_eq(ask(SYS_getpid, 0), SANDBOX_PUNISHED,
 		     "that one was for all threads");
-	thread_state.muted = THREAD_HEARD;
+	thread_state.untraced = THREAD_TRACED;
 	for (int i = 0; i < 3; i++) {
 		sandbox_leave();
 		cr_assert_eq(ask(SYS_getpid, 0), SANDBOX_PUNISHED,
