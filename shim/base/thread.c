@@ -37,10 +37,6 @@ void thread_learn(uint64_t epoch)
 	thread_state.epoch = epoch;
 }
 
-/* A handler's frames lie at least so much deeper than what it interrupts: the
- * kernel saves all registers in between. */
-#define HANDLER_DEPTH 1024
-
 static bool lies_in(const stack_t *stack, const void *frame)
 {
 	return (uintptr_t)frame - (uintptr_t)stack->ss_sp < stack->ss_size;
@@ -49,7 +45,8 @@ static bool lies_in(const stack_t *stack, const void *frame)
 /*
  * Has the thread jumped out of the call whose frame is `open`, now that it is at
  * `frame`? A handler that interrupts a call lies deeper than it in the same stack,
- * or in a stack of the handlers' own. A jump that has led still deeper is not told
+ * or in a stack of the handlers' own; so does another library that calls us from
+ * within the real call. A jump that has led still deeper is not told
  * apart, until the thread comes back to a shallower place.
  */
 static bool has_left(const char *open, const char *frame)
@@ -60,7 +57,7 @@ static bool has_left(const char *open, const char *frame)
 	    !(stack.ss_flags & SS_DISABLE) &&
 	    lies_in(&stack, open) != lies_in(&stack, frame))
 		return lies_in(&stack, open);
-	return frame + HANDLER_DEPTH > open;
+	return frame + THREAD_DEPTH > open;
 }
 
 void thread_close_above(unsigned depth, void (*left)(struct thread_call *call))

@@ -15,6 +15,10 @@
  * have interrupted it. */
 #define THREAD_CALLS_MAX 3
 
+/* A call within a call lies at least so much deeper in the stack. In between is a
+ * signal handler's frame, with all registers, or what the outer one keeps. */
+#define THREAD_DEPTH 512
+
 #ifndef __ASSEMBLER__
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -70,7 +74,8 @@ void thread_close_left(const void *frame,
 		       void (*left)(struct thread_call *call));
 void thread_close_above(unsigned depth, void (*left)(struct thread_call *call));
 
-/* Opens a call, whose stack frame is `frame`. Returns NULL where too many are
+/* Opens a call, whose stack frame is `frame`: any address in it, but of one that is
+ * open across the real call the record that it keeps. Returns NULL where too many are
  * open. Those that the thread has jumped out of have been closed before, the
  * newest first, each of them handed to `left`. */
 static inline struct thread_call *thread_open(

@@ -116,7 +116,7 @@ void enqueue(const struct event *seen, const struct octets *message)
 
 void enqueue_flight_begin(struct enqueue_flight *flight)
 {
-	flight->call = thread_open(__builtin_frame_address(0), abandon);
+	flight->call = thread_open(flight, abandon);
 	flight->last = NULL;
 	flight->messages = 0;
 }

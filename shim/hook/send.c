@@ -24,6 +24,9 @@ struct sending {
 	struct _pthread_cleanup_buffer cleanup; /* while there is a copy */
 };
 
+_Static_assert(sizeof(struct sending) >= THREAD_DEPTH,
+	       "a call within the real call is told from one after a jump");
+
 /* libc's own way of cleaning up, also behind a jump: what the compiler makes of
  * the macros of <pthread.h> would need libgcc_s. */
 void _pthread_cleanup_push(struct _pthread_cleanup_buffer *buffer,

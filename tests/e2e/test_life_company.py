@@ -4,9 +4,10 @@ allocators, a false clock, a sanitizer, an early constructor."""
 
 import glob
 import re
+import socket
 import subprocess
 
-from harness import host, namespace
+from harness import dns, host, metrics, namespace
 from harness.each import each
 from harness.process import until
 
@@ -76,6 +77,25 @@ def test_preloaded(which):
     running = host.Host(host.build("fork"), "threads", LD_PRELOAD=":".join(order),
                         FAKETIME="@2030-01-01 00:00:00", FAKETIME_DONT_RESET="1")
     running.udp(1600)
+    running.end()
+    return running.check()
+
+
+def test_nested():
+    """A library behind ours that calls us again, within a call of ours."""
+    other = host.build("nested", "-shared", "-fPIC", to="libnested.so")
+    running = host.Host(host.build("datagram", f'-DUPSTREAM="{namespace.UPSTREAM}"'),
+                        "plain", LD_PRELOAD=f"{host.servers.LIBRARY}:{other}",
+                        **metrics.SETTING)
+    running.bound()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.settimeout(20)
+        client.connect((namespace.SERVER4, 53))
+        for ident in range(0, 2 * EACH, 2):
+            client.send(dns.query(ident, "host1.test"))
+            client.send(dns.query(ident + 1, "host1.test"))
+            assert dns.ident(client.recv(512)) == ident + 1
+            assert dns.ident(client.recv(512)) == ident
     running.end()
     return running.check()
 

@@ -363,6 +363,11 @@ static int joining(void)
 	return fd;
 }
 
+static void play_plain(void)
+{
+	host_serve(host_udp(), 40);
+}
+
 /* One call receives them all, by a socket that has been told to before. */
 static void play_coalesced(void)
 {
@@ -454,7 +459,7 @@ static const struct scene scenes[] = {
 	{ "asks_many", play_asks_many }, { "rights", play_rights },
 	{ "coalesced", play_coalesced }, { "cut", play_cut },
 	{ "told", play_told },           { "untold", play_untold },
-	{ "confined", play_confined },
+	{ "confined", play_confined },   { "plain", play_plain },
 };
 
 HOST_MAIN(scenes)
