@@ -125,6 +125,13 @@ void cli_put(const char *text, FILE *out)
 	}
 }
 
+void cli_put_line(const char *heading, const char *text)
+{
+	fputs(heading, stdout);
+	cli_put(text, stdout);
+	putchar('\n');
+}
+
 bool cli_colour(FILE *stream)
 {
 	const char *term = getenv("TERM");

@@ -54,6 +54,9 @@ static inline bool cli_is_control(uint32_t code)
  * command becomes a question mark, also a newline. */
 void cli_put(const char *text, FILE *out);
 
+/* The same of a line on stdout; the heading is ours. */
+void cli_put_line(const char *heading, const char *text);
+
 /* Whether colour is welcome on this stream: a terminal, and no NO_COLOR. */
 bool cli_colour(FILE *stream);
 

@@ -5,6 +5,7 @@
 #include "cli/inspect/confine.h"
 
 #include <dirent.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -24,40 +24,6 @@ static const char usage[] =
 	"\n"
 	"The exit status is 0 for yes and partly, and 69 for no.\n";
 
-static const struct {
-	const char *word, *colour;
-} answers[] = {
-	[ANSWER_YES] = { "yes", "\033[1;32m" },
-	[ANSWER_PARTLY] = { "partly", "\033[1;33m" },
-	[ANSWER_NO] = { "no", "\033[1;31m" },
-};
-
-static void print_line(const char *heading, const char *text)
-{
-	fputs(heading, stdout);
-	cli_put(text, stdout);
-	putchar('\n');
-}
-
-/* yes: what the first line says if nothing speaks against it. */
-static void print_verdict(const struct verdict *verdict, const char *subject,
-			  const char *yes)
-{
-	bool colour = cli_colour(stdout);
-	enum answer answer = verdict_answer(verdict);
-	const struct reason *first =
-		answer == ANSWER_YES ? NULL : verdict_reason(verdict);
-
-	printf("%s%s%s: ", colour ? answers[answer].colour : "",
-	       answers[answer].word, colour ? "\033[0m" : "");
-	cli_put(subject, stdout);
-	print_line(": ", first ? first->text : yes);
-	for (const struct reason *f = verdict->first; f; f = f->next)
-		if (f != first)
-			print_line(f->answer == ANSWER_YES ? "  " : "  also: ",
-				   f->text);
-}
-
 /* Who imports the n-th call: the first few by name. */
 static void print_importers(const struct imports *imports, size_t n)
 {
@@ -118,7 +84,7 @@ static int inspect_program(const char *name)
 	if (error) {
 		cli_warn("%s: %s", path, strerror(-error));
 	} else {
-		print_verdict(&program.verdict, program.path,
+		verdict_print(&program.verdict, program.path,
 			      "every call that can carry its DNS messages is "
 			      "hooked");
 		print_calls(&program.imports);
@@ -136,20 +102,20 @@ static void print_config(char *config)
 	char *line;
 
 	while ((line = strsep(&config, "\n"))) {
-		print_line(heading, line);
+		cli_put_line(heading, line);
 		heading = "                  ";
 	}
 }
 
 static void print_process(const struct process *process)
 {
-	print_line("  program         ", process->program);
+	cli_put_line("  program         ", process->program);
 	if (process->library)
-		print_line("  library         ", process->library);
+		cli_put_line("  library         ", process->library);
 	if (process->config)
 		print_config(process->config);
 	if (process->metrics)
-		print_line("  metrics         ", process->metrics);
+		cli_put_line("  metrics         ", process->metrics);
 }
 
 static void print_tap(const struct exposition_tap *tap)
@@ -193,7 +159,7 @@ static int inspect_process(pid_t pid)
 	if (error) {
 		cli_warn("%s: %s", subject, strerror(-error));
 	} else {
-		print_verdict(&process.verdict, subject, process.state);
+		verdict_print(&process.verdict, subject, process.state);
 		print_process(&process);
 		print_counters(process.metrics);
 		print_calls(&process.imports);

@@ -5,8 +5,6 @@
  */
 #pragma once
 
-#include <stdio.h>
-
 enum answer { ANSWER_YES, ANSWER_PARTLY, ANSWER_NO };
 
 struct reason {
@@ -28,5 +26,10 @@ void verdict_add(struct verdict *verdict, enum answer answer,
 const struct reason *verdict_reason(const struct verdict *verdict);
 
 enum answer verdict_answer(const struct verdict *verdict);
+
+/* A line with the answer and the reason for it, and one for each other reason.
+ * yes: what is said if nothing speaks against it. */
+void verdict_print(const struct verdict *verdict, const char *subject,
+		   const char *yes);
 
 void verdict_free(struct verdict *verdict);

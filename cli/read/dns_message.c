@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#include "cli/read/edns.h"
 #include "cli/read/fields.h"
 #include "proto/common.h"
 
@@ -173,7 +172,7 @@ void dns_message_put(ldns_buffer *out, const struct dns_message *message)
 
 	put_header(out, message);
 	if (ldns_pkt_edns(pkt))
-		edns_put(out, pkt);
+		dns_message_put_edns(out, pkt);
 	put_questions(out, ldns_pkt_question(pkt));
 	put_section(out, "ANSWER", ldns_pkt_answer(pkt), NULL);
 	put_section(out, "AUTHORITY", ldns_pkt_authority(pkt), NULL);

@@ -24,5 +24,8 @@ bool dns_message_has_question(const struct dns_message *message);
 void dns_message_put_question(ldns_buffer *out,
 			      const struct dns_message *message);
 
+/* The pseudo-section of a message that has the EDNS record (RFC 6891); edns.c. */
+void dns_message_put_edns(ldns_buffer *out, const ldns_pkt *pkt);
+
 /* The whole message, several lines. */
 void dns_message_put(ldns_buffer *out, const struct dns_message *message);

@@ -2,7 +2,7 @@
  *
  * EDNS options, each by a function of its own.
  */
-#include "cli/read/edns.h"
+#include "cli/read/dns_message.h"
 
 #include <arpa/inet.h>
 #include <string.h>
@@ -208,7 +208,7 @@ static void put_option(ldns_buffer *out, const struct option *option)
 	put_local(out, option);
 }
 
-void edns_put(ldns_buffer *out, const ldns_pkt *pkt)
+void dns_message_put_edns(ldns_buffer *out, const ldns_pkt *pkt)
 {
 	const ldns_rdf *options = ldns_pkt_edns_data(pkt);
 	const uint8_t *p = options ? ldns_rdf_data(options) : NULL;

@@ -157,3 +157,30 @@ bool dnstap_is_query(const Dnstap__Message *message)
 	/* The schema numbers every query odd, and its response next to it. */
 	return message->type & 1;
 }
+
+void fields_write(ldns_buffer *out, const struct field_writers *write,
+		  const Dnstap__Message *m)
+{
+	write->timestamp(out, "query_time",
+			 m->has_query_time_sec && m->has_query_time_nsec,
+			 m->query_time_sec, m->query_time_nsec);
+	write->timestamp(out, "response_time",
+			 m->has_response_time_sec && m->has_response_time_nsec,
+			 m->response_time_sec, m->response_time_nsec);
+	write->word(out, "socket_family", m->has_socket_family,
+		    &dnstap__socket_family__descriptor, m->socket_family);
+	write->word(out, "socket_protocol", m->has_socket_protocol,
+		    &dnstap__socket_protocol__descriptor, m->socket_protocol);
+	write->host(out, "query_address", m->has_query_address,
+		    &m->query_address);
+	write->host(out, "response_address", m->has_response_address,
+		    &m->response_address);
+	write->port(out, "query_port", m->has_query_port, m->query_port);
+	write->port(out, "response_port", m->has_response_port,
+		    m->response_port);
+	write->zone(out, m);
+	write->wire(out, "query_message", m->has_query_message,
+		    &m->query_message);
+	write->wire(out, "response_message", m->has_response_message,
+		    &m->response_message);
+}

@@ -34,6 +34,27 @@ void put_time(ldns_buffer *out, uint64_t seconds, uint32_t nanoseconds,
 void put_json(ldns_buffer *out, const void *data, size_t size);
 void put_quoted(ldns_buffer *out, const void *data, size_t size);
 
+/* How a format writes the fields of a Message; each function leaves out what is not
+ * there. */
+struct field_writers {
+	void (*timestamp)(ldns_buffer *out, const char *key, bool has,
+			  uint64_t seconds, uint32_t nanoseconds);
+	void (*word)(ldns_buffer *out, const char *key, protobuf_c_boolean has,
+		     const ProtobufCEnumDescriptor *descriptor, int value);
+	void (*host)(ldns_buffer *out, const char *key, protobuf_c_boolean has,
+		     const ProtobufCBinaryData *address);
+	void (*port)(ldns_buffer *out, const char *key, protobuf_c_boolean has,
+		     uint32_t port);
+	void (*zone)(ldns_buffer *out, const Dnstap__Message *message);
+	void (*wire)(ldns_buffer *out, const char *key, protobuf_c_boolean has,
+		     const ProtobufCBinaryData *wire);
+};
+
+/* All but the type, which comes first, in the order in which YAML and JSON have
+ * them. */
+void fields_write(ldns_buffer *out, const struct field_writers *write,
+		  const Dnstap__Message *message);
+
 /* Whether this is a query's message by its type; it decides which time and
  * which payload the message is about. */
 bool dnstap_is_query(const Dnstap__Message *message);

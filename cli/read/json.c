@@ -5,7 +5,6 @@
 #include "cli/read/fields.h"
 #include "cli/read/format.h"
 #include "cli/read/dns_message.h"
-#include "cli/read/walk.h"
 
 /* Every key but the first of its object. */
 static void put_key(ldns_buffer *out, const char *key)
@@ -101,7 +100,7 @@ static void put_message(ldns_buffer *out, const char *key,
 	dns_message_release(&message);
 }
 
-static const struct walk_style style = {
+static const struct field_writers writers = {
 	put_timestamp, put_word,       put_host,
 	put_port,      put_query_zone, put_message,
 };
@@ -111,7 +110,7 @@ static void put_dnstap_message(ldns_buffer *out, const Dnstap__Message *m)
 	put_text(out, "{\"type\":\"");
 	put_enum(out, &dnstap__message__type__descriptor, m->type);
 	put_text(out, "\"");
-	walk_message(out, &style, m);
+	fields_write(out, &writers, m);
 	put_text(out, "}");
 }
 

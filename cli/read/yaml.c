@@ -7,7 +7,6 @@
 #include "cli/read/fields.h"
 #include "cli/read/format.h"
 #include "cli/read/dns_message.h"
-#include "cli/read/walk.h"
 
 static void put_bytes(ldns_buffer *out, const char *key, protobuf_c_boolean has,
 		      const ProtobufCBinaryData *value)
@@ -115,7 +114,7 @@ static void put_query_zone(ldns_buffer *out, const Dnstap__Message *message)
 	ldns_buffer_free(text);
 }
 
-static const struct walk_style style = {
+static const struct field_writers writers = {
 	put_timestamp, put_word,       put_host,
 	put_port,      put_query_zone, put_message,
 };
@@ -124,7 +123,7 @@ static void put_dnstap_message(ldns_buffer *out, const Dnstap__Message *m)
 {
 	put_word(out, "type", true, &dnstap__message__type__descriptor,
 		 m->type);
-	walk_message(out, &style, m);
+	fields_write(out, &writers, m);
 }
 
 void format_yaml(ldns_buffer *out, const Dnstap__Dnstap *dnstap)
