@@ -117,11 +117,13 @@ void cli_put(const char *text, FILE *out)
 
 	for (unsigned n; text < end; text += n) {
 		n = utf8_decode(text, end, &code);
-		if (code != '\t' &&
-		    (code == UTF8_INVALID || cli_is_control(code)))
-			putc('?', out);
-		else
+		if (code == '\t' ||
+		    (code != UTF8_INVALID && !cli_is_control(code))) {
 			fwrite(text, 1, n, out);
+			continue;
+		}
+		putc('?', out);
+		n = 1; /* one for each octet */
 	}
 }
 
