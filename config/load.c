@@ -33,16 +33,16 @@ void config_env_read(struct config_env *env)
 {
 	*env = (struct config_env){
 		.config = lookup("DNSTAP_CONFIG"),
-		.identity = lookup("DNSTAP_IDENTITY"),
-		.version = lookup("DNSTAP_VERSION"),
-		.extra = lookup("DNSTAP_EXTRA"),
-		.ports = lookup("DNSTAP_PORTS"),
-		.log = lookup("DNSTAP_LOG"),
-		.metrics = lookup("DNSTAP_METRICS"),
 		.lookup = lookup,
 		.host_name = env->host,
 		.program = program_invocation_short_name,
 	};
+	for (size_t i = 0; i < settings_names.count; i++) {
+		const struct setting *row = setting_at(i);
+
+		*(const char **)((char *)env + row->env) =
+			lookup(row->variable);
+	}
 	if (gethostname(env->host, sizeof(env->host) - 1) != 0)
 		env->host[0] = '\0';
 }
