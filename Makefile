@@ -171,9 +171,15 @@ CLANG_FORMAT := $(or $(shell command -v clang-format-14),clang-format)
 lint: ## the form of the sources, what includes what, what is documented
 	$(Q).ci/layers
 	$(Q).ci/documented
+	$(Q)shim/drawing.py /dev/stdout | cmp - shim/drawing.svg
 	$(Q)if $(CLANG_FORMAT) --version | grep -q 'version 14\.'; then \
 	  $(CLANG_FORMAT) --dry-run -Werror $$(git ls-files '*.c' '*.h'); \
 	else echo "lint: clang-format 14 is not there: form not looked at"; fi
+
+drawing: shim/drawing.svg ## of the rooms and arrows, for the README
+
+shim/drawing.svg: shim/drawing.py
+	$(Q)$< $@
 
 format: ## makes it so
 	$(Q)$(CLANG_FORMAT) -i $$(git ls-files '*.c' '*.h')
@@ -193,6 +199,6 @@ clean: ## removes build/
 	rm -rf build
 
 -include $(shell find $(B) -type f -name '*.d' 2>/dev/null)
-.PHONY: all help check unit fuzz demo bench soak lint format install uninstall deb clean
+.PHONY: all help check unit fuzz demo bench soak lint drawing format install uninstall deb clean
 .SECONDARY: $(FUZZED)
 .DELETE_ON_ERROR:
