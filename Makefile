@@ -43,7 +43,7 @@ LINKED  := $(if $(SHARED_DEPS),$(call LIBS),\
 SHSTK   := $(if $(filter x86_64%,$(MACHINE)),-Wl$(comma)-z$(comma)shstk)
 
 GEN     := $(B)/proto/dnstap.pb-c
-LIFE    := shim/life.c shim/about.c
+LIFE    := shim/life.c shim/start.c shim/about.c
 CORE    := $(filter-out $(LIFE),$(wildcard shim/*.c shim/base/*.c \
              shim/queue/*.c shim/capture/*.c shim/tap/*.c shim/tap/*/*.c proto/*.c config/*.c))
 HOOK    := $(LIFE) $(wildcard shim/hook/*.c shim/hook/*.S)

@@ -108,6 +108,12 @@ size_t queue_pending(const struct queue *queue);
 uint64_t queue_dropped(const struct queue *queue, enum drop_cause cause);
 
 /*
+ * Before there is a consumer: from now on the next message to be committed has
+ * `begin` called on its thread, once.
+ */
+void queue_await_consumer(struct queue *queue, void (*begin)(void));
+
+/*
  * Sleeping. The consumer announces itself once with the thread to wake. After
  * queue_sleep returned true it may sleep until `QUEUE_WAKE_SIGNAL` is pending for
  * that thread; false: something has come in meanwhile. queue_awake ends it.

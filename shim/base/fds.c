@@ -17,6 +17,7 @@
 
 static const struct sandbox_call listing[] = {
 	{ .number = SYS_faccessat },
+	{ .number = SYS_faccessat2 },
 	{ .number = SYS_openat },
 	{ .number = SYS_getdents64 },
 	{ .number = -1 },

@@ -25,16 +25,18 @@
 #include "shim/base/clock.h"
 #include "shim/base/sandbox.h"
 #include "shim/base/output.h"
+#include "shim/base/process.h"
 
 #define LINE_MAX_SIZE 1024
 
 struct log_writer {
 	bool (*write)(const char *line, size_t size);
-	struct sandbox_call needs[4]; /* beside sandbox_writing */
+	struct sandbox_call needs[5]; /* beside sandbox_writing */
 };
 
 static const struct log_writer *writer = &log_stderr;
 static const char *path;
+static char directory[PATH_MAX] = "."; /* in which it is */
 
 /* What standard error was at the beginning; zero: nothing to write to. */
 static dev_t device;
@@ -54,9 +56,13 @@ static bool takes_lines(const struct stat *about)
 void log_open(const struct log_writer *to, const char *file)
 {
 	struct stat about;
+	const char *end = file ? strrchr(file, '/') : NULL;
 
 	writer = to;
 	path = file;
+	if (end)
+		snprintf(directory, sizeof(directory), "%.*s",
+			 (int)(end - file + 1), file);
 	if (!fstat(STDERR_FILENO, &about) && takes_lines(&about)) {
 		device = about.st_dev;
 		inode = about.st_ino;
@@ -91,13 +97,8 @@ static bool write_stderr(const char *line, size_t size)
 /* Others may write to the directory that the file is in. */
 static bool is_anybodys_directory(void)
 {
-	char directory[PATH_MAX] = ".";
-	const char *end = strrchr(path, '/');
 	struct stat about;
 
-	if (end)
-		snprintf(directory, sizeof(directory), "%.*s",
-			 (int)(end - path + 1), path);
 	return stat(directory, &about) || about.st_mode & S_IWOTH;
 }
 
@@ -169,8 +170,9 @@ static size_t compose(char line[LINE_MAX_SIZE], const char *tap,
 static size_t compose(char line[LINE_MAX_SIZE], const char *tap,
 		      const char *format, va_list list)
 {
-	size_t at = snprintf(line, LINE_MAX_SIZE, "dnstapshim[%ld]: %s%s",
-			     (long)getpid(), tap ? tap : "", tap ? ": " : "");
+	size_t at =
+		snprintf(line, LINE_MAX_SIZE, "dnstapshim[%ld]: %s%s",
+			 (long)process_id(), tap ? tap : "", tap ? ": " : "");
 
 	if (at >= LINE_MAX_SIZE)
 		at = LINE_MAX_SIZE - 1;
@@ -190,10 +192,11 @@ const struct log_writer log_syslog = {
 	  { .number = -1 } }
 };
 
-const struct log_writer log_file = {
-	write_file,
-	{ { .number = SYS_openat }, { .number = SYS_close }, { .number = -1 } }
-};
+const struct log_writer log_file = { write_file,
+				     { { .number = SYS_openat },
+				       { .number = SYS_close },
+				       { .number = SYS_geteuid },
+				       { .number = -1 } } };
 
 void log_line(const char *tap, const char *format, ...)
 {

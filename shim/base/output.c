@@ -14,6 +14,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "shim/base/process.h"
+#include "shim/base/sandbox.h"
+#include "shim/base/thread.h"
+
 static void signals_of_writes(sigset_t *set)
 {
 	sigemptyset(set);
@@ -39,9 +43,10 @@ static void take(int number, bool before)
 	sigemptyset(&one);
 	sigaddset(&one, number);
 	if (syscall(SYS_rt_sigtimedwait, &one, &info, &none, _NSIG / 8) > 0 &&
-	    before && !is_pending(number))
-		syscall(SYS_rt_tgsigqueueinfo, getpid(), gettid(), number,
-			&info);
+	    before && !is_pending(number) &&
+	    sandbox_allows(SYS_rt_tgsigqueueinfo))
+		syscall(SYS_rt_tgsigqueueinfo, process_id(), thread_ask_id(),
+			number, &info);
 }
 
 static bool quietly(ssize_t (*write_to)(int fd, const void *data, size_t size),

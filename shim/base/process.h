@@ -27,3 +27,8 @@ bool process_is_vfork_child(void);
 /* Before the calling thread makes a process that may be a vfork child: from now on it
  * can be told from its parent. */
 void process_before_vfork(void);
+
+/* The number of the process that the memory belongs to, or 0 where it is not known
+ * and the host's own filter is against asking. Async-signal-safe; mostly without a
+ * system call. */
+pid_t process_id(void);

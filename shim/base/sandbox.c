@@ -219,9 +219,16 @@ bool sandbox_spares(const struct sandbox_call *list)
 	return true;
 }
 
-void sandbox_inherit(void)
+unsigned sandbox_bequest(void)
 {
-	inherited = atomic_load(&sandbox_filters);
+	return thread_state.untraced == THREAD_OURS
+		       ? inherited
+		       : atomic_load(&sandbox_filters);
+}
+
+void sandbox_inherit(unsigned filters)
+{
+	inherited = filters;
 }
 
 static bool copy(const struct sock_fprog *program, struct filter *to)
@@ -248,6 +255,27 @@ static struct filter *next_filter(void)
 	return &filter[count < FILTERS_MAX ? count : FILTERS_MAX - 1];
 }
 
+static bool spares(const struct filter *by, const struct sandbox_call *list)
+{
+	for (; list->number >= 0; list++)
+		if (judge_one(by, list) == SANDBOX_PUNISHED)
+			return false;
+	return true;
+}
+
+static bool spares_ours(const struct filter *by)
+{
+	static const struct sandbox_call *const lists[] = {
+		sandbox_running, sandbox_looking_up, sandbox_writing,
+		sandbox_metrics, sandbox_others,
+	};
+
+	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
+		if (!spares(by, lists[i]))
+			return false;
+	return true;
+}
+
 bool sandbox_read(const struct sock_fprog *program, bool all)
 {
 	struct filter *next = next_filter();
@@ -259,13 +287,7 @@ bool sandbox_read(const struct sock_fprog *program, bool all)
 	if (atomic_load(&sandbox_filters) < FILTERS_MAX - 1)
 		copy(program, next);
 	errno = saved;
-	if (!all)
-		return true;
-	for (const struct sandbox_call *call = sandbox_running;
-	     call->number >= 0; call++)
-		if (judge_one(next, call) == SANDBOX_PUNISHED)
-			return false;
-	return true;
+	return spares(next, sandbox_beside) && (!all || spares_ours(next));
 }
 
 enum sandbox_verdict sandbox_foresees(int number)
@@ -298,97 +320,3 @@ void sandbox_leave(void)
 
 	pooled -= filter[count - 1].length;
 }
-
-/* Architectures differ in what they have of the older calls. */
-const struct sandbox_call sandbox_thread[] = {
-	{ .number = SYS_mmap },         { .number = SYS_mprotect },
-	{ .number = SYS_munmap },       { .number = SYS_madvise },
-	{ .number = SYS_clone3 },       { .number = SYS_clone },
-	{ .number = SYS_futex },        { .number = SYS_rt_sigprocmask },
-	{ .number = SYS_rt_sigaction }, { .number = -1 },
-};
-
-const struct sandbox_call sandbox_running[] = {
-	{ .number = SYS_ppoll },
-	{ .number = SYS_recvfrom },
-	{ .number = SYS_sendto },
-	{ .number = SYS_read },
-	{ .number = SYS_write },
-	{ .number = SYS_close },
-	{ .number = SYS_fcntl },
-	{ .number = SYS_mmap },
-	{ .number = SYS_munmap },
-	{ .number = SYS_mprotect },
-	{ .number = SYS_madvise },
-	{ .number = SYS_brk },
-	{ .number = SYS_mremap },
-	{ .number = SYS_futex },
-	{ .number = SYS_exit },
-	{ .number = SYS_getpid },
-	{ .number = SYS_gettid },
-	{ .number = SYS_rt_sigprocmask },
-	{ .number = SYS_rseq },
-	{ .number = SYS_set_robust_list },
-	{ .number = SYS_newfstatat },
-	{ .number = SYS_fstat },
-	{ .number = SYS_clock_gettime },
-	{ .number = SYS_rt_sigtimedwait },
-#ifdef SYS_poll
-	{ .number = SYS_poll },
-#endif
-	{ .number = -1 },
-};
-
-/* What modules of the name service do is theirs; this is what those of libc do. */
-const struct sandbox_call sandbox_looking_up[] = {
-	{ .number = SYS_openat },
-	{ .number = SYS_read },
-	{ .number = SYS_lseek },
-	{ .number = SYS_close },
-	{ .number = SYS_newfstatat },
-	{ .number = SYS_fstat },
-	{ .number = SYS_bind },
-	{ .number = SYS_getsockname },
-	{ .number = SYS_recvmsg },
-	{ .number = SYS_sendmmsg },
-	{ .number = SYS_ioctl },
-	{ .number = SYS_uname },
-	{ .number = SYS_getrandom },
-	{ SYS_socket, { AF_INET, SOCK_DGRAM } },
-	{ SYS_socket, { AF_INET6, SOCK_DGRAM } },
-	{ SYS_socket, { AF_UNIX, SOCK_STREAM } },
-	{ SYS_socket, { AF_NETLINK, SOCK_RAW } },
-	{ .number = SYS_connect },
-	{ .number = SYS_setsockopt },
-	{ .number = -1 },
-};
-
-const struct sandbox_call sandbox_writing[] = {
-	{ .number = SYS_write },
-	{ .number = SYS_pwritev2 },
-	{ .number = SYS_newfstatat },
-	{ .number = SYS_fstat },
-	{ .number = SYS_getpid },
-	{ .number = SYS_rt_sigprocmask },
-	{ .number = SYS_rt_sigpending },
-#ifdef SYS_poll
-	{ .number = SYS_poll },
-#endif
-	{ .number = -1 },
-};
-
-const struct sandbox_call sandbox_metrics[] = {
-	{ .number = SYS_openat },
-	{ .number = SYS_write },
-	{ .number = SYS_close },
-	{ .number = SYS_fchmod },
-	{ .number = SYS_renameat2 },
-	{ .number = SYS_unlinkat },
-#ifdef SYS_rename
-	{ .number = SYS_rename },
-	{ .number = SYS_unlink },
-#endif
-	{ .number = SYS_newfstatat },
-	{ .number = SYS_fstat },
-	{ .number = -1 },
-};

@@ -31,9 +31,13 @@ struct sandbox_call {
 
 /* What calls are for. */
 extern const struct sandbox_call
-	sandbox_thread[],  /* of the host's: to start one of ours */
+	sandbox_mapping[], /* of the host's: for what is kept of messages */
+	sandbox_thread[],  /* likewise: to start one of ours */
+	sandbox_beside[],  /* likewise: while there is one of ours */
 	sandbox_running[], /* of ours: to go on with what it has */
-	sandbox_looking_up[], sandbox_writing[], sandbox_metrics[];
+	sandbox_others[], /* of ours, each of them asked for where it is made */
+	sandbox_looking_up[], sandbox_writing[], sandbox_metrics[],
+	sandbox_program[]; /* of the host's: to look at one before an exec */
 
 extern _Atomic unsigned sandbox_filters;
 
@@ -60,14 +64,18 @@ static inline bool sandbox_allows(int number)
 /* False if one call of the list may cost the process its life. */
 bool sandbox_spares(const struct sandbox_call *list);
 
-/* On a thread of ours, before all else. */
-void sandbox_inherit(void);
+/* What a thread that this one starts is under; and on that, before all else: the
+ * host may have set up others until it runs. */
+unsigned sandbox_bequest(void);
+void sandbox_inherit(unsigned filters);
 
 /*
  * Around the host's call that sets up a filter; `program` NULL: strict mode;
  * `all`: for every thread of the process. It is read if it can be, or else taken
- * to punish everything. The answer is whether threads of ours can go on with what
- * they have. From sandbox_enter on it is in force as far as we are concerned;
+ * to punish everything. The answer is whether threads of ours can live on: not if
+ * it is for all and against anything that they might do, as it may come between
+ * the moment at which one of them has asked and the call; nor if it is against
+ * sandbox_beside. From sandbox_enter on it is in force as far as we are concerned;
  * sandbox_leave: the host's call has failed.
  */
 bool sandbox_read(const struct sock_fprog *program, bool all);

@@ -30,16 +30,37 @@ void thread_before_vfork(void)
 		thread_state.untraced = THREAD_VFORK_CHILD;
 }
 
+pid_t thread_ask_id(void)
+{
+	return sandbox_allows(SYS_gettid) ? syscall(SYS_gettid) : 0;
+}
+
 void thread_learn(uint64_t epoch)
 {
 	/* 0: a thread that nobody asks after in vain. */
-	thread_state.id = sandbox_allows(SYS_gettid) ? syscall(SYS_gettid) : 0;
+	thread_state.id = thread_ask_id();
 	thread_state.epoch = epoch;
 }
 
 static bool lies_in(const stack_t *stack, const void *frame)
 {
 	return (uintptr_t)frame - (uintptr_t)stack->ss_sp < stack->ss_size;
+}
+
+bool thread_has_alternate(stack_t *stack)
+{
+	return sandbox_allows(SYS_sigaltstack) && !sigaltstack(NULL, stack) &&
+	       !(stack->ss_flags & SS_DISABLE);
+}
+
+size_t thread_room(void)
+{
+	const char *here = __builtin_frame_address(0);
+	stack_t stack;
+
+	return thread_has_alternate(&stack) && lies_in(&stack, here)
+		       ? (size_t)(here - (const char *)stack.ss_sp)
+		       : SIZE_MAX;
 }
 
 /*
@@ -53,8 +74,7 @@ static bool has_left(const char *open, const char *frame)
 {
 	stack_t stack;
 
-	if (sandbox_allows(SYS_sigaltstack) && !sigaltstack(NULL, &stack) &&
-	    !(stack.ss_flags & SS_DISABLE) &&
+	if (thread_has_alternate(&stack) &&
 	    lies_in(&stack, open) != lies_in(&stack, frame))
 		return lies_in(&stack, open);
 	return frame + THREAD_DEPTH > open;

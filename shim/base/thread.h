@@ -20,10 +20,12 @@
 #define THREAD_DEPTH 512
 
 #ifndef __ASSEMBLER__
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 /* A call that has reservations in queues, as links of queue.h. */
 struct thread_call {
@@ -57,6 +59,17 @@ static inline bool thread_is_untraced(void)
 	return __builtin_expect(thread_state.untraced, 0) &&
 	       thread_stays_untraced();
 }
+
+/* gettid(2), or 0 where the host's own filter is against it. */
+pid_t thread_ask_id(void);
+
+/* The stack that the thread has for its handlers. False: none, or it cannot be
+ * known. */
+bool thread_has_alternate(stack_t *stack);
+
+/* How much of it is left below this frame, if that lies in it; SIZE_MAX elsewhere,
+ * where there is plenty. */
+size_t thread_room(void);
 
 /* Not for callers. */
 void thread_learn(uint64_t epoch);

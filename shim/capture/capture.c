@@ -161,13 +161,16 @@ void capture_bound(int fd, const struct sockaddr *name, socklen_t size)
 		capture_enter(&call, fd, false);
 }
 
-/* Where it cannot be asked, a connection has the address that its listener has. */
+/* Where it cannot be asked, a connection is what its listener is, and has its
+ * address. */
 void capture_accepted(int listener, int fd)
 {
 	struct fd_info info, same = { 0 };
 
 	capture_forget(fd);
-	if (!recording() || sandbox_allows(SYS_getsockname) ||
+	if (!recording() ||
+	    (sandbox_allows(SYS_getsockname) &&
+	     sandbox_allows(SYS_getsockopt)) ||
 	    fd_kind(fdtable_known(listener, &info)) != FD_STREAM)
 		return;
 	same.local = info.local;

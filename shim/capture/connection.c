@@ -4,8 +4,6 @@
  */
 #include "shim/capture/connection.h"
 
-#include <signal.h>
-
 #include "shim/capture/enqueue.h"
 #include "shim/capture/capture.h"
 
@@ -254,20 +252,14 @@ void connection_crossed(const struct capture_call *call, uint64_t state,
  * first. More than one where a signal handler sends, or has jumped. */
 static _Thread_local pool_block departed;
 
-/* A handler may have a stack of its own, which tells nothing of the others'. */
-static bool on_alternate_stack(void)
-{
-	stack_t stack;
-
-	return sigaltstack(NULL, &stack) || stack.ss_flags & SS_ONSTACK;
-}
-
 /* Gives back what calls have left behind that never returned: their frames were
  * where this one is, or deeper. */
 static void sweep(uintptr_t frame)
 {
+	/* A handler may have a stack of its own, which tells nothing of the
+	 * others'. */
 	while (departed && chain_note(departed)->frame <= frame &&
-	       !on_alternate_stack()) {
+	       thread_room() == SIZE_MAX) {
 		pool_block left = departed;
 		departed = chain_note(left)->previous;
 		chain_give(left);

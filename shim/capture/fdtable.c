@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "shim/base/sandbox.h"
+
 struct fd_entry *_Atomic fdtable_chunk[FDTABLE_MAX / FDTABLE_CHUNK];
 
 /* Private memory: a forked child goes on with a copy of its own. */
@@ -17,7 +19,8 @@ static struct fd_entry *entry_make(int fd)
 	struct fd_entry *entry = fdtable_entry(fd);
 	struct fd_entry *none = NULL;
 
-	if (entry || (unsigned)fd >= FDTABLE_MAX)
+	if (entry || (unsigned)fd >= FDTABLE_MAX ||
+	    !sandbox_spares(sandbox_mapping))
 		return entry;
 	int saved = errno;
 	size_t size = FDTABLE_CHUNK * sizeof(struct fd_entry);

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 
 #include "proto/common.h"
+#include "shim/base/sandbox.h"
 
 #define SLAB_SIZE   (256 * 1024)
 #define SLABS_MAX   32 /* a class */
@@ -39,8 +40,10 @@ _Static_assert(CLASSES << CLASS_SHIFT <= 1 << POOL_NAME_BITS, "names fit");
 
 static uint8_t *map_slab(void)
 {
-	void *slab = mmap(NULL, SLAB_SIZE, PROT_READ | PROT_WRITE,
-			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	void *slab = sandbox_spares(sandbox_mapping)
+			     ? mmap(NULL, SLAB_SIZE, PROT_READ | PROT_WRITE,
+				    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+			     : MAP_FAILED;
 
 	if (slab == MAP_FAILED)
 		return NULL;

@@ -256,7 +256,7 @@ void closefrom(int first)
 		return;
 	}
 	int saved = errno;
-	if (!fds_close_from(fd))
+	if (!fds_listed() || !fds_close_from(fd))
 		for (unsigned end = getdtablesize(); fd < end; fd++)
 			close(fd);
 	errno = saved;

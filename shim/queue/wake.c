@@ -11,7 +11,10 @@
 #include <unistd.h>
 
 #include "shim/base/clock.h"
+#include "shim/base/process.h"
 #include "shim/base/sandbox.h"
+
+#define REST_NS NS_PER_MS
 
 void queue_attend(struct queue *queue, pid_t process, pid_t thread)
 {
@@ -34,10 +37,25 @@ void queue_wake(struct queue *queue)
 	errno = saved;
 }
 
+void queue_await_consumer(struct queue *queue, void (*begin)(void))
+{
+	atomic_store(&queue->shared->begin, begin);
+	atomic_store(&queue->shared->asleep, 1);
+}
+
 void queue_nudge(struct queue *queue)
 {
-	if (atomic_load(&queue->shared->asleep) &&
-	    atomic_exchange(&queue->shared->asleep, 0))
+	struct shared *shared = queue->shared;
+	void (*begin)(void);
+
+	if (!atomic_load(&shared->asleep) ||
+	    !atomic_exchange(&shared->asleep, 0))
+		return;
+	begin = atomic_load(&shared->thread) ? NULL
+					     : atomic_load(&shared->begin);
+	if (begin)
+		begin();
+	else
 		queue_wake(queue);
 }
 
@@ -55,8 +73,10 @@ void queue_wake_last(struct queue *queue)
 
 bool queue_thread_exists(const struct queue *queue, pid_t thread)
 {
-	return !queue_wakes(queue) || !sandbox_allows(SYS_tgkill) ||
-	       !syscall(SYS_tgkill, getpid(), thread, 0) || errno != ESRCH;
+	pid_t process = process_id();
+
+	return !queue_wakes(queue) || !process || !sandbox_allows(SYS_tgkill) ||
+	       !syscall(SYS_tgkill, process, thread, 0) || errno != ESRCH;
 }
 
 void queue_awake(struct queue *queue)
@@ -79,6 +99,7 @@ void queue_finished(struct queue *queue)
 {
 	_Atomic uint32_t *done = &queue->shared->done;
 
+	atomic_store(&queue->shared->thread, 0);
 	atomic_store(done, 1);
 	syscall(SYS_futex, done, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
@@ -92,17 +113,42 @@ bool queue_reopen(struct queue *queue)
 	return true;
 }
 
+static struct timespec span(uint64_t ns)
+{
+	return (struct timespec){ ns / NS_PER_S, ns % NS_PER_S };
+}
+
+/* Where the host's own filter is against a futex, any call will do that takes a
+ * while; where it is against all of them, the processor is left to others. */
+static void rest(void)
+{
+	struct timespec time = span(REST_NS);
+
+	if (sandbox_allows(SYS_ppoll))
+		syscall(SYS_ppoll, NULL, 0, &time, NULL, 0);
+	else if (sandbox_allows(SYS_clock_nanosleep))
+		syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &time, NULL);
+	else if (sandbox_allows(SYS_nanosleep))
+		syscall(SYS_nanosleep, &time, NULL);
+	else if (sandbox_allows(SYS_sched_yield))
+		syscall(SYS_sched_yield);
+}
+
+static void await_done(_Atomic uint32_t *done, uint64_t left_ns)
+{
+	struct timespec timeout = span(left_ns);
+
+	if (!sandbox_allows(SYS_futex) ||
+	    (syscall(SYS_futex, done, FUTEX_WAIT, 0, &timeout, NULL, 0) < 0 &&
+	     errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT))
+		rest();
+}
+
 void queue_await_finished(struct queue *queue, uint64_t deadline_ns)
 {
 	_Atomic uint32_t *done = &queue->shared->done;
 	uint64_t now;
 
-	while (!atomic_load(done) && (now = clock_steady()) < deadline_ns) {
-		uint64_t left = deadline_ns - now;
-		struct timespec timeout = { left / NS_PER_S, left % NS_PER_S };
-
-		if (sandbox_allows(SYS_futex))
-			syscall(SYS_futex, done, FUTEX_WAIT, 0, &timeout, NULL,
-				0);
-	}
+	while (!atomic_load(done) && (now = clock_steady()) < deadline_ns)
+		await_done(done, deadline_ns - now);
 }

@@ -16,6 +16,7 @@
 #include "shim/base/clock.h"
 #include "shim/base/output.h"
 #include "proto/common.h"
+#include "shim/base/process.h"
 
 #define ATTEMPTS 8 /* to find a name that nobody has taken */
 
@@ -194,7 +195,7 @@ static int create(struct exposition *out)
 
 	for (int i = 0; fd < 0 && i < ATTEMPTS; i++) {
 		snprintf(out->partial, sizeof(out->partial), "%s.%ld%s.new",
-			 out->path, (long)getpid(), again);
+			 out->path, (long)process_id(), again);
 		fd = open(out->partial,
 			  O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW |
 				  O_NONBLOCK,
@@ -213,7 +214,7 @@ static int create(struct exposition *out)
 
 int exposition_replace(struct exposition *out, const char *path)
 {
-	if (!exposition_expand(out->path, path, getpid()))
+	if (!exposition_expand(out->path, path, process_id()))
 		return -ENAMETOOLONG;
 	out->error = 0;
 	out->used = 0;

@@ -14,7 +14,9 @@
 
 #include "shim/base/clock.h"
 #include "shim/base/own_fds.h"
+#include "shim/base/process.h"
 #include "shim/base/sandbox.h"
+#include "shim/base/thread.h"
 
 #define POLL_NS      NS_PER_MS        /* while messages come in */
 #define POLL_MANY_NS (2 * NS_PER_MS)  /* while there are many */
@@ -49,28 +51,31 @@ static bool take_wake(void)
 	/* libc's own call says SI_USER for SI_TKILL. */
 	if (syscall(SYS_rt_sigtimedwait, &wake, &info, &none, _NSIG / 8) < 0)
 		return false;
-	if (info.si_code == SI_TKILL && info.si_pid == getpid())
+	if (info.si_code == SI_TKILL && info.si_pid == process_id())
 		return true;
 	/* What only the kernel may say of a signal is lost. */
 	if (sandbox_allows(SYS_rt_sigqueueinfo) &&
-	    !syscall(SYS_rt_sigqueueinfo, getpid(), QUEUE_WAKE_SIGNAL, &info))
+	    !syscall(SYS_rt_sigqueueinfo, process_id(), QUEUE_WAKE_SIGNAL,
+		     &info))
 		return false;
 	if (sandbox_allows(SYS_kill))
-		kill(getpid(), QUEUE_WAKE_SIGNAL);
+		kill(process_id(), QUEUE_WAKE_SIGNAL);
 	return false;
 }
 
 /* Returns a signalfd, or -1 where nothing can wake this thread. */
 static int open_wake(void)
 {
+	pid_t process = process_id(), thread = thread_ask_id();
 	sigset_t wake;
 
-	if (!sandbox_allows(SYS_tgkill) || !sandbox_allows(SYS_signalfd4))
+	if (!process || !thread || !sandbox_allows(SYS_tgkill) ||
+	    !sandbox_allows(SYS_signalfd4))
 		return -1;
 	wake_set(&wake);
 	int fd = own_fds_take(signalfd(-1, &wake, SFD_CLOEXEC | SFD_NONBLOCK));
 	if (fd >= 0 &&
-	    (tgkill(getpid(), gettid(), QUEUE_WAKE_SIGNAL) || !take_wake())) {
+	    (tgkill(process, thread, QUEUE_WAKE_SIGNAL) || !take_wake())) {
 		own_fds_close(fd);
 		return -1;
 	}
@@ -81,7 +86,7 @@ void idle_open(struct idle *idle, struct queue *queue,
 	       struct endpoint *endpoint)
 {
 	*idle = (struct idle){ queue, endpoint, open_wake(), SLEEP_MIN_NS };
-	queue_attend(queue, getpid(), gettid());
+	queue_attend(queue, process_id(), thread_ask_id());
 }
 
 void idle_close(struct idle *idle)

@@ -4,8 +4,8 @@
  */
 #include "shim/tap/tap.h"
 
+#include <poll.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "proto/encode.h"
 #include "shim/base/clock.h"
@@ -330,7 +330,7 @@ static struct tap *tap_await(const struct start *start)
 	struct tap *tap;
 
 	while (!(tap = tap_new(start)) && !queue_finish_deadline(start->queue))
-		nanosleep(&pause, NULL);
+		ppoll(NULL, 0, &pause, NULL); /* what it is allowed anyway */
 	return tap;
 }
 
@@ -418,7 +418,7 @@ int tap_start(const struct config *config, size_t index, struct queue *queue,
 	struct start *start = &starts[index];
 
 	*start = (struct start){
-		.task = { run, start },
+		.task = { .run = run, .argument = start },
 		.config = &config->taps[index],
 		.index = index,
 		.queue = queue,

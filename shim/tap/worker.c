@@ -14,20 +14,32 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/eventfd.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "config/config.h"
+#include "shim/base/clock.h"
 #include "shim/base/fds.h"
 #include "shim/base/log.h"
 #include "shim/base/own_fds.h"
+#include "shim/base/process.h"
 #include "shim/base/sandbox.h"
 #include "shim/base/thread.h"
 
 /* glibc's count, which it shows to debuggers; NULL where it does not, or where
  * ours are to be counted: make CPPFLAGS=-DWORKER_COUNTED. */
 static _Atomic unsigned *threads;
+
+/* Stacks that libc keeps for the next thread. A child of fork(3) has those of the
+ * threads that it lacks as well. */
+static _Atomic unsigned reserved, once_reserved;
+
+static void renew(void)
+{
+	atomic_store(&reserved, atomic_load(&once_reserved));
+}
 
 /* Where no fd can be had at all, and so nothing be sent. */
 #define FDS_TRIED 65536
@@ -87,6 +99,7 @@ void worker_begin(void)
 	threads = dlsym(RTLD_DEFAULT, "__nptl_nthreads");
 	dlerror();
 #endif
+	pthread_atfork(NULL, NULL, renew);
 }
 
 /*
@@ -99,16 +112,54 @@ static void uncount(void)
 		atomic_fetch_sub(threads, 1);
 }
 
+/* By the thread's id; 0: free. Of more than these nobody knows. */
+static _Atomic pid_t ours[2 * CONFIG_TAPS_MAX];
+
+#define OURS (sizeof(ours) / sizeof(*ours))
+
+static bool exists(pid_t thread)
+{
+	return sandbox_allows(SYS_tgkill) &&
+	       !syscall(SYS_tgkill, process_id(), thread, 0);
+}
+
+static void note(void)
+{
+	for (size_t i = 0; i < OURS; i++) {
+		pid_t known = atomic_load(&ours[i]);
+
+		if ((!known || !exists(known)) &&
+		    atomic_compare_exchange_strong(&ours[i], &known,
+						   thread_ask_id()))
+			return;
+	}
+}
+
+void worker_await_gone(uint64_t deadline_ns)
+{
+	const struct timespec pause = { 0, NS_PER_MS / 10 };
+
+	for (size_t i = 0; i < OURS; i++) {
+		pid_t thread = atomic_exchange(&ours[i], 0);
+
+		while (thread && exists(thread) && sandbox_allows(SYS_ppoll) &&
+		       clock_steady() < deadline_ns)
+			syscall(SYS_ppoll, NULL, 0, &pause, NULL, 0);
+	}
+}
+
 static void *run_task(void *made)
 {
 	const struct worker_task *task = made;
 
 	thread_state.untraced = THREAD_OURS;
-	sandbox_inherit();
+	sandbox_inherit(task->filters);
+	note();
 	if (sandbox_allows(SYS_prctl))
 		prctl(PR_SET_NAME, "dnstapshim");
 	task->run(task->argument);
 	/* libc takes the stack back, and counts a thread less. */
+	atomic_fetch_add(&reserved, 1);
 	if (threads)
 		atomic_fetch_add(threads, 1);
 	return NULL;
@@ -146,20 +197,46 @@ static int create(pthread_t *thread, void *(*run)(void *), void *argument,
 	return -error;
 }
 
-int worker_start(const struct worker_task *task, size_t stack)
+unsigned worker_reserved(void)
+{
+	return atomic_load(&reserved);
+}
+
+static void spend(void)
+{
+	unsigned left = atomic_load(&reserved);
+
+	while (left &&
+	       !atomic_compare_exchange_weak(&reserved, &left, left - 1))
+		;
+}
+
+int worker_start(struct worker_task *task, size_t stack)
 {
 	pthread_t thread;
-	int error = create(&thread, run_task, (void *)task, stack,
-			   PTHREAD_CREATE_DETACHED);
 
-	if (!error)
+	task->filters = sandbox_bequest();
+	int error =
+		create(&thread, run_task, task, stack, PTHREAD_CREATE_DETACHED);
+
+	if (!error) {
 		uncount();
+		spend();
+	}
 	return error;
 }
 
 static void *return_at_once(void *unused)
 {
 	return unused;
+}
+
+static bool has_memory(size_t stack)
+{
+	void *there = mmap(NULL, stack, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS,
+			   -1, 0);
+
+	return there != MAP_FAILED && !munmap(there, stack);
 }
 
 int worker_reserve(size_t stack, size_t count)
@@ -173,6 +250,9 @@ int worker_reserve(size_t stack, size_t count)
 			       PTHREAD_CREATE_JOINABLE);
 		made += !error;
 	}
+	/* Where only the thread is refused, its stack is kept all the same. */
+	atomic_store(&once_reserved, made + (error && has_memory(stack)));
+	renew();
 	while (made)
 		pthread_join(thread[--made], NULL);
 	return error;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 /*
  * Gives the calling thread a table of fds of its own, empty but for standard
@@ -22,6 +23,7 @@ void worker_begin(void);
 struct worker_task {
 	void (*run)(void *argument);
 	void *argument;
+	unsigned filters; /* not for callers */
 };
 
 /*
@@ -30,7 +32,12 @@ struct worker_task {
  * host's, until that has called worker_isolate_fds(). `stack` is what it needs beside the
  * host's thread-local variables. Returns 0 or -errno.
  */
-int worker_start(const struct worker_task *task, size_t stack);
+int worker_start(struct worker_task *task, size_t stack);
+
+/* Threads of ours that have been told to end make their last system calls behind
+ * the last that is heard of them: waits until they are gone, at the longest until
+ * `deadline_ns` of clock_steady(). */
+void worker_await_gone(uint64_t deadline_ns);
 
 /*
  * glibc keeps the stack of a thread that has ended, and what was allocated with
@@ -39,3 +46,6 @@ int worker_start(const struct worker_task *task, size_t stack);
  * interrupted it. Returns 0 or -errno of what is short.
  */
 int worker_reserve(size_t stack, size_t count);
+
+/* How many such stacks are left, as far as is known here. */
+unsigned worker_reserved(void);

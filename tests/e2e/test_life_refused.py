@@ -6,6 +6,7 @@ import fcntl
 import os
 import re
 import signal
+import tempfile
 
 from harness import host, namespace
 from harness.collector import Collector
@@ -75,6 +76,68 @@ def test_granted(thing):
     metrics = Metrics()
     metrics.check()
     assert lost >= 2 * EACH and len(taps) >= 2 * EACH
+    assert len(taps) + lost == len(facts), (len(taps), lost, len(facts))
+    assert metrics.drops() == {"unstarted": lost}, metrics.dropped
+    assert metrics.count["captured_total"] == len(facts)
+    return f"{len(taps)} logged, {lost} counted"
+
+
+class Pids:
+    """A control group whose processes and threads are one in all. `directory` is
+    None where none can be made."""
+
+    def __init__(self):
+        self.directory = None
+        for root in ("/sys/fs/cgroup/pids", "/sys/fs/cgroup"):  # version 1, 2
+            try:
+                made = tempfile.mkdtemp(prefix="dnstapshim-", dir=root)
+            except OSError:
+                continue
+            if os.path.exists(f"{made}/pids.max"):
+                self.directory = made
+                break
+            os.rmdir(made)
+
+    def allow(self, most):
+        with open(f"{self.directory}/pids.max", "w") as file:
+            file.write(most)
+
+    def through(self):
+        return ("sh", "-c", f'echo $$ > {self.directory}/cgroup.procs && exec "$@"',
+                "sh")
+
+    def end(self):
+        """Once those in it are reaped."""
+        until(lambda: not open(f"{self.directory}/cgroup.procs").read(), "its end")
+        os.rmdir(self.directory)
+
+
+@each(("for_good", "granted"))
+def test_pids(which):
+    """What a service's TasksMax= is to the kernel."""
+    group = Pids()
+    if not group.directory:
+        return "skipped: no control group that counts processes can be made here"
+    try:
+        group.allow("1")
+        return limited(group, which == "granted")
+    finally:
+        group.end()
+
+
+def limited(group, granted):
+    running = host.Host(host.build("refused"), "pids", Collector(port=6000),
+                        through=group.through(), **SETTING)
+    running.udp(2 * EACH)
+    if granted:
+        group.allow("max")
+        until(lambda: running.udp(1) or running.collector.frames, "the beginning")
+        running.udp(EACH)
+    facts, taps, lost = finished(running)
+    said(running, "threads")
+    metrics = Metrics()
+    metrics.check()
+    assert lost >= 4 * EACH and bool(taps) == granted
     assert len(taps) + lost == len(facts), (len(taps), lost, len(facts))
     assert metrics.drops() == {"unstarted": lost}, metrics.dropped
     assert metrics.count["captured_total"] == len(facts)

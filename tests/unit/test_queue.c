@@ -5,16 +5,21 @@
  */
 #include <criterion/criterion.h>
 
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "shim/base/clock.h"
+#include "shim/base/sandbox.h"
 #include "shim/base/thread.h"
 #include "shim/queue.h"
 
@@ -446,4 +451,75 @@ Test(queue, is_never_full_by_mistake)
 	pthread_join(consumer, NULL);
 	cr_assert_eq(queue_dropped(interrupted, DROP_QUEUE_FULL), 0);
 	queue_free(interrupted);
+}
+
+static struct queue *unattended;
+static int begun;
+
+static void begin_later(void)
+{
+	if (++begun < 3)
+		queue_await_consumer(unattended, begin_later);
+}
+
+Test(queue, asks_for_a_consumer)
+{
+	unattended = queue_new(MESSAGES);
+	cr_assert(put(unattended, 1, 10));
+	cr_assert_eq(begun, 0);
+	queue_await_consumer(unattended, begin_later);
+	for (int i = 0; i < 5; i++)
+		cr_assert(put(unattended, 2 + i, 10));
+	cr_assert_eq(begun, 3);
+	cr_assert_eq(collect(unattended), 6);
+	/* Now there is one, which nobody has to look for. */
+	queue_attend(unattended, getpid(), gettid());
+	queue_await_consumer(unattended, begin_later);
+	signal(SIGURG, SIG_IGN);
+	cr_assert(put(unattended, 7, 10));
+	cr_assert_eq(begun, 3);
+	queue_free(unattended);
+}
+
+static uint64_t processor_ns(void)
+{
+	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
+static void forbid(int number)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+			 offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	struct sock_fprog program = { 4, code };
+
+	sandbox_read(&program, false);
+	sandbox_enter();
+}
+
+/* Half a second, of which it sleeps nearly all. */
+static void check_waits(void)
+{
+	struct queue *queue = queue_new(MESSAGES);
+	uint64_t began = clock_steady(), used = processor_ns();
+
+	queue_await_finished(queue, began + NS_PER_S / 2);
+	cr_assert_geq(clock_steady(), began + NS_PER_S / 2);
+	cr_assert_lt(processor_ns() - used, NS_PER_S / 5);
+	queue_free(queue);
+}
+
+Test(queue, waits_for_its_end_without_a_futex)
+{
+	check_waits();
+	forbid(SYS_futex);
+	check_waits();
+	forbid(SYS_ppoll);
+	check_waits();
+	forbid(SYS_clock_nanosleep);
+	check_waits();
 }

@@ -79,12 +79,48 @@ Test(sandbox, knows_which_are_for_a_thread_of_ours)
 	enter(no_unix, sizeof(no_unix), false);
 	thread_state.untraced = THREAD_OURS;
 	cr_assert_eq(ask(SYS_socket, AF_UNIX), SANDBOX_ALLOWED);
-	sandbox_inherit();
+	sandbox_inherit(sandbox_filters);
 	cr_assert_eq(ask(SYS_socket, AF_UNIX), SANDBOX_REFUSED);
 	enter(no_tgkill, sizeof(no_tgkill), false);
 	cr_assert_eq(ask(SYS_tgkill, 0), SANDBOX_ALLOWED);
 	enter(no_tgkill, sizeof(no_tgkill), true);
 	cr_assert_eq(ask(SYS_tgkill, 0), SANDBOX_PUNISHED);
+}
+
+static bool reads(struct sock_filter *code, size_t size, bool all)
+{
+	struct sock_fprog program = { size / sizeof(*code), code };
+
+	return sandbox_read(&program, all);
+}
+
+Test(sandbox, knows_beside_which_filters_a_thread_of_ours_can_live)
+{
+	struct sock_filter no_futex[] = {
+		LOAD(nr),
+		JUMP(BPF_JEQ, SYS_futex, 0, 1),
+		RETURN(SECCOMP_RET_KILL_PROCESS),
+		RETURN(SECCOMP_RET_ALLOW),
+	};
+
+	cr_assert(reads(no_unix, sizeof(no_unix), false));
+	cr_assert(reads(no_unix, sizeof(no_unix), true)); /* an error only */
+	cr_assert(reads(no_tgkill, sizeof(no_tgkill), false));
+	cr_assert_not(reads(no_tgkill, sizeof(no_tgkill), true));
+	cr_assert_not(reads(no_futex, sizeof(no_futex), false));
+}
+
+/* The host may have set up another one by the time that it runs. */
+Test(sandbox, knows_what_a_thread_was_started_under)
+{
+	enter(no_unix, sizeof(no_unix), false);
+	unsigned filters = sandbox_bequest();
+	enter(no_tgkill, sizeof(no_tgkill), false);
+	thread_state.untraced = THREAD_OURS;
+	sandbox_inherit(filters);
+	cr_assert_eq(ask(SYS_socket, AF_UNIX), SANDBOX_REFUSED);
+	cr_assert_eq(ask(SYS_tgkill, 0), SANDBOX_ALLOWED);
+	cr_assert_eq(sandbox_bequest(), filters);
 }
 
 Test(sandbox, reads_nothing_that_it_cannot)

@@ -65,7 +65,7 @@ static void nothing(void *unused)
 	(void)unused;
 }
 
-static const struct worker_task task = { nothing, NULL };
+static struct worker_task task = { .run = nothing };
 
 static void start_one(void)
 {

@@ -11,6 +11,7 @@
 
 #include "proto/dns.h"
 #include "proto/extra.h"
+#include "shim/base/process.h"
 #include "shim/base/secret.h"
 #include "shim/tap/annotate/asked.h"
 #include "shim/tap/annotate/match.h"
@@ -64,7 +65,7 @@ struct annotator *annotator_new(const struct tap_config *config)
 	if (config->extra) {
 		annotator->extra = extra_parse(
 			config->extra, &(struct extra_constants){
-					       getpid(),
+					       process_id(),
 					       program_invocation_short_name,
 					       config->sample,
 				       });

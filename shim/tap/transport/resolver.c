@@ -11,8 +11,12 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shim/base/process.h"
+#include "shim/base/sandbox.h"
+#include "shim/base/thread.h"
 #include "shim/queue.h"
 #include "shim/tap/worker.h"
 
@@ -76,7 +80,9 @@ static void run(void *argument)
 		if (!atomic_compare_exchange_strong(&resolver->state, &asked,
 						    ANSWERED))
 			break;
-		tgkill(resolver->process, resolver->thread, QUEUE_WAKE_SIGNAL);
+		if (resolver->thread && sandbox_allows(SYS_tgkill))
+			tgkill(resolver->process, resolver->thread,
+			       QUEUE_WAKE_SIGNAL);
 	}
 	sem_destroy(&resolver->wake);
 	free(resolver);
@@ -88,7 +94,8 @@ struct resolver *resolver_start(const char *host, const char *port)
 
 	if (!resolver)
 		return NULL;
-	resolver->task = (struct worker_task){ run, resolver };
+	resolver->task =
+		(struct worker_task){ .run = run, .argument = resolver };
 	resolver->host = host;
 	resolver->port = port;
 	sem_init(&resolver->wake, 0, 0);
@@ -113,8 +120,8 @@ void resolver_ask(struct resolver *resolver)
 	if (atomic_load_explicit(&resolver->state, memory_order_acquire) ==
 	    ASKED)
 		return;
-	resolver->process = getpid();
-	resolver->thread = gettid();
+	resolver->process = process_id();
+	resolver->thread = thread_ask_id();
 	atomic_store_explicit(&resolver->state, ASKED, memory_order_release);
 	sem_post(&resolver->wake);
 }

@@ -71,19 +71,28 @@ static void serve_until_told(int fd)
 			host_answer(fd);
 }
 
+/* The test does it. */
+static void nothing(void)
+{
+}
+
 static const struct {
 	const char *name;
 	void (*refuse)(void), (*grant)(void);
 } things[] = {
 	{ "threads", refuse_threads, grant_threads },
 	{ "memory", refuse_memory, grant_memory },
+	{ "pids", nothing, nothing },
 };
 
 int main(int argc, char **argv)
 {
-	size_t thing = argc > 1 && strcmp(argv[1], "memory") == 0;
+	size_t thing = 0;
 	int fd = host_udp();
 
+	MUST(argc > 1);
+	while (strcmp(things[thing].name, argv[1]) != 0)
+		MUST(++thing < sizeof(things) / sizeof(*things));
 	things[thing].refuse();
 	host_serve(fd, EACH);
 	if (getenv("GRANTED"))

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the environment says. Once, at the beginning: malloc(3) is called.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct config;
+
+/* False: DNSTAP_DISABLE. In a set-id program, whose environment is its caller's,
+ * environment_load finds nothing. */
+bool environment_wanted(void);
+
+/* False where nothing is to be tapped; what is wrong has been logged. */
+bool environment_load(struct config **config);
+
+/* How long the end may take: DNSTAP_EXIT_MS. */
+uint64_t environment_exit_ns(void);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What lives in a process. For life.c and start.c alone.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config/config.h"
+#include "shim/base/process.h"
+#include "shim/tap/metrics.h"
+
+struct queue;
+
+enum state {
+	IDLE,    /* no thread */
+	RUNNING, /* a thread, or about to have one */
+	ENDED,   /* the thread has ended, or will; another may follow */
+};
+
+/* Zero in a process that has not begun. */
+struct live {
+	struct process process;
+	bool eldest;               /* in whom the library was loaded */
+	_Atomic uint64_t began_ns; /* the first message */
+	_Atomic uint64_t retry_ns;
+	struct queue *_Atomic queue[CONFIG_TAPS_MAX]; /* what capture fills */
+	struct queue *_Atomic mapped[CONFIG_TAPS_MAX];
+	_Atomic enum state state[CONFIG_TAPS_MAX];
+	struct metrics metrics;
+};
+
+extern struct live *live; /* NULL: nothing is tapped */
+extern struct config *live_config;

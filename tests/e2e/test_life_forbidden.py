@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whatever system call a filter of the host's ends it for, the library does not
+make it unless the host itself does; and the log is complete, or says what it lacks.
+
+Which calls the host makes is found out without the library."""
+
+import re
+import subprocess
+
+from harness import host
+from harness.collector import Collector
+from harness.each import each
+from harness.namespace import ROOM
+
+SCENES = ("udp", "vfork", "fork", "bind", "handler", "tcp", "exec", "_Exit")
+WHEN = ("before", "behind")
+
+
+def numbers(text):
+    """Those of the calls for which a child came to another end than its own."""
+    return [int(line) for line in text.split("\n") if re.fullmatch(r"\d+", line)]
+
+
+def own(program, scene, when):
+    bare = subprocess.run([program, scene], env={"WHEN": when}, cwd=ROOM, check=True,
+                          stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    return numbers(bare.stdout)
+
+
+def names(numbers_):
+    return ", ".join(map(str, numbers_))
+
+
+@each(f"{scene}.{when}.{threads}.{speech}" for scene in SCENES for when in WHEN
+      for threads in ("one", "all") for speech in ("said", "mute"))
+def test_each_call(which):
+    """mute: those without which no line about a loss can be written."""
+    scene, when, threads, speech = which.split(".")
+    program = host.build("forbidden")
+    skip = own(program, scene, when)
+    assert 0 < len(skip) < 40, skip
+    running = host.Host(program, scene, Collector(port=6000), WHEN=when,
+                        TSYNC="1" if threads == "all" else "",
+                        MUTE="1" if speech == "mute" else "0",
+                        SKIP=",".join(map(str, skip)))
+    running.end()
+    ended = numbers(running.log())
+    assert not ended, f"ended for {names(ended)}:\n{running.log()}"
+    taps = running.collector.taps(orderly=False)
+    lost = sum(map(int, re.findall(r"dropped (\d+) messages", running.log())))
+    if speech == "said":
+        assert len(taps) + lost == len(running.facts()), (
+            f"{len(taps)} logged, {lost} counted of {len(running.facts())}")
+    return f"{len(taps)} logged, {lost} counted, {len(running.facts())} in all"
