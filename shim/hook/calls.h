@@ -11,7 +11,7 @@
  * KIN(name, of): another name of a hooked call, which leads to its hook.
  *
  * The way that the same call goes when it is made by its number (syscall.c), and
- * what it moves (cli/imports.c):
+ * what it moves (cli/inspect/imports.c):
  *   MESSAGES(io)  a function of io.h makes it; it is for sockets only
  *   OCTETS(io)    likewise; it is for any file
  *   CARRIED(io)   a function of io.h or fd.h makes it; what it moves is not
