@@ -43,10 +43,11 @@ LINKED  := $(if $(SHARED_DEPS),$(call LIBS),\
 SHSTK   := $(if $(filter x86_64%,$(MACHINE)),-Wl$(comma)-z$(comma)shstk)
 
 GEN     := $(B)/proto/dnstap.pb-c
-LIFE    := shim/life.c shim/start.c shim/about.c
-CORE    := $(filter-out $(LIFE),$(wildcard shim/*.c shim/base/*.c \
-             shim/queue/*.c shim/capture/*.c shim/tap/*.c shim/tap/*/*.c proto/*.c config/*.c))
-HOOK    := $(LIFE) $(wildcard shim/hook/*.c shim/hook/*.S)
+RUNTIME := $(addprefix shim/runtime/,runtime.c start.c so_main.c)
+CORE    := $(filter-out $(RUNTIME),$(wildcard shim/*.c shim/base/*.c \
+             shim/queue/*.c shim/capture/*.c shim/tap/*.c shim/tap/*/*.c \
+             shim/runtime/*.c proto/*.c config/*.c))
+HOOK    := $(RUNTIME) $(wildcard shim/hook/*.c shim/hook/*.S)
 CLI     := $(filter-out cli/main.c,$(wildcard cli/*.c cli/*/*.c))
 obj      = $(addprefix $(B)/,$(addsuffix .o,$(basename $(1))))
 CORE_O  := $(call obj,$(CORE)) $(GEN).o
@@ -78,7 +79,7 @@ $(B)/libdnstapshim.so: $(CORE_O) $(HOOK_O) $(B)/exports.map
 	$(Q)$(CC) -shared -o $@ $(CORE_O) $(HOOK_O) $(LDFLAGS) $(LINK) \
 	  -Wl,--version-script=$(B)/exports.map -Wl,--exclude-libs,ALL \
 	  -Wl,--gc-sections $(if $(SAN),,-Wl,-z,defs) -Wl,-z,nodelete $(SHSTK) \
-	  -Wl,-soname,libdnstapshim.so -Wl,-e,about_main $(LINKED)
+	  -Wl,-soname,libdnstapshim.so -Wl,-e,so_main $(LINKED)
 
 $(B)/exports.map: shim/hook/calls.h shim/hook/exports.map.in
 	@mkdir -p $(@D)

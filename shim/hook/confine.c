@@ -8,7 +8,7 @@
 #include <linux/seccomp.h>
 #include <stdarg.h>
 
-#include "shim/hook/life.h"
+#include "shim/hook/runtime.h"
 
 int prctl(int option, ...)
 {
@@ -21,10 +21,11 @@ int prctl(int option, ...)
 	va_end(list);
 	bool confined =
 		option == PR_SET_SECCOMP &&
-		life_confine(a[0] == SECCOMP_MODE_FILTER ? (void *)a[1] : NULL,
-			     false);
+		runtime_confine(a[0] == SECCOMP_MODE_FILTER ? (void *)a[1]
+							    : NULL,
+				false);
 	int result = real.prctl(option, a[0], a[1], a[2], a[3]);
 	if (confined && result)
-		life_confine_failed();
+		runtime_confine_failed();
 	return result;
 }

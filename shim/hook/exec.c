@@ -16,7 +16,7 @@
 
 #include "shim/base/sandbox.h"
 #include "shim/hook/exec.h"
-#include "shim/hook/life.h"
+#include "shim/hook/runtime.h"
 
 static bool is_program(int directory, const char *path, int flags)
 {
@@ -33,8 +33,8 @@ static bool is_program(int directory, const char *path, int flags)
 bool exec_pause(int directory, const char *path, int flags)
 {
 	int saved = errno;
-	bool paused = life_has_begun() && is_program(directory, path, flags) &&
-		      life_pause();
+	bool paused = runtime_has_begun() &&
+		      is_program(directory, path, flags) && runtime_pause();
 
 	errno = saved;
 	return paused;
@@ -61,7 +61,7 @@ static bool pause_found(const char *file)
 	char path[PATH_MAX];
 	bool paused = false;
 
-	if (!life_has_begun())
+	if (!runtime_has_begun())
 		return false;
 	if (!file || !*file || strchr(file, '/'))
 		return exec_pause(AT_FDCWD, file, 0);
@@ -76,7 +76,7 @@ static bool pause_found(const char *file)
 static int resume_if(bool paused, int result)
 {
 	if (paused)
-		life_resume();
+		runtime_resume();
 	return result;
 }
 

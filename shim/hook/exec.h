@@ -7,5 +7,5 @@
 #include <stdbool.h>
 
 /* Arguments of execveat(2). Sends what was captured, if the call may be expected
- * to succeed, and there is anything. True: should it fail, life_resume(). */
+ * to succeed, and there is anything. True: should it fail, runtime_resume(). */
 bool exec_pause(int directory, const char *path, int flags);

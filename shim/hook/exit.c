@@ -5,33 +5,33 @@
  */
 #include "shim/hook/real.h"
 
-#include "shim/hook/life.h"
+#include "shim/hook/runtime.h"
 
 void _exit(int status)
 {
-	life_end();
+	runtime_end();
 	real._exit(status);
 	__builtin_unreachable();
 }
 
 void _Exit(int status)
 {
-	life_end();
+	runtime_end();
 	real._Exit(status);
 	__builtin_unreachable();
 }
 
 void abort(void)
 {
-	life_end();
+	runtime_end();
 	real_late(abort)();
 	__builtin_unreachable();
 }
 
 int daemon(int nochdir, int noclose)
 {
-	life_end();
+	runtime_end();
 	int result = real_late(daemon)(nochdir, noclose);
-	life_resume(); /* it has failed, or this is the child */
+	runtime_resume(); /* it has failed, or this is the child */
 	return result;
 }

@@ -16,7 +16,7 @@
 #include "shim/base/fds.h"
 #include "shim/base/own_fds.h"
 #include "shim/capture/capture.h"
-#include "shim/hook/life.h"
+#include "shim/hook/runtime.h"
 #include "shim/hook/real.h"
 
 /* A number that the kernel has just given out. */
@@ -201,7 +201,7 @@ static void uncancelled(void (*step)(void))
 int socket(int domain, int type, int protocol)
 {
 	if (domain == AF_INET || domain == AF_INET6)
-		uncancelled(life_begin);
+		uncancelled(runtime_begin);
 	return fd_socket(&real, domain, type, protocol);
 }
 
@@ -215,7 +215,7 @@ int bind(int fd, const struct sockaddr *name, socklen_t size)
 	int result = fd_bind(&real, fd, name, size);
 
 	if (!result && capture_serves(name, size))
-		uncancelled(life_reserve);
+		uncancelled(runtime_reserve);
 	return result;
 }
 

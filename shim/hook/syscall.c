@@ -17,7 +17,7 @@
 #include "shim/hook/exec.h"
 #include "shim/hook/fd.h"
 #include "shim/hook/io.h"
-#include "shim/hook/life.h"
+#include "shim/hook/runtime.h"
 #include "shim/hook/real.h"
 
 _Static_assert(offsetof(struct real_table, syscall) == REAL_SYSCALL, "entry.S");
@@ -29,7 +29,7 @@ struct call {
 	long argument[6];
 	long result;   /* where it need not be made any more */
 	bool paused;   /* exec_pause() */
-	bool confined; /* see life_confine */
+	bool confined; /* see runtime_confine */
 };
 
 #define FD(call)   ((int)(call)->argument[0])
@@ -41,7 +41,7 @@ static bool before_prctl(struct call *call)
 	bool filters = argument[1] == SECCOMP_MODE_FILTER;
 
 	call->confined = argument[0] == PR_SET_SECCOMP &&
-			 life_confine(filters ? POINTER(2) : NULL, false);
+			 runtime_confine(filters ? POINTER(2) : NULL, false);
 	return true;
 }
 
@@ -51,9 +51,9 @@ static bool before_seccomp(struct call *call)
 	bool filters = argument[0] == SECCOMP_SET_MODE_FILTER;
 
 	if (filters || argument[0] == SECCOMP_SET_MODE_STRICT)
-		call->confined =
-			life_confine(filters ? POINTER(2) : NULL,
-				     argument[1] & SECCOMP_FILTER_FLAG_TSYNC);
+		call->confined = runtime_confine(
+			filters ? POINTER(2) : NULL,
+			argument[1] & SECCOMP_FILTER_FLAG_TSYNC);
 	return true;
 }
 
@@ -63,19 +63,19 @@ static void after_seccomp(struct call *call, long result)
 	bool fd = call->argument[1] & SECCOMP_FILTER_FLAG_NEW_LISTENER;
 
 	if (call->confined && (result < 0 || (result && !fd)))
-		life_confine_failed();
+		runtime_confine_failed();
 }
 
 static void after_prctl(struct call *call, long result)
 {
 	if (call->confined && result)
-		life_confine_failed();
+		runtime_confine_failed();
 }
 
 static bool before_exit(struct call *call)
 {
 	(void)call;
-	life_end();
+	runtime_end();
 	return true;
 }
 
@@ -96,7 +96,7 @@ static void after_execve(struct call *call, long result)
 {
 	(void)result;
 	if (call->paused)
-		life_resume();
+		runtime_resume();
 }
 
 static void after_execveat(struct call *call, long result)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * What the hooks tell of the process's life: from its first socket to its end,
- * and across forks. They only declare it; shim/life.c, which stands above them,
+ * and across forks. They only declare it; shim/runtime/, which stands above them,
  * does something about it.
  */
 #pragma once
@@ -9,35 +9,35 @@
 #include <stdbool.h>
 
 /* Begins, once. Not for callers in whose place malloc(3) is forbidden. */
-void life_begin(void);
+void runtime_begin(void);
 
 /* The process is a DNS server, and malloc(3) is allowed at this point of it. */
-void life_reserve(void);
+void runtime_reserve(void);
 
 /* Flushes what this process has captured and ends its taps, in at most
  * DNSTAP_EXIT_MS milliseconds; a forked child sends for a shorter time, and not
  * at all while its family's collector is silent. Does nothing in a child of
  * vfork(2), where the memory is the parent's, and at once where nothing was ever
  * captured. Async-signal-safe. */
-void life_end(void);
+void runtime_end(void);
 
 /* Whether there is anything to be ended in this process, to which its memory
  * belongs. Async-signal-safe. */
-bool life_has_begun(void);
+bool runtime_has_begun(void);
 
-/* The same as life_end, as briefly as in a child, where the process may live on. False if
+/* The same as runtime_end, as briefly as in a child, where the process may live on. False if
  * there was nothing to be ended. */
-bool life_pause(void);
+bool runtime_pause(void);
 
 struct sock_fprog;
 
 /*
  * The host is about to set up a seccomp filter for this thread, or for `all`;
  * `program` NULL: strict mode. Taps that could not go on under it end before. True
- * if life_confine_failed() is to be called where the host's call comes to nothing.
+ * if runtime_confine_failed() is to be called where the host's call comes to nothing.
  */
-bool life_confine(const struct sock_fprog *program, bool all);
-void life_confine_failed(void);
+bool runtime_confine(const struct sock_fprog *program, bool all);
+void runtime_confine_failed(void);
 
 /* The process lives on: the next message starts the taps again. */
-void life_resume(void);
+void runtime_resume(void);

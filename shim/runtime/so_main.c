@@ -38,10 +38,10 @@ static const char about[] =
 	"\n"
 	"See libdnstapshim.so(8), dnstapshim.conf(5) and dnstapshim(1).\n";
 
-void about_main(void);
+void so_main(void);
 
 /* The Makefile names it to the linker as the entry point. */
-ENTRY void about_main(void)
+ENTRY void so_main(void)
 {
 	Dl_info self;
 	char *path = NULL;

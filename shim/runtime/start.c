@@ -2,7 +2,7 @@
  *
  * Starting taps in the midst of a server's call, where hardly anything is allowed.
  */
-#include "shim/start.h"
+#include "shim/runtime/start.h"
 
 #include <errno.h>
 #include <string.h>
@@ -12,7 +12,7 @@
 #include "shim/base/log.h"
 #include "shim/base/sandbox.h"
 #include "shim/base/thread.h"
-#include "shim/live.h"
+#include "shim/runtime/live.h"
 #include "shim/queue.h"
 #include "shim/tap/worker.h"
 #include "shim/tap/stats.h"

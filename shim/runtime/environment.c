@@ -2,7 +2,7 @@
  *
  * What the environment says, beside the configuration that it names.
  */
-#include "shim/environment.h"
+#include "shim/runtime/environment.h"
 
 #include <stdlib.h>
 #include <string.h>

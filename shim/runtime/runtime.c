@@ -12,7 +12,7 @@
  *                  it was forked, and begins at its own first message.
  *   exit           everything captured is sent, or the time is up.
  */
-#include "shim/hook/life.h"
+#include "shim/hook/runtime.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -30,13 +30,13 @@
 #include "shim/base/secret.h"
 #include "shim/capture/capture.h"
 #include "shim/capture/enqueue.h"
-#include "shim/environment.h"
+#include "shim/runtime/environment.h"
 #include "shim/hook/dl.h"
 #include "shim/hook/real.h"
 #include "shim/hook/syscall.h"
-#include "shim/live.h"
+#include "shim/runtime/live.h"
 #include "shim/queue.h"
-#include "shim/start.h"
+#include "shim/runtime/start.h"
 #include "shim/tap/stats.h"
 #include "shim/tap/family.h"
 #include "shim/tap/worker.h"
@@ -63,7 +63,7 @@ static const struct log_writer *const log_writers[] = {
 /* Two for each tap: its first connection, and what it lacks. */
 _Static_assert(2 * CONFIG_TAPS_MAX <= LOG_KEYS_MAX, "every key is remembered");
 
-void life_reserve(void)
+void runtime_reserve(void)
 {
 	static _Atomic bool reserved;
 	int saved = errno;
@@ -138,15 +138,15 @@ static uint64_t shorter(uint64_t budget_ns)
 	return budget_ns < exit_ns ? budget_ns : exit_ns;
 }
 
-bool life_has_begun(void)
+bool runtime_has_begun(void)
 {
 	return live && atomic_load(&live->began_ns) &&
 	       !process_is_vfork_child();
 }
 
-void life_end(void)
+void runtime_end(void)
 {
-	if (!life_has_begun())
+	if (!runtime_has_begun())
 		return;
 	uint64_t age = clock_steady() - atomic_load(&live->began_ns);
 	if (live->eldest)
@@ -155,15 +155,15 @@ void life_end(void)
 		end(shorter(CHILD_NS + age / CHILD_SHARE), true);
 }
 
-bool life_pause(void)
+bool runtime_pause(void)
 {
-	if (!life_has_begun())
+	if (!runtime_has_begun())
 		return false;
 	end(shorter(CHILD_NS), true);
 	return true;
 }
 
-void life_resume(void)
+void runtime_resume(void)
 {
 	if (!live || process_is_vfork_child())
 		return;
@@ -176,13 +176,13 @@ void life_resume(void)
 	}
 }
 
-bool life_confine(const struct sock_fprog *program, bool all)
+bool runtime_confine(const struct sock_fprog *program, bool all)
 {
 	if (!live || process_is_vfork_child())
 		return false;
 	if (!sandbox_read(program, all)) {
-		life_end();
-		life_resume();
+		runtime_end();
+		runtime_resume();
 		worker_await_gone(clock_steady() + GONE_NS);
 	} else if (sandbox_foresees(SYS_tgkill) != SANDBOX_ALLOWED) {
 		for (size_t i = 0; i < live_config->n_taps; i++)
@@ -193,7 +193,7 @@ bool life_confine(const struct sock_fprog *program, bool all)
 	return true;
 }
 
-void life_confine_failed(void)
+void runtime_confine_failed(void)
 {
 	sandbox_leave();
 }
@@ -248,7 +248,7 @@ static void begin(void)
 	metrics_begin(live_config);
 	family_begin();
 	worker_begin();
-	at_quick_exit(life_end);
+	at_quick_exit(runtime_end);
 	syscall_observe();
 	dl_begin();
 	enqueue_begin(&(struct enqueue_setup){
@@ -260,7 +260,7 @@ static void begin(void)
 	capture_begin(live_config->ports);
 }
 
-void life_begin(void)
+void runtime_begin(void)
 {
 	static _Atomic bool begun;
 	int saved = errno;
@@ -273,10 +273,10 @@ void life_begin(void)
 
 __attribute__((constructor)) static void construct(void)
 {
-	life_begin();
+	runtime_begin();
 }
 
 __attribute__((destructor)) static void destruct(void)
 {
-	life_end();
+	runtime_end();
 }
