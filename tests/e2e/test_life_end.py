@@ -3,11 +3,14 @@
 its own, and it ends in time whatever the collector does."""
 
 import signal
+import socket
+import threading
 
 from harness import host, namespace
 from harness.collector import Collector
 from harness.each import each
-from harness.metrics import SETTING
+from harness.metrics import SETTING, Metrics
+from harness.process import Process
 
 COUNT = 40
 # The exit status of each scene of host/end.c.
@@ -63,3 +66,39 @@ def test_bounded(which):
     took = running.process.wait(ENDS[scene])
     assert took < LATE, f"{took:.2f} s"
     return f"{took:.2f} s"
+
+
+class Flapping:
+    """Closes each connection as soon as it is there."""
+
+    endpoint = f"{namespace.ROOM}/flapping.sock"
+
+    def __init__(self):
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(self.endpoint)
+        self.listener.listen()
+        threading.Thread(target=self.run, daemon=True).start()
+
+    def run(self):
+        while True:
+            self.listener.accept()[0].close()
+
+
+@each(f"{name}.{scene}" for name in ("mute", "flapping")
+      for scene in ("exit", "_exit", "abort"))
+def test_last_word(which):
+    """The metrics of the end have counted what crossed the wire, however busy the
+    machine is and little time there is for the collector."""
+    name, scene = which.split(".")
+    busy = [Process(["sh", "-c", "while :; do :; done"], name=f"busy.{i}")
+            for i in range(6)]
+    collector = Flapping() if name == "flapping" else Collector(answers=False)
+    running = asked(scene, collector, DNSTAP_EXIT_MS="200")
+    running.end(ENDS[scene])
+    for one in busy:
+        one.stop()
+    counted = Metrics()
+    counted.check()
+    captured, crossed = counted.count["captured_total"], len(running.facts())
+    assert captured == crossed, f"{captured} captured of {crossed}"
+    return f"{captured} captured"

@@ -43,11 +43,6 @@ class Host:
                                name=f"{os.path.basename(program)}.{scene}")
 
     def bound(self):
-        """Waits for its socket."""
-        self._until(lambda: any(row[0] in (namespace.SERVER4, "::")
-                                for row in servers.udp_sockets()))
-
-    def bound(self):
         """Awaits its UDP socket."""
         self._until(lambda: any(row[0] in (namespace.SERVER4, "::")
                                 for row in servers.udp_sockets()))

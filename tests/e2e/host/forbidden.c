@@ -233,6 +233,7 @@ int main(int argc, char **argv)
 		ask();
 	bool behind = strcmp(getenv("WHEN"), "behind") == 0;
 	const char *only = getenv("ONLY");
+	MUST(!prctl(PR_SET_CHILD_SUBREAPER, 1));
 	start_client(argv[0]);
 	udp = host_udp();
 	tcp = host_socket(SOCK_STREAM);
@@ -244,10 +245,17 @@ int main(int argc, char **argv)
 		have_asked(strcmp(argv[1], "tcp") == 0 ? 't' : 'u');
 		pid_t child = fork();
 		if (!child) {
+			setpgid(0, 0);
 			live(number, argv[1], behind);
 			exit(0);
 		}
+		setpgid(child, child);
 		MUST(waitpid(child, &status, 0) == child);
+		/* A child of its own that it has left behind would take what the
+		 * next one is asked. */
+		kill(-child, SIGKILL);
+		while (waitpid(-child, NULL, 0) > 0)
+			;
 		if (!status)
 			continue;
 		dprintf(STDOUT_FILENO, "%d\n", number);
