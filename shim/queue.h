@@ -113,6 +113,9 @@ uint64_t queue_dropped(const struct queue *queue, enum drop_cause cause);
  */
 void queue_await_consumer(struct queue *queue, void (*begin)(void));
 
+/* Until there is one that has been started: at the longest until `deadline_ns`. */
+void queue_await_attended(struct queue *queue, uint64_t deadline_ns);
+
 /*
  * Sleeping. The consumer announces itself once with the thread to wake. After
  * queue_sleep returned true it may sleep until `QUEUE_WAKE_SIGNAL` is pending for

@@ -154,6 +154,7 @@ const struct sandbox_call sandbox_others[] = {
 	{ .number = SYS_getpid },
 	{ .number = SYS_gettid },
 	{ .number = SYS_geteuid },
+	{ .number = SYS_sysinfo },
 	{ .number = -1 },
 };
 

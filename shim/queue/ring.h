@@ -122,7 +122,8 @@ struct shared {
 
 	/* Read by every producer, written when the consumer goes to sleep. */
 	_Alignas(2 * CACHELINE) _Atomic uint32_t asleep;
-	_Atomic pid_t process, thread; /* 0: there is no consumer */
+	_Atomic bool attended; /* there is a consumer */
+	_Atomic pid_t process, thread;
 	void (*_Atomic begin)(void);
 	_Atomic bool refused;
 

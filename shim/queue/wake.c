@@ -20,6 +20,7 @@ void queue_attend(struct queue *queue, pid_t process, pid_t thread)
 {
 	queue->shared->process = process;
 	queue->shared->thread = thread;
+	atomic_store(&queue->shared->attended, true);
 }
 
 void queue_wake(struct queue *queue)
@@ -51,8 +52,8 @@ void queue_nudge(struct queue *queue)
 	if (!atomic_load(&shared->asleep) ||
 	    !atomic_exchange(&shared->asleep, 0))
 		return;
-	begin = atomic_load(&shared->thread) ? NULL
-					     : atomic_load(&shared->begin);
+	begin = atomic_load(&shared->attended) ? NULL
+					       : atomic_load(&shared->begin);
 	if (begin)
 		begin();
 	else
@@ -99,7 +100,7 @@ void queue_finished(struct queue *queue)
 {
 	_Atomic uint32_t *done = &queue->shared->done;
 
-	atomic_store(&queue->shared->thread, 0);
+	atomic_store(&queue->shared->attended, false);
 	atomic_store(done, 1);
 	syscall(SYS_futex, done, FUTEX_WAKE, INT32_MAX, NULL, NULL, 0);
 }
@@ -141,6 +142,15 @@ static void await_done(_Atomic uint32_t *done, uint64_t left_ns)
 	if (!sandbox_allows(SYS_futex) ||
 	    (syscall(SYS_futex, done, FUTEX_WAIT, 0, &timeout, NULL, 0) < 0 &&
 	     errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT))
+		rest();
+}
+
+void queue_await_attended(struct queue *queue, uint64_t deadline_ns)
+{
+	struct shared *shared = queue->shared;
+
+	while (!atomic_load(&shared->attended) && !atomic_load(&shared->done) &&
+	       clock_steady() < deadline_ns)
 		rest();
 }
 

@@ -176,10 +176,21 @@ void runtime_resume(void)
 	}
 }
 
+/* What threads of ours do before they take messages nobody foresees: they start
+ * others. */
+static void await_begun(uint64_t deadline_ns)
+{
+	for (size_t i = 0; i < live_config->n_taps; i++)
+		if (atomic_load(&live->state[i]) == RUNNING)
+			queue_await_attended(live->mapped[i], deadline_ns);
+}
+
 bool runtime_confine(const struct sock_fprog *program, bool all)
 {
 	if (!live || process_is_vfork_child())
 		return false;
+	if (all)
+		await_begun(clock_steady() + GONE_NS);
 	if (!sandbox_read(program, all)) {
 		runtime_end();
 		runtime_resume();

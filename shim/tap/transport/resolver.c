@@ -90,7 +90,9 @@ static void run(void *argument)
 
 struct resolver *resolver_start(const char *host, const char *port)
 {
-	struct resolver *resolver = calloc(1, sizeof(*resolver));
+	struct resolver *resolver = sandbox_spares(sandbox_thread)
+					    ? calloc(1, sizeof(*resolver))
+					    : NULL;
 
 	if (!resolver)
 		return NULL;

@@ -35,16 +35,18 @@ static const struct sandbox_call to_tcp[] = {
 	{ .number = -1 },
 };
 
+/* OpenSSL asks for its process, qsort(3) for the machine's memory, and free(3) of
+ * much at once for a file of /proc. */
 static const struct sandbox_call to_tls[] = {
-	{ .number = SYS_getrandom },
-	{ .number = SYS_shutdown },
-	{ .number = -1 },
+	{ .number = SYS_getrandom }, { .number = SYS_shutdown },
+	{ .number = SYS_getpid },    { .number = SYS_sysinfo },
+	{ .number = SYS_openat },    { .number = -1 },
 };
 
 static const struct sandbox_call to_file[] = {
 	{ .number = SYS_openat },   { .number = SYS_getdents64 },
 	{ .number = SYS_flock },    { .number = SYS_ftruncate },
-	{ .number = SYS_unlinkat },
+	{ .number = SYS_unlinkat }, { .number = SYS_sysinfo },
 #ifdef SYS_unlink
 	{ .number = SYS_unlink },
 #endif
