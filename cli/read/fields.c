@@ -106,7 +106,7 @@ static bool put_letter(ldns_buffer *out, uint32_t code, const char *codes,
 
 void put_json(ldns_buffer *out, const void *data, size_t size)
 {
-	const char *p = data, *end = p + size;
+	const char *p = size ? data : "", *end = p + size;
 	uint32_t code;
 
 	put_text(out, "\"");
@@ -136,7 +136,7 @@ static void put_octet(ldns_buffer *out, uint8_t octet)
 
 void put_quoted(ldns_buffer *out, const void *data, size_t size)
 {
-	const char *p = data, *end = p + size;
+	const char *p = size ? data : "", *end = p + size;
 	uint32_t code;
 
 	put_text(out, "\"");

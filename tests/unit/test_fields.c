@@ -24,6 +24,8 @@ static void expect(put_fn *form, const char *octets, size_t size,
 /* C0, DEL and C1, each as its UTF-8. */
 Test(fields, control_characters_are_escaped_in_json)
 {
+	expect(put_json, NULL, 0, "\"\"");
+	expect(put_quoted, NULL, 0, "\"\"");
 	expect(put_json, "\0\x1b[2J", 5, "\"\\u0000\\u001b[2J\"");
 	expect(put_json, "\x7f", 1, "\"\\u007f\"");
 	for (unsigned code = 0x80; code < 0xa0; code++) {
