@@ -34,7 +34,7 @@ def test_only():
     running, _ = played("only", 1, 7)
     lost = re.findall(r"dropped \d+ messages, (\d+) in all: unstarted=(\d+)\n",
                       running.log())
-    assert lost == [("2", "2")], running.log()
+    assert lost and lost[-1] == ("2", "2"), running.log()
     assert not running.collector.taps()
 
 
