@@ -3,6 +3,7 @@
  * What was captured against what became of it.
  */
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
@@ -11,6 +12,7 @@
 #define TIME (1000 * NS_PER_S)
 
 static uint64_t frames, unsent;
+static bool all_counts;
 
 static void fill(const struct endpoint *endpoint,
 		 struct endpoint_status *status)
@@ -18,6 +20,8 @@ static void fill(const struct endpoint *endpoint,
 	(void)endpoint;
 	*status = (struct endpoint_status){ .unsent = unsent,
 					    .counts.frames = frames };
+	if (all_counts)
+		memset(&status->counts, 1, sizeof(status->counts));
 }
 
 static const struct endpoint_ops ops = { .status = fill };
@@ -134,6 +138,21 @@ Test(stats, at_the_end)
 	metrics_read(&metrics, 0, &counts);
 	cr_assert_eq(counts.dropped[DROP_UNACCOUNTED], 1);
 	cr_assert_eq(sum(&counts), 1);
+}
+
+/* A metric that nobody fills in would stay 0 for good. */
+Test(stats, each_is_told)
+{
+	struct exposition_tap tap = { .capacity = 1 };
+	const struct exposition_family *family;
+
+	pass();
+	all_counts = true;
+	unsent = stats.skipped = 1;
+	tap.counts = settled(TIME);
+	for (size_t n = 0; (family = exposition_family(n)); n++)
+		cr_expect_neq(*(uint64_t *)((char *)&tap + family->offset), 0,
+			      "%s", family->name);
 }
 
 /* What was counted twice cannot be made up for: the sum shows it. */
