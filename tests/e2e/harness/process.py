@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """A program under test, with its output in a file of the room."""
 
+import glob
 import os
 import shutil
 import signal
@@ -55,6 +56,17 @@ class Process:
 
     def send(self, number):
         self.child.send_signal(number)
+
+    def session(self):
+        """What runs of it and of its children that have not left its session."""
+        for path in glob.glob("/proc/[0-9]*/stat"):
+            try:
+                with open(path) as file:
+                    state, _, _, session = file.read().rpartition(")")[2].split()[:4]
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if state not in "ZX" and int(session) == self.child.pid:
+                yield int(path.split("/")[2])
 
     def stop(self, number=signal.SIGTERM):
         """Ends it and returns the seconds that it took."""

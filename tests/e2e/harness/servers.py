@@ -304,7 +304,11 @@ class Running:
         assert lost == 0, f"the load overflowed a socket buffer: {lost} messages"
 
     def stop(self):
-        return self.process.stop()
+        """Ends it, and awaits those of its processes that outlive the first, as nsd's
+        do: only then they all have counted. Returns the seconds of the first."""
+        seconds = self.process.stop()
+        until(lambda: not any(self.process.session()), "processes are left")
+        return seconds
 
 
 def udp_sockets(port=53):
