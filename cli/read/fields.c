@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/read/dns_message.h"
 #include "proto/common.h"
 #include "proto/utf8.h"
 
@@ -158,6 +159,42 @@ bool dnstap_is_query(const Dnstap__Message *message)
 	return message->type & 1;
 }
 
+static void write_zone(ldns_buffer *out, const struct field_writers *write,
+		       const Dnstap__Message *m)
+{
+	ldns_buffer *text;
+
+	if (!m->has_query_zone)
+		return;
+	text = ldns_buffer_new(LDNS_MAX_DOMAINLEN);
+	if (!text)
+		return;
+	put_zone(text, &m->query_zone);
+	write->zone(out, "query_zone", ldns_buffer_begin(text),
+		    ldns_buffer_position(text));
+	ldns_buffer_free(text);
+}
+
+static void write_wire(ldns_buffer *out, const struct field_writers *write,
+		       const char *key, const ProtobufCBinaryData *wire)
+{
+	struct dns_message message;
+	ldns_buffer *text;
+
+	if (!dns_message_parse(&message, wire->data, wire->len)) {
+		write->wire(out, key, NULL, 0);
+		return;
+	}
+	text = ldns_buffer_new(4096);
+	if (text) {
+		dns_message_put(text, &message);
+		write->wire(out, key, (char *)ldns_buffer_begin(text),
+			    ldns_buffer_position(text));
+		ldns_buffer_free(text);
+	}
+	dns_message_release(&message);
+}
+
 void fields_write(ldns_buffer *out, const struct field_writers *write,
 		  const Dnstap__Message *m)
 {
@@ -178,9 +215,10 @@ void fields_write(ldns_buffer *out, const struct field_writers *write,
 	write->port(out, "query_port", m->has_query_port, m->query_port);
 	write->port(out, "response_port", m->has_response_port,
 		    m->response_port);
-	write->zone(out, m);
-	write->wire(out, "query_message", m->has_query_message,
-		    &m->query_message);
-	write->wire(out, "response_message", m->has_response_message,
-		    &m->response_message);
+	write_zone(out, write, m);
+	if (m->has_query_message)
+		write_wire(out, write, "query_message", &m->query_message);
+	if (m->has_response_message)
+		write_wire(out, write, "response_message",
+			   &m->response_message);
 }

@@ -34,8 +34,8 @@ void put_time(ldns_buffer *out, uint64_t seconds, uint32_t nanoseconds,
 void put_json(ldns_buffer *out, const void *data, size_t size);
 void put_quoted(ldns_buffer *out, const void *data, size_t size);
 
-/* How a format writes the fields of a Message; each function leaves out what is not
- * there. */
+/* How a format writes the fields of a Message; each function leaves out what it is
+ * told not to be there. */
 struct field_writers {
 	void (*timestamp)(ldns_buffer *out, const char *key, bool has,
 			  uint64_t seconds, uint32_t nanoseconds);
@@ -45,9 +45,10 @@ struct field_writers {
 		     const ProtobufCBinaryData *address);
 	void (*port)(ldns_buffer *out, const char *key, protobuf_c_boolean has,
 		     uint32_t port);
-	void (*zone)(ldns_buffer *out, const Dnstap__Message *message);
-	void (*wire)(ldns_buffer *out, const char *key, protobuf_c_boolean has,
-		     const ProtobufCBinaryData *wire);
+	void (*zone)(ldns_buffer *out, const char *key, const void *text,
+		     size_t size);
+	void (*wire)(ldns_buffer *out, const char *key, const char *text,
+		     size_t size); /* text NULL: it is malformed */
 };
 
 /* All but the type, which comes first, in the order in which YAML and JSON have

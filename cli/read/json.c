@@ -4,7 +4,6 @@
  */
 #include "cli/read/fields.h"
 #include "cli/read/format.h"
-#include "cli/read/dns_message.h"
 
 /* Every key but the first of its object. */
 static void put_key(ldns_buffer *out, const char *key)
@@ -12,13 +11,18 @@ static void put_key(ldns_buffer *out, const char *key)
 	ldns_buffer_printf(out, ",\"%s\":", key);
 }
 
+static void put_string(ldns_buffer *out, const char *key, const void *text,
+		       size_t size)
+{
+	put_key(out, key);
+	put_json(out, text, size);
+}
+
 static void put_bytes(ldns_buffer *out, const char *key, protobuf_c_boolean has,
 		      const ProtobufCBinaryData *value)
 {
-	if (!has || value->len == 0)
-		return;
-	put_key(out, key);
-	put_json(out, value->data, value->len);
+	if (has && value->len > 0)
+		put_string(out, key, value->data, value->len);
 }
 
 static void put_timestamp(ldns_buffer *out, const char *key, bool has,
@@ -63,46 +67,18 @@ static void put_port(ldns_buffer *out, const char *key, protobuf_c_boolean has,
 	ldns_buffer_printf(out, "%u", port);
 }
 
-static void put_query_zone(ldns_buffer *out, const Dnstap__Message *message)
+static void put_wire(ldns_buffer *out, const char *key, const char *text,
+		     size_t size)
 {
-	ldns_buffer *text;
-
-	if (!message->has_query_zone)
-		return;
-	text = ldns_buffer_new(LDNS_MAX_DOMAINLEN);
-	if (!text)
-		return;
-	put_zone(text, &message->query_zone);
-	put_key(out, "query_zone");
-	put_json(out, ldns_buffer_begin(text), ldns_buffer_position(text));
-	ldns_buffer_free(text);
-}
-
-static void put_message(ldns_buffer *out, const char *key,
-			protobuf_c_boolean has, const ProtobufCBinaryData *wire)
-{
-	struct dns_message message;
-	ldns_buffer *text;
-
-	if (!has)
-		return;
 	put_key(out, key);
-	if (!dns_message_parse(&message, wire->data, wire->len)) {
-		put_text(out, "\"parse failed\"");
-		return;
-	}
-	text = ldns_buffer_new(4096);
 	if (text)
-		dns_message_put(text, &message);
-	put_json(out, text ? ldns_buffer_begin(text) : NULL,
-		 text ? ldns_buffer_position(text) : 0);
-	ldns_buffer_free(text);
-	dns_message_release(&message);
+		put_json(out, text, size);
+	else
+		put_text(out, "\"parse failed\"");
 }
 
 static const struct field_writers writers = {
-	put_timestamp, put_word,       put_host,
-	put_port,      put_query_zone, put_message,
+	put_timestamp, put_word, put_host, put_port, put_string, put_wire,
 };
 
 static void put_dnstap_message(ldns_buffer *out, const Dnstap__Message *m)

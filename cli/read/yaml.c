@@ -6,7 +6,6 @@
 
 #include "cli/read/fields.h"
 #include "cli/read/format.h"
-#include "cli/read/dns_message.h"
 
 static void put_bytes(ldns_buffer *out, const char *key, protobuf_c_boolean has,
 		      const ProtobufCBinaryData *value)
@@ -57,11 +56,8 @@ static void put_port(ldns_buffer *out, const char *key, protobuf_c_boolean has,
 
 /* A literal block: the lines of the message, indented, without blanks at the
  * end. */
-static void put_block(ldns_buffer *out, ldns_buffer *text)
+static void put_block(ldns_buffer *out, const char *p, size_t size)
 {
-	const char *p = (const char *)ldns_buffer_begin(text);
-	size_t size = ldns_buffer_position(text);
-
 	while (size > 0 && (p[size - 1] == '\n' || p[size - 1] == ' '))
 		size--;
 	while (size > 0) {
@@ -76,47 +72,27 @@ static void put_block(ldns_buffer *out, ldns_buffer *text)
 	put_text(out, "\n");
 }
 
-static void put_message(ldns_buffer *out, const char *key,
-			protobuf_c_boolean has, const ProtobufCBinaryData *wire)
+static void put_wire(ldns_buffer *out, const char *key, const char *text,
+		     size_t size)
 {
-	struct dns_message message;
-	ldns_buffer *text;
-
-	if (!has)
-		return;
-	if (!dns_message_parse(&message, wire->data, wire->len)) {
+	if (!text) {
 		ldns_buffer_printf(out, "  # %s: parse failed\n", key);
 		return;
 	}
-	text = ldns_buffer_new(4096);
-	if (text) {
-		dns_message_put(text, &message);
-		ldns_buffer_printf(out, "  %s: |\n", key);
-		put_block(out, text);
-		ldns_buffer_free(text);
-	}
-	dns_message_release(&message);
+	ldns_buffer_printf(out, "  %s: |\n", key);
+	put_block(out, text, size);
 }
 
-static void put_query_zone(ldns_buffer *out, const Dnstap__Message *message)
+static void put_zone_name(ldns_buffer *out, const char *key, const void *text,
+			  size_t size)
 {
-	ldns_buffer *text;
-
-	if (!message->has_query_zone)
-		return;
-	text = ldns_buffer_new(LDNS_MAX_DOMAINLEN);
-	if (!text)
-		return;
-	put_zone(text, &message->query_zone);
-	put_text(out, "  query_zone: ");
-	put_quoted(out, ldns_buffer_begin(text), ldns_buffer_position(text));
+	ldns_buffer_printf(out, "  %s: ", key);
+	put_quoted(out, text, size);
 	put_text(out, "\n");
-	ldns_buffer_free(text);
 }
 
 static const struct field_writers writers = {
-	put_timestamp, put_word,       put_host,
-	put_port,      put_query_zone, put_message,
+	put_timestamp, put_word, put_host, put_port, put_zone_name, put_wire,
 };
 
 static void put_dnstap_message(ldns_buffer *out, const Dnstap__Message *m)
