@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "proto/common.h"
 #include "shim/base/reach.h"
 #include "shim/base/thread.h"
 
@@ -270,7 +271,7 @@ static bool spares_ours(const struct filter *by)
 		sandbox_metrics, sandbox_others,
 	};
 
-	for (size_t i = 0; i < sizeof(lists) / sizeof(*lists); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
 		if (!spares(by, lists[i]))
 			return false;
 	return true;

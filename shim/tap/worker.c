@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "proto/common.h"
 #include "shim/base/clock.h"
 #include "shim/base/fds.h"
 #include "shim/base/log.h"
@@ -115,7 +116,7 @@ static void uncount(void)
 /* By the thread's id; 0: free. Of more than these nobody knows. */
 static _Atomic pid_t ours[2 * CONFIG_TAPS_MAX];
 
-#define OURS (sizeof(ours) / sizeof(*ours))
+#define OURS ARRAY_SIZE(ours)
 
 static bool exists(pid_t thread)
 {

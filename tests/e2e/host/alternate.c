@@ -90,8 +90,7 @@ int main(int argc, char **argv)
 {
 	fd = host_udp();
 	take_stack();
-	host_play(scenes, sizeof(scenes) / sizeof(*scenes),
-		  argc > 1 ? argv[1] : NULL);
+	host_play(scenes, ARRAY_SIZE(scenes), argc > 1 ? argv[1] : NULL);
 	tell_use();
 	return 0;
 }

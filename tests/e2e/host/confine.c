@@ -199,7 +199,7 @@ int main(int argc, char **argv)
 	MUST(argc > 1);
 	if (strcmp(getenv("WHEN"), "behind") == 0)
 		host_serve(fd, EACH);
-	host_play(scenes, sizeof(scenes) / sizeof(*scenes), argv[1]);
+	host_play(scenes, ARRAY_SIZE(scenes), argv[1]);
 	host_serve(fd, EACH);
 	return 0;
 }

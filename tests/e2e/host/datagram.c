@@ -199,7 +199,7 @@ static way *const ways[] = {
 	by_preadv2,
 	by_sys_preadv2,
 };
-#define WAYS (sizeof(ways) / sizeof(*ways))
+#define WAYS (ARRAY_SIZE(ways))
 
 /* A server of one client, so that it need not know whom to answer. */
 static void play_receives(void)
@@ -405,7 +405,7 @@ static void play_told(void)
 	unsigned stamps =
 		SOF_TIMESTAMPING_RX_SOFTWARE | SOF_TIMESTAMPING_SOFTWARE;
 
-	for (size_t i = 0; i < sizeof(options) / sizeof(*options); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		setsockopt(fd, options[i][0], options[i][1], &on, sizeof(on));
 	MUST(!setsockopt(fd, SOL_SOCKET, SO_TIMESTAMPING, &stamps,
 			 sizeof(stamps)));

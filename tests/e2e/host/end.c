@@ -200,7 +200,6 @@ static const struct scene scenes[] = {
 int main(int argc, char **argv)
 {
 	fd = host_udp();
-	host_play(scenes, sizeof(scenes) / sizeof(*scenes),
-		  argc > 1 ? argv[1] : NULL);
+	host_play(scenes, ARRAY_SIZE(scenes), argc > 1 ? argv[1] : NULL);
 	return 0;
 }

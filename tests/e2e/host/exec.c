@@ -170,7 +170,7 @@ static const struct scene staying[] = {
 
 static bool stays(const char *name)
 {
-	for (size_t i = 0; i < sizeof(staying) / sizeof(*staying); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(staying); i++)
 		if (strcmp(staying[i].name, name) == 0)
 			return true;
 	return false;
@@ -188,11 +188,10 @@ int main(int argc, char **argv)
 	snprintf(number, sizeof(number), "%d", fd);
 	host_serve(fd, EACH);
 	if (!stays(argv[1])) {
-		host_play(becoming, sizeof(becoming) / sizeof(*becoming),
-			  argv[1]);
+		host_play(becoming, ARRAY_SIZE(becoming), argv[1]);
 		MUST(!"another program");
 	}
-	host_play(staying, sizeof(staying) / sizeof(*staying), argv[1]);
+	host_play(staying, ARRAY_SIZE(staying), argv[1]);
 	host_serve(fd, EACH);
 	return 0;
 }

@@ -266,7 +266,7 @@ int main(int argc, char **argv)
 		close(STDERR_FILENO);
 		MUST(open_empty() == STDERR_FILENO);
 	}
-	for (size_t i = 0; i < sizeof(acts) / sizeof(*acts); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(acts); i++) {
 		if (strcmp(acts[i].name, name) != 0)
 			continue;
 		for (int turn = 0; turn < 3; turn++) {

@@ -33,7 +33,7 @@ static const int speech[] = {
 
 static bool is_speech(int number)
 {
-	for (size_t i = 0; i < sizeof(speech) / sizeof(*speech); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(speech); i++)
 		if (speech[i] == number)
 			return true;
 	return false;
@@ -223,7 +223,7 @@ static void live(int number, const char *scene, bool behind)
 		left--;
 	}
 	forbid(number);
-	host_play(scenes, sizeof(scenes) / sizeof(*scenes), scene);
+	host_play(scenes, ARRAY_SIZE(scenes), scene);
 }
 
 int main(int argc, char **argv)

@@ -24,6 +24,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
 struct scene {
 	const char *name;
 	void (*play)(void);
@@ -157,10 +159,10 @@ static inline void host_play(const struct scene *scenes, size_t count,
 	_exit(98);
 }
 
-#define HOST_MAIN(scenes)                                           \
-	int main(int argc, char **argv)                             \
-	{                                                           \
-		host_play(scenes, sizeof(scenes) / sizeof(*scenes), \
-			  argc > 1 ? argv[1] : NULL);               \
-		return 0;                                           \
+#define HOST_MAIN(scenes)                             \
+	int main(int argc, char **argv)               \
+	{                                             \
+		host_play(scenes, ARRAY_SIZE(scenes), \
+			  argc > 1 ? argv[1] : NULL); \
+		return 0;                             \
 	}

@@ -83,7 +83,6 @@ int main(int argc, char **argv)
 
 	fd = socket(AF_INET, SOCK_DGRAM, 0);
 	MUST(!syscall(SYS_bind, fd, &name, sizeof(name)));
-	host_play(scenes, sizeof(scenes) / sizeof(*scenes),
-		  argc > 1 ? argv[1] : NULL);
+	host_play(scenes, ARRAY_SIZE(scenes), argc > 1 ? argv[1] : NULL);
 	return 0;
 }

@@ -542,7 +542,7 @@ static void options(int fd)
 		     { IPPROTO_IPV6, IPV6_RECVERR },
 		     { IPPROTO_UDP, UDP_SEGMENT },
 		     { IPPROTO_UDP, UDP_GRO } };
-	unsigned at = draw(sizeof(list) / sizeof(*list));
+	unsigned at = draw(ARRAY_SIZE(list));
 	int value = list[at].name == UDP_SEGMENT ? PICK(0, 60, 200) : draw(2);
 
 	setsockopt(fd, list[at].level, list[at].name, &value, sizeof(value));

@@ -92,7 +92,7 @@ int main(int argc, char **argv)
 
 	MUST(argc > 1);
 	while (strcmp(things[thing].name, argv[1]) != 0)
-		MUST(++thing < sizeof(things) / sizeof(*things));
+		MUST(++thing < ARRAY_SIZE(things));
 	things[thing].refuse();
 	host_serve(fd, EACH);
 	if (getenv("GRANTED"))

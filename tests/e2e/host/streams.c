@@ -275,6 +275,6 @@ int main(int argc, char **argv)
 	/* The first DNS socket of all is that scene's own. */
 	if (strcmp(name, "cancel"))
 		listener = host_socket(SOCK_STREAM);
-	host_play(scenes, sizeof(scenes) / sizeof(*scenes), name);
+	host_play(scenes, ARRAY_SIZE(scenes), name);
 	return 0;
 }
