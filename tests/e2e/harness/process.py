@@ -3,6 +3,7 @@
 
 import glob
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -60,12 +61,8 @@ class Process:
     def session(self):
         """What runs of it and of its children that have not left its session."""
         for path in glob.glob("/proc/[0-9]*/stat"):
-            try:
-                with open(path) as file:
-                    state, _, _, session = file.read().rpartition(")")[2].split()[:4]
-            except (FileNotFoundError, ProcessLookupError):
-                continue
-            if state not in "ZX" and int(session) == self.child.pid:
+            after = read(path).rpartition(")")[2].split()  # state, parent, group, session
+            if after and after[0] not in "ZX" and int(after[3]) == self.child.pid:
                 yield int(path.split("/")[2])
 
     def stop(self, number=signal.SIGTERM):
@@ -84,3 +81,24 @@ class Process:
             raise AssertionError(f"{self.name} does not end:\n{self.output()}")
         assert status in (None, self.code), f"{self.name}: {self.code}:\n{self.output()}"
         return time.monotonic() - began
+
+
+def read(path):
+    try:
+        with open(path, errors="replace") as file:
+            return file.read()
+    except (OSError, ProcessLookupError):
+        return ""
+
+
+def scenery():
+    """What runs, and where each thread of it waits in the kernel; a program that has
+    ended and was not awaited shows as (zombie). And the UDP sockets."""
+    lines = []
+    for task in sorted(glob.glob("/proc/[0-9]*/task/[0-9]*")):
+        state = re.search(r"^State:\s*(.*)", read(f"{task}/status"), re.M)
+        lines.append(" ".join([
+            task.removeprefix("/proc/").replace("/task", ""),
+            read(f"{task}/comm").strip(), state.group(1) if state else "gone",
+            read(f"{task}/wchan"), read(f"{task}/syscall").partition(" ")[0].strip()]))
+    return "\n".join([*lines, read("/proc/net/udp"), read("/proc/net/udp6")])
