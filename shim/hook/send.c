@@ -122,22 +122,28 @@ ssize_t io_sendmsg(const struct real_table *by, int fd,
 	return result;
 }
 
-/* Returns false if the kernel goes no further than to this message of a vector. */
-static bool took_all(const struct mmsghdr *sent)
+/* Of what the kernel has to take if it is to go on behind it. SIZE_MAX: it cannot
+ * read all of that. Before the call: behind it the octets may be another's. */
+static size_t whole_size(const struct msghdr *message)
 {
 	size_t size;
 
-	return reach_iovec(sent->msg_hdr.msg_iov, sent->msg_hdr.msg_iovlen,
-			   &size) &&
-	       sent->msg_len >= size;
+	return reach_reads(message, sizeof(*message)) &&
+			       reach_iovec(message->msg_iov,
+					   message->msg_iovlen, &size)
+		       ? size
+		       : SIZE_MAX;
 }
 
 /* A connection's messages, one at a time: each may be taken in part. */
 static int send_octets(struct sending *sending, const struct real_table *by,
-		       struct mmsghdr *vector, int flags)
+		       struct mmsghdr *vector, int flags, bool *goes_on)
 {
+	size_t size = whole_size(&vector->msg_hdr);
+
 	depart(sending, &vector->msg_hdr);
 	int result = by->sendmmsg(sending->call.fd, vector, 1, flags);
+	*goes_on = result == 1 && vector->msg_len >= size;
 	land(sending, &vector->msg_hdr,
 	     result > 0 ? (ssize_t)vector->msg_len : -1);
 	return result;
@@ -174,8 +180,7 @@ static int send_some(const struct real_table *by, int fd,
 		result = send_datagrams(&sending, by, vector, length, flags);
 		*goes_on = result == (int)length;
 	} else {
-		result = send_octets(&sending, by, vector, flags);
-		*goes_on = result == 1 && took_all(vector);
+		result = send_octets(&sending, by, vector, flags, goes_on);
 	}
 	return result;
 }

@@ -106,7 +106,28 @@ static void play_gone(void)
 	MUST(!pthread_join(thread, NULL));
 }
 
-/* The same of what it takes out of a connection. */
+/* The same of what it takes out of a connection. A message lies in two pages, and
+ * what remembers of pages that they can be read has one place for both. */
+#define APART (1024 * PAGE)
+
+static struct iovec halves[BATCH][3];
+
+static void give_halves(int index, int id)
+{
+	static unsigned char prefix[2] = { 0, SIZE };
+
+	sent[index] = mmap(NULL, APART + PAGE, PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	MUST(sent[index] != MAP_FAILED);
+	sent[index][0] = id >> 8;
+	sent[index][1] = id;
+	sent[index][2] = 0x80;
+	sent[index][12] = index;
+	halves[index][0] = (struct iovec){ prefix, 2 };
+	halves[index][1] = (struct iovec){ sent[index], SIZE / 2 };
+	halves[index][2] = (struct iovec){ sent[index] + APART, SIZE / 2 };
+}
+
 static void *take_octets_away(void *unused)
 {
 	unsigned char octets[2 + SIZE];
@@ -116,7 +137,7 @@ static void *take_octets_away(void *unused)
 			MUST((n = raw(SYS_read, receiver, (long)octets + got,
 				      2 + SIZE - got)) > 0);
 		memset(sent[octets[2 + 12]], 0xff, SIZE);
-		MUST(!munmap(sent[octets[2 + 12]], PAGE));
+		MUST(!munmap(sent[octets[2 + 12]], APART + PAGE));
 		taken++;
 	}
 	return unused;
@@ -126,9 +147,7 @@ static void play_gone_stream(void)
 {
 	struct sockaddr_in to = host_address(ADDRESS, 53);
 	int listener = host_socket(SOCK_STREAM);
-	unsigned char prefix[2] = { 0, SIZE };
 	struct mmsghdr list[BATCH] = { 0 };
-	struct iovec iov[BATCH][2];
 	pthread_t thread;
 
 	receiver = socket(AF_INET, SOCK_STREAM, 0);
@@ -137,11 +156,9 @@ static void play_gone_stream(void)
 	MUST(!pthread_create(&thread, NULL, take_octets_away, NULL));
 	for (int i = 0; i < ROUNDS; i++) {
 		for (int k = 0; k < BATCH; k++) {
-			give(k, i * BATCH + k);
-			iov[k][0] = (struct iovec){ prefix, 2 };
-			iov[k][1] = (struct iovec){ sent[k], SIZE };
-			list[k].msg_hdr = (struct msghdr){ .msg_iov = iov[k],
-							   .msg_iovlen = 2 };
+			give_halves(k, i * BATCH + k);
+			list[k].msg_hdr = (struct msghdr){ .msg_iov = halves[k],
+							   .msg_iovlen = 3 };
 		}
 		MUST(sendmmsg(fd, list, BATCH, 0) == BATCH);
 		while (taken < BATCH * (i + 1))
