@@ -548,6 +548,10 @@ static void options(int fd)
 	setsockopt(fd, list[at].level, list[at].name, &value, sizeof(value));
 }
 
+/* The next to be connected from, also of children: the kernel keeps for some time
+ * what they have used, and lets go of it when a timer says so. */
+static int *port;
+
 /* A socket, mostly one that can be used at once. */
 static void make(void)
 {
@@ -558,7 +562,6 @@ static void make(void)
 	int protocol = chance(95) ? 0 : PICK(IPPROTO_TCP, 200);
 	struct sockaddr_storage name;
 	socklen_t size = any_name(&name);
-	static int ports = 20000;
 	int on = 1;
 
 	errno = 0;
@@ -575,7 +578,7 @@ static void make(void)
 		options(fd);
 	if (is_tcp(fd) && chance(50)) {
 		struct sockaddr_in own = {
-			AF_INET, htons(ports++), { 0 }, { 0 }
+			AF_INET, htons((*port)++), { 0 }, { 0 }
 		};
 
 		bind(fd, (struct sockaddr *)&own, sizeof(own));
@@ -870,6 +873,16 @@ static void play(unsigned count)
 
 #define FIXED (MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE)
 
+static void setting(const char *name, const char *value)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/proc/sys/net/ipv4/%s", name);
+	int fd = open(path, O_WRONLY);
+	MUST(write(fd, value, strlen(value)) == (ssize_t)strlen(value));
+	MUST(!close(fd));
+}
+
 static void prepare(void)
 {
 	struct ifreq lo = { .ifr_name = "lo", .ifr_flags = IFF_UP };
@@ -880,9 +893,8 @@ static void prepare(void)
 	int fd = socket(AF_INET, SOCK_DGRAM, 0);
 	MUST(!ioctl(fd, SIOCSIFFLAGS, &lo));
 	MUST(!close(fd));
-	fd = open("/proc/sys/net/ipv4/ip_local_port_range", O_WRONLY);
-	MUST(write(fd, "40000 40000", 11) == 11);
-	MUST(!close(fd));
+	setting("ip_local_port_range", "40000 40000");
+	setting("tcp_tw_reuse", "0"); /* which depends on a port's age */
 	/* What the loopback carries keeps its order on one processor. */
 	CPU_ZERO(&one);
 	CPU_SET(sched_getcpu(), &one);
@@ -895,6 +907,10 @@ static void prepare(void)
 		MUST(mmap(page(i), PAGE, PROT_READ | PROT_WRITE, FIXED, -1,
 			  0) == page(i));
 	MUST(!mprotect(page(pages - 1), PAGE, PROT_READ));
+	port = mmap(NULL, PAGE, PROT_READ | PROT_WRITE,
+		    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	MUST(port != MAP_FAILED);
+	*port = 20000;
 	mark();
 	signal(SIGPIPE, SIG_IGN);
 	alarm(120);
