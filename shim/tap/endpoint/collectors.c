@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Each with a session of its own.
+ * Each with a session of its own: who comes, who leaves, and what becomes of them.
  */
 #include "shim/tap/endpoint/collectors.h"
 
@@ -13,7 +13,6 @@
 #include "shim/base/clock.h"
 #include "shim/base/own_fds.h"
 
-#define PATIENCE_NS (100 * NS_PER_MS) /* with one that does not keep up */
 #define STRANGER_NS (250 * NS_PER_MS) /* that a stranger has for itself */
 
 #define TEXT(number)  TEXT_(number)
@@ -40,12 +39,6 @@ static void name_peer(int fd, char *name)
 	size = sizeof(who);
 	getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &size);
 	snprintf(name, COLLECTORS_NAME_SIZE, "process %ld", (long)who.pid);
-}
-
-static bool streams(const struct collector *collector)
-{
-	return collector->session &&
-	       session_state(collector->session) == SESSION_STREAMING;
 }
 
 static bool is_stranger(const struct collector *collector)
@@ -153,7 +146,7 @@ static void advance(struct collectors *collectors, struct collector *collector)
 {
 	int error = session_advance(collector->session, collectors->now);
 
-	if (!error && streams(collector) && !collector->streamed)
+	if (!error && collector_streams(collector) && !collector->streamed)
 		count_in(collectors, collector);
 	else if (error || session_state(collector->session) == SESSION_CLOSED)
 		disconnect(collectors, collector, error,
@@ -260,100 +253,6 @@ void collectors_advance(struct collectors *collectors, uint64_t now_ns)
 	limit_settle(&collectors->known, collectors->config->socket, now_ns);
 }
 
-static void lag(struct collectors *collectors, struct collector *collector)
-{
-	collector->lags = true;
-	if (!collector->lost)
-		limit_log(&collectors->known, collectors->config->socket,
-			  collectors->now,
-			  "%s: does not keep up and loses messages",
-			  collector->name);
-}
-
-/* Whether it can have the next message, must do without, or is waited for. */
-enum taking { TAKES, LACKS, AWAITED };
-
-static enum taking taking(struct collectors *collectors,
-			  struct collector *collector, size_t size)
-{
-	if (!session_unsent(collector->session))
-		collector->lags = false;
-	if (collector->lags)
-		return LACKS;
-	if (session_reserve(collector->session, size)) {
-		collector->full_since = 0;
-		return TAKES;
-	}
-	if (!collector->full_since)
-		collector->full_since = collectors->now;
-	if (collectors->now - collector->full_since < PATIENCE_NS)
-		return AWAITED;
-	lag(collectors, collector);
-	return LACKS;
-}
-
-/* None of them keeps up: nobody is held up by waiting for any. */
-static bool let_lagging_go_on(struct collectors *collectors, size_t size)
-{
-	bool room = false;
-
-	for (size_t i = 0; i < COLLECTORS_PLACES; i++) {
-		struct collector *collector = &collectors->collector[i];
-		if (!streams(collector) ||
-		    !session_reserve(collector->session, size))
-			continue;
-		collector->lags = false;
-		collector->full_since = 0;
-		room = true;
-	}
-	return room;
-}
-
-uint8_t *collectors_reserve(struct collectors *collectors, size_t size)
-{
-	size_t count[3] = { 0 };
-
-	for (size_t i = 0; i < COLLECTORS_PLACES; i++)
-		if (streams(&collectors->collector[i]))
-			count[taking(collectors, &collectors->collector[i],
-				     size)]++;
-	if (count[AWAITED])
-		return NULL;
-	if (!count[TAKES] && count[LACKS] &&
-	    !let_lagging_go_on(collectors, size))
-		return NULL;
-	return collectors->frame;
-}
-
-static bool give(struct collectors *collectors, struct collector *collector,
-		 size_t size)
-{
-	uint8_t *room = collector->lags
-				? NULL
-				: session_reserve(collector->session, size);
-
-	if (!room) {
-		collector->lost++;
-		return false;
-	}
-	memcpy(room, collectors->frame, size);
-	session_commit(collector->session, size);
-	collector->last = collectors->given + 1;
-	return true;
-}
-
-void collectors_commit(struct collectors *collectors, size_t size)
-{
-	bool given = false;
-
-	for (size_t i = 0; i < COLLECTORS_PLACES; i++)
-		if (streams(&collectors->collector[i]))
-			given |= give(collectors, &collectors->collector[i],
-				      size);
-	collectors->given += given;
-	collectors->lost += !given;
-}
-
 static uint64_t earlier(uint64_t a, uint64_t b)
 {
 	return a < b ? a : b;
@@ -376,7 +275,8 @@ size_t collectors_poll(const struct collectors *collectors, struct pollfd *fds,
 		count++;
 		if (collector->full_since && !collector->lags)
 			deadline = earlier(deadline,
-					   collector->full_since + PATIENCE_NS);
+					   collector->full_since +
+						   COLLECTORS_PATIENCE_NS);
 		*deadline_ns = earlier(deadline, *deadline_ns);
 	}
 	return count;
@@ -385,7 +285,7 @@ size_t collectors_poll(const struct collectors *collectors, struct pollfd *fds,
 void collectors_stop(struct collectors *collectors)
 {
 	for (size_t i = 0; i < COLLECTORS_PLACES; i++)
-		if (streams(&collectors->collector[i]))
+		if (collector_streams(&collectors->collector[i]))
 			session_stop(collectors->collector[i].session);
 }
 
@@ -409,7 +309,7 @@ static void count(const struct collectors *collectors,
 			continue;
 		add(counts, session_counts(collector->session));
 		counts->missed += collector->lost;
-		counts->up += streams(collector);
+		counts->up += collector_streams(collector);
 	}
 	counts->frames = collectors->sent;
 }

@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/common.h"
 #include "shim/tap/endpoint/endpoint.h"
 #include "shim/tap/endpoint/limit.h"
 #include "shim/tap/stream/session.h"
@@ -22,6 +23,8 @@
 #define COLLECTORS_MAX       16  /* that are streamed to */
 #define COLLECTORS_PLACES    128 /* with the strangers */
 #define COLLECTORS_NAME_SIZE 64
+#define COLLECTORS_PATIENCE_NS \
+	(100 * NS_PER_MS) /* with one that does not keep up */
 
 struct collector {
 	struct session *session; /* NULL: this place is free */
@@ -33,6 +36,12 @@ struct collector {
 	uint64_t last; /* what `given` became by the last that it was given */
 	uint64_t lost;
 };
+
+static inline bool collector_streams(const struct collector *collector)
+{
+	return collector->session &&
+	       session_state(collector->session) == SESSION_STREAMING;
+}
 
 /* All zero but for `config` in the beginning. */
 struct collectors {
