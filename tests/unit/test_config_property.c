@@ -41,7 +41,7 @@ Test(config_property, each_has_an_example)
 
 Test(config_property, each_is_printed)
 {
-	char text[512], without[512];
+	char text[512], without[64];
 
 	for (size_t i = 0; i < ARRAY_SIZE(examples); i++) {
 		const struct example *row = &examples[i];
