@@ -18,12 +18,12 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "proto/common.h"
 #include "shim/base/clock.h"
 #include "shim/capture/capture.h"
 #include "shim/capture/enqueue.h"
 #include "shim/hook/real.h"
 #include "shim/queue.h"
-#include "proto/common.h"
 
 #define THREADS_MAX 4
 #define TAPS_MAX    2

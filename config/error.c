@@ -4,13 +4,12 @@
  */
 #include "config/error.h"
 
-#include "config/lex.h"
-
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/lex.h"
 #include "proto/utf8.h"
 
 /* Characters of a word that a message quotes. */

@@ -2,13 +2,13 @@
  *
  * Values: from words to numbers, and what was expected where that fails.
  */
-#include "config/lex.h"
 #include "config/value.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "config/lex.h"
 #include "proto/utf8.h"
 
 bool value_check(const struct token *word, struct errors *errors)

@@ -7,9 +7,9 @@
 
 #include <string.h>
 
+#include "proto/common.h"
 #include "proto/dns.h"
 #include "proto/mnemonic.h"
-#include "proto/common.h"
 
 /* The size that a client without EDNS can take: RFC 1035 4.2.1. */
 enum { UDP_SIZE_MIN = 512, TCP_SIZE = 65535 };

@@ -6,8 +6,8 @@
 
 #include <stdbool.h>
 
-#include "cli/inspect/verdict.h"
 #include "cli/inspect/imports.h"
+#include "cli/inspect/verdict.h"
 
 struct program {
 	char *path; /* what the kernel runs in the end: no script */

@@ -5,9 +5,9 @@
  */
 #include <string.h>
 
+#include "cli/read/dns_message.h"
 #include "cli/read/fields.h"
 #include "cli/read/format.h"
-#include "cli/read/dns_message.h"
 
 #define COLOUR_QUERY    "\033[36m"
 #define COLOUR_RESPONSE "\033[32m"

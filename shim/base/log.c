@@ -23,9 +23,9 @@
 #include <unistd.h>
 
 #include "shim/base/clock.h"
-#include "shim/base/sandbox.h"
 #include "shim/base/output.h"
 #include "shim/base/process.h"
+#include "shim/base/sandbox.h"
 
 #define LINE_MAX_SIZE 1024
 

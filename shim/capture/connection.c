@@ -4,8 +4,8 @@
  */
 #include "shim/capture/connection.h"
 
-#include "shim/capture/enqueue.h"
 #include "shim/capture/capture.h"
+#include "shim/capture/enqueue.h"
 
 _Static_assert(PROXY_WRITTEN_MAX < FD_INTRODUCTION_MAX, "a header fits");
 

@@ -11,9 +11,9 @@
 
 #include "shim/base/reach.h"
 #include "shim/capture/ancillary.h"
+#include "shim/capture/capture.h"
 #include "shim/capture/cork.h"
 #include "shim/capture/socket_info.h"
-#include "shim/capture/capture.h"
 
 /* More of it the kernel does not take: net.core.optmem_max. */
 #define CONTROL_MAX (1 << 17)

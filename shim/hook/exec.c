@@ -5,7 +5,7 @@
  * it has failed. posix_spawn(3), system(3) and popen(3) make the system call
  * themselves, in a child.
  */
-#include "shim/hook/real.h"
+#include "shim/hook/exec.h"
 
 #include <alloca.h>
 #include <errno.h>
@@ -15,7 +15,7 @@
 #include <sys/stat.h>
 
 #include "shim/base/sandbox.h"
-#include "shim/hook/exec.h"
+#include "shim/hook/real.h"
 #include "shim/hook/runtime.h"
 
 static bool is_program(int directory, const char *path, int flags)

@@ -16,8 +16,8 @@
 #include "shim/base/fds.h"
 #include "shim/base/own_fds.h"
 #include "shim/capture/capture.h"
-#include "shim/hook/runtime.h"
 #include "shim/hook/real.h"
+#include "shim/hook/runtime.h"
 
 /* A number that the kernel has just given out. */
 static long fresh(int fd)

@@ -13,9 +13,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "proto/common.h"
 #include "shim/base/clock.h"
 #include "shim/base/output.h"
-#include "proto/common.h"
 #include "shim/base/process.h"
 
 #define ATTEMPTS 8 /* to find a name that nobody has taken */

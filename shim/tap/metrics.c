@@ -7,8 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "shim/base/sandbox.h"
 #include "shim/base/clock.h"
+#include "shim/base/sandbox.h"
 
 static const struct config *config;
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <criterion/criterion.h>
+
 #include <errno.h>
 #include <malloc.h>
 #include <stdbool.h>

@@ -7,9 +7,9 @@
 #include <stdio.h>
 
 #include "message.h"
+#include "proto/common.h"
 #include "shim/base/secret.h"
 #include "shim/tap/annotate/annotate.h"
-#include "proto/common.h"
 
 #define SERVES     EVENT_SERVES
 #define ANSWER     (EVENT_SERVES | EVENT_SENT)

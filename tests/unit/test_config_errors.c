@@ -3,6 +3,7 @@
  * Wrong configurations: the messages are those of golden/config_errors.txt.
  */
 #include <criterion/criterion.h>
+
 #include <errno.h>
 
 #include "config_case.h"

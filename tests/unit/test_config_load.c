@@ -3,6 +3,7 @@
  * Where the settings come from: environment, text, file; and which goes first.
  */
 #include <criterion/criterion.h>
+
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/stat.h>

@@ -3,6 +3,7 @@
  * What is printed reads the same; and the annotated example.
  */
 #include <criterion/criterion.h>
+
 #include <ctype.h>
 
 #include "config_case.h"

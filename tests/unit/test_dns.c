@@ -2,15 +2,15 @@
  *
  * Reading DNS messages: well-formed, cut at every octet, and hostile.
  */
-#include "proto/dns.h"
-
 #include <criterion/criterion.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/hex.h"
 #include "proto/common.h"
+#include "proto/dns.h"
+#include "tests/unit/hex.h"
 
 /* A response to www.example. A? with an answer, and OPT as the last record. */
 static const char response_text[] =

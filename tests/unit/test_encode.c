@@ -3,14 +3,14 @@
  * The bytes of a Dnstap message: golden ones written out field by field, and
  * any event read back by protobuf-c.
  */
-#include "proto/encode.h"
-
 #include <criterion/criterion.h>
+
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/hex.h"
 #include "proto/common.h"
+#include "proto/encode.h"
+#include "tests/unit/hex.h"
 
 static struct event *event_new(size_t size)
 {

@@ -3,15 +3,15 @@
  * Every label of the extra template on queries and responses. The expected
  * values are what CoreDNS's replacer makes of the same messages.
  */
-#include "proto/extra.h"
-
 #include <criterion/criterion.h>
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tests/unit/hex.h"
 #include "proto/common.h"
+#include "proto/extra.h"
+#include "tests/unit/hex.h"
 
 enum { UDP4, TCP6, BARE };
 

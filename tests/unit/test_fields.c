@@ -3,10 +3,11 @@
  * Text that came over the network: whatever it holds, a terminal is told
  * nothing by it.
  */
-#include "cli/read/fields.h"
-
 #include <criterion/criterion.h>
+
 #include <stdio.h>
+
+#include "cli/read/fields.h"
 
 typedef void put_fn(ldns_buffer *buffer, const void *octets, size_t n);
 

@@ -2,12 +2,12 @@
  *
  * The receiver of Frame Streams: any split of a stream gives the same frames.
  */
-#include "cli/read/frames.h"
-
 #include <criterion/criterion.h>
+
 #include <errno.h>
 #include <string.h>
 
+#include "cli/read/frames.h"
 #include "proto/common.h"
 #include "shim/tap/stream/frame.h"
 

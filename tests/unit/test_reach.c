@@ -10,8 +10,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#include "shim/base/reach.h"
 #include "proto/common.h"
+#include "shim/base/reach.h"
 
 static uint8_t *page; /* followed by one to read, and one that is not there */
 static int fd;

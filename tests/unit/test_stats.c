@@ -3,6 +3,7 @@
  * What was captured against what became of it.
  */
 #include <criterion/criterion.h>
+
 #include <string.h>
 
 #include "shim/base/clock.h"

@@ -2,12 +2,12 @@
  *
  * UTF-8: each form at its bounds, and every text that is none.
  */
-#include "proto/utf8.h"
-
 #include <criterion/criterion.h>
+
 #include <string.h>
 
 #include "proto/common.h"
+#include "proto/utf8.h"
 
 static void expect(const char *octets, size_t size, uint32_t point)
 {

@@ -15,8 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "shim/tap/worker.h"
 #include "shim/tap/transport/resolver.h"
+#include "shim/tap/worker.h"
 
 #define STACK   (256 * 1024)
 #define THREADS 200

@@ -13,9 +13,9 @@
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
 #include "shim/tap/endpoint/collectors.h"
-#include "shim/tap/transport/certificates.h"
 #include "shim/tap/endpoint/listener.h"
 #include "shim/tap/endpoint/retry.h"
+#include "shim/tap/transport/certificates.h"
 #include "shim/tap/transport/tcp.h"
 
 #define REFUSED_NS  (100 * NS_PER_MS)

@@ -4,10 +4,9 @@
  */
 #pragma once
 
+#include <fstrm.h>
 #include <stddef.h>
 #include <stdint.h>
-
-#include <fstrm.h>
 
 /* A data frame is its length in so many octets, and what that says. */
 #define FRAME_LENGTH_SIZE 4
