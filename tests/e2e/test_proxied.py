@@ -179,7 +179,7 @@ def test_asked():
     servers.Running("pdns_server", address=namespace.UPSTREAM, variant=upstream)
     collector = Collector()
     scene = Scene("dnsdist", f"dnstap {collector.endpoint} full", variant=servers.variant(
-        "dnsdist", ("healthCheckMode", "useProxyProtocol=true, healthCheckMode"),
+        "dnsdist", ("$upstream:53'", "$upstream:53', useProxyProtocol=true"),
         file="dnsdist.conf", upstream=False))
     scene.asks.append(namespace.UPSTREAM)
     load.udp(scene.server.addresses, QUERIES, load.Mix("asked"))

@@ -101,8 +101,8 @@ def test_asked():
     collector, mix = Collector(), load.Mix("asked", odd=0)
     running = harness.Running("dnsdist", harness.tap_environment(
         f"dnstap {collector.endpoint} full"), variant=harness.variant(
-            "dnsdist", ("healthCheckMode", "tcpOnly=true, useProxyProtocol=true, "
-                        "healthCheckMode"), file="dnsdist.conf", upstream=False))
+            "dnsdist", ("$upstream:53'", "$upstream:53', tcpOnly=true, "
+                        "useProxyProtocol=true"), file="dnsdist.conf", upstream=False))
     queries = [mix.next() for _ in range(QUERIES * CONNECTIONS)]
     asking = load.clients(namespace.SERVER4)
     for query in queries:

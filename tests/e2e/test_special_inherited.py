@@ -18,7 +18,7 @@ def test_axfrdns():
     tinydns answers UDP."""
     variant = replace(
         servers.SERVERS["tinydns"], tcp=True,
-        command="sh -c 'tcpserver -RHl0 $v4 53 axfrdns & exec tinydns'")
+        command="sh -c 'setsid tcpserver -RHl0 $v4 53 axfrdns & exec tinydns'")
     collector = Collector(port=6000)
     scene = Scene("tinydns", f"dnstap {collector.endpoint} full", variant=variant)
     address, = scene.server.addresses

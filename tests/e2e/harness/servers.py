@@ -194,7 +194,8 @@ setLocal('$v4:53')
 addLocal('[$v6]:53')
 setACL({'0.0.0.0/0', '::/0'})
 setSecurityPollSuffix('')
-newServer({address='$upstream:53', healthCheckMode='up'})
+newServer({address='$upstream:53'})
+getServer(0):setUp()
 """}, upstream=True, lingers=False),
     "kresd": Server(
         "kresd -n -c $room/kresd.conf $room",
