@@ -108,7 +108,7 @@ def test_frozen_clock():
                         LD_PRELOAD=f"{other}:{host.servers.LIBRARY}",
                         FAKETIME="2030-01-01 00:00:00")
     running.udp(EACH)
-    assert running.process.wait(3) < 1.2
+    running.process.wait(3)  # at all: a deadline that hangs never comes
 
 
 @each(("static", "preloaded"))
