@@ -171,7 +171,7 @@ def test_two_taps():
     alive = Collector(6000)
     stalled = Collector(name="stalled.sock", answers=True)
     scene = Scene("knotd", f"dnstap unix://{namespace.ROOM}/stalled.sock full\n"
-                           "dnstap tcp://127.0.0.1:6000")
+                           "dnstap tcp://127.0.0.1:6000", DNSTAP_EXIT_MS="5000")
     ask(scene)
     stalled.wait(len(scene.facts()))
     alive.wait(len(scene.facts()))

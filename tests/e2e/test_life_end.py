@@ -61,8 +61,7 @@ LATE = 45  # seconds
 def test_bounded(which):
     name, scene = which.split(".")
     collector, ms = STUBBORN[name]
-    running = asked(scene, collector(),
-                    **({"DNSTAP_EXIT_MS": ms} if ms is not None else {}))
+    running = asked(scene, collector(), DNSTAP_EXIT_MS=ms)
     took = running.process.wait(ENDS[scene])
     assert took < LATE, f"{took:.2f} s"
     return f"{took:.2f} s"

@@ -41,9 +41,9 @@ def lines(scene):
             if line.startswith("dnstapshim[")]
 
 
-def listening(where, more="", server="knotd"):
+def listening(where, more="", server="knotd", **settings):
     """The tap listens from the first message on, which answers() has sent."""
-    return Scene(server, f"dnstap listen {where} full {more}")
+    return Scene(server, f"dnstap listen {where} full {more}", **settings)
 
 
 
@@ -85,7 +85,7 @@ def test_read(kind):
 
 def test_two_one_stalled():
     """One reads no more: the other gets everything, and it is told of."""
-    scene = listening(f"unix://{PATH}")
+    scene = listening(f"unix://{PATH}", DNSTAP_EXIT_MS="5000")
     before = scene.settle()
     alive, stalled = Caller(PATH).greeted(), Caller(PATH).greeted()
     ask(scene, "both")

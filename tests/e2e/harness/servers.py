@@ -231,9 +231,12 @@ def variant(name, *changes, file=None, **fields):
 
 
 def tap_environment(tap, **settings):
-    """What preloads the library with this configuration."""
+    """What preloads the library with this configuration. A setting of None: it is not
+    there. At the end there is time, also on a busy machine, unless a test is about that."""
     assert os.path.exists(LIBRARY), f"{LIBRARY} is not built"
-    return {"LD_PRELOAD": LIBRARY, "DNSTAP_CONFIG": tap, **settings}
+    environment = {"LD_PRELOAD": LIBRARY, "DNSTAP_CONFIG": tap,
+                   "DNSTAP_EXIT_MS": "60000", **settings}
+    return {name: value for name, value in environment.items() if value is not None}
 
 
 class Running:
