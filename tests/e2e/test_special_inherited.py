@@ -8,8 +8,8 @@ import subprocess
 from dataclasses import replace
 
 from harness import dns, load, servers, zone
-from harness.collector import Collector
-from harness.process import program
+from harness.collector import Collector, listening
+from harness.process import program, until
 from harness.scene import Scene
 
 
@@ -22,6 +22,7 @@ def test_axfrdns():
     collector = Collector(port=6000)
     scene = Scene("tinydns", f"dnstap {collector.endpoint} full", variant=variant)
     address, = scene.server.addresses
+    until(lambda: listening(53), "tcpserver")
     load.udp([address], 200, load.Mix("axfrdns"))
     load.tcp([address], 150, load.Mix("axfrdns tcp"))
     transfer = load.Connection(address)
