@@ -95,6 +95,30 @@ struct event *queue_event(const struct queue *queue, size_t index);
 /* The first `count` pending events are done with; their slots are free. */
 void queue_release(struct queue *queue, size_t count);
 
+/*
+ * Memory that outlives the process. From now on each run of slots moves into the
+ * file as soon as nothing in it is in flight: to `offset` and behind it, where
+ * queue_file_size() octets are reserved, as a write to a page that cannot be had
+ * ends the process. The fd is used until the next move or the end; -1: it is over.
+ * A forked child has none of it (queue_forked). queue_unmoved: runs that are yet to.
+ *
+ * The file is to say what has been sent. So messages stay where they are until
+ * they are: queue_hold, before queue_release; then queue_sending, in the order in
+ * which they are sent, with the octets of each; queue_sent, the first `total` of
+ * them by now; they are numbered from `order` + 1 on. Or queue_let: it will not be sent.
+ */
+uint64_t queue_file_size(const struct queue *queue);
+void queue_move(struct queue *queue, int fd, uint64_t offset, uint64_t order);
+size_t queue_unmoved(const struct queue *queue);
+void queue_hold(struct queue *queue, const struct event *event);
+void queue_sending(struct queue *queue, struct event *event, uint32_t octets);
+void queue_sent(struct queue *queue, uint64_t total);
+void queue_let(struct queue *queue, const struct event *event);
+
+/* In a forked child, before anything else: what its parent's queue had in files is
+ * memory of its own that nobody reads. Async-signal-safe. */
+void queue_forked(const struct queue *queue);
+
 /* Captured, but not collected when that was last tried. */
 uint64_t queue_in_ring(const struct queue *queue);
 

@@ -123,6 +123,14 @@ const struct sandbox_call sandbox_metrics[] = {
 	{ .number = -1 },
 };
 
+const struct sandbox_call sandbox_recorder[] = {
+	{ .number = SYS_openat },    { .number = SYS_flock },
+	{ .number = SYS_fallocate }, { .number = SYS_mmap },
+	{ .number = SYS_munmap },    { .number = SYS_madvise },
+	{ .number = SYS_pwrite64 },  { .number = SYS_unlinkat },
+	{ .number = SYS_close },     { .number = -1 },
+};
+
 const struct sandbox_call sandbox_others[] = {
 	{ SYS_socket, { AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK } },
 	{ SYS_socket, { AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK } },
@@ -136,6 +144,7 @@ const struct sandbox_call sandbox_others[] = {
 	{ .number = SYS_listen },
 	{ .number = SYS_accept4 },
 	{ .number = SYS_shutdown },
+	{ .number = SYS_sendmmsg },
 	{ .number = SYS_flock },
 	{ .number = SYS_ftruncate },
 	{ .number = SYS_getdents64 },

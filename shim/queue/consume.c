@@ -16,11 +16,6 @@
  * flight the last time, and is a run closed that nobody has gone on with. */
 #define ASK_NS (NS_PER_S / 2)
 
-static uint64_t bits(size_t slot, size_t count)
-{
-	return (count < RUN_SLOTS ? (1ull << count) - 1 : ~0ull) << slot;
-}
-
 static struct ring *home_of(const struct queue *queue, uint32_t number,
 			    int *which)
 {
@@ -42,14 +37,28 @@ static void offer(const struct queue *queue, uint32_t number)
 	atomic_store_explicit(&ring->end, end + 1, memory_order_release);
 }
 
-/* These slots of the run are done with. */
-static void finish(const struct queue *queue, uint32_t number, uint64_t slots)
+void finish_slots(struct queue *queue, uint32_t number, uint64_t slots)
 {
-	struct run *run = &queue->run[number];
+	struct notes *notes = &queue->run[number].notes;
 
-	run->done |= slots;
-	if (run->done == ~0ull)
-		offer(queue, number);
+	notes->done |= slots;
+	if (notes->done != ~0ull)
+		return;
+	move_run(queue, number);
+	offer(queue, number);
+}
+
+/* Whoever reads them after a crash heeds them if their generation is the marks',
+ * which has not such a bit. */
+static void renew_notes(struct run *run, uint64_t generation)
+{
+	run->notes.generation = generation | 1;
+	atomic_signal_fence(memory_order_seq_cst);
+	run->notes.done = run->notes.held = 0;
+	memset(run->order, 0, sizeof(run->order));
+	atomic_signal_fence(memory_order_seq_cst);
+	run->notes =
+		(struct notes){ .generation = generation, .used = UINT32_MAX };
 }
 
 /* Takes over what has been claimed from a ring since it was last looked at. */
@@ -67,10 +76,8 @@ static void take_over(const struct queue *queue, int which)
 				     [ring->taken & queue->entry_mask[which]],
 			memory_order_relaxed);
 
-		queue->run[number] = (struct run){
-			.generation = (ring->taken + 1) << INDEX_BITS,
-			.used = UINT32_MAX,
-		};
+		renew_notes(&queue->run[number], (ring->taken + 1)
+							 << INDEX_BITS);
 		queue->open[shared->opens++] = number;
 	}
 }
@@ -119,8 +126,8 @@ static void count_left(const struct queue *queue, enum mark_state state)
 }
 
 /* Returns the slots that need not be looked at again. */
-static uint64_t read_slot(const struct queue *queue, uint32_t number,
-			  size_t slot, uint64_t mark, uint64_t now_ns)
+static uint64_t read_slot(struct queue *queue, uint32_t number, size_t slot,
+			  uint64_t mark, uint64_t now_ns)
 {
 	struct shared *shared = queue->shared;
 	struct event *event = slot_at(queue, number * RUN_SLOTS + slot);
@@ -140,10 +147,10 @@ static uint64_t read_slot(const struct queue *queue, uint32_t number,
 		count_left(queue, state_of(mark));
 		/* fall through */
 	case MARK_VOID:
-		finish(queue, number, bits(slot, 1));
+		finish_slots(queue, number, bits(slot, 1));
 		return bits(slot, 1);
 	case MARK_REST:
-		finish(queue, number, bits(slot, RUN_SLOTS - slot));
+		finish_slots(queue, number, bits(slot, RUN_SLOTS - slot));
 		return bits(slot, RUN_SLOTS - slot);
 	case MARK_HELD:
 		break;
@@ -155,10 +162,9 @@ static uint64_t read_slot(const struct queue *queue, uint32_t number,
 }
 
 /* Reads what has been committed in a run. Returns true if that is all of it. */
-static bool read_run(const struct queue *queue, uint32_t number,
-		     uint64_t now_ns)
+static bool read_run(struct queue *queue, uint32_t number, uint64_t now_ns)
 {
-	struct run *run = &queue->run[number];
+	struct notes *run = &queue->run[number].notes;
 
 	for (uint64_t left = ~run->seen; left;) {
 		size_t slot = __builtin_ctzll(left);
@@ -175,23 +181,28 @@ static bool read_run(const struct queue *queue, uint32_t number,
 }
 
 /* In the order of their claims, in which a thread's messages lie. */
-static void read_open_runs(const struct queue *queue, uint64_t now_ns)
+static void read_open_runs(struct queue *queue, uint64_t now_ns)
 {
 	struct shared *shared = queue->shared;
 	size_t kept = 0;
 
 	shared->in_ring = shared->calls = 0;
 	shared->oldest_query = UINT64_MAX;
-	for (size_t i = 0; i < shared->opens; i++)
-		if (!read_run(queue, queue->open[i], now_ns))
-			queue->open[kept++] = queue->open[i];
+	for (size_t i = 0; i < shared->opens; i++) {
+		uint32_t number = queue->open[i];
+
+		if (!read_run(queue, number, now_ns))
+			queue->open[kept++] = number;
+		else if (queue->run[number].notes.done != ~0ull)
+			move_run(queue, number);
+	}
 	shared->opens = kept;
 }
 
 /* Looks after a run of which nothing new is to be read just now. */
 static void ask_after(const struct queue *queue, uint32_t number)
 {
-	struct run *run = &queue->run[number];
+	struct notes *run = &queue->run[number].notes;
 	uint64_t flying = 0, mark = 0;
 	size_t slot = 0;
 
@@ -287,6 +298,7 @@ size_t queue_collect(struct queue *queue, uint64_t now_ns)
 			shared->count * sizeof(*queue->pending));
 		shared->first = 0;
 	}
+	move_runs(queue);
 	take_over(queue, 0);
 	take_over(queue, 1);
 	read_open_runs(queue, now_ns - SETTLE_NS);
@@ -308,10 +320,13 @@ void queue_release(struct queue *queue, size_t count)
 
 	for (size_t i = 0; i < count; i++) {
 		struct event *event = queue->pending[shared->first + i].event;
-		size_t index = ((uint8_t *)event - queue->slot) / SLOT_SIZE;
+		size_t index = index_of(queue, event);
+		const struct notes *run = &queue->run[index / RUN_SLOTS].notes;
 
-		finish(queue, index / RUN_SLOTS,
-		       bits(index % RUN_SLOTS, event->slots));
+		/* What was held may already be done with. */
+		if (!((run->held | run->done) & bits(index % RUN_SLOTS, 1)))
+			finish_slots(queue, index / RUN_SLOTS,
+				     bits(index % RUN_SLOTS, event->slots));
 	}
 	shared->first += count;
 	shared->count -= count;
@@ -335,7 +350,7 @@ bool queue_awaits(const struct queue *queue, uint64_t stamp_ns)
 /* Nothing that the consumer has not yet looked after. */
 static bool is_quiet(const struct queue *queue, uint32_t number)
 {
-	const struct run *run = &queue->run[number];
+	const struct notes *run = &queue->run[number].notes;
 
 	for (size_t slot = 0; slot < RUN_SLOTS; slot++) {
 		uint64_t mark =

@@ -68,6 +68,16 @@ static bool claim_from(const struct queue *queue, int which, uint64_t *position)
 	return true;
 }
 
+uint32_t next_run(const struct queue *queue, int which)
+{
+	uint64_t head = atomic_load_explicit(&queue->shared->ring[which].head,
+					     memory_order_relaxed);
+
+	return atomic_load_explicit(
+		&queue->entry[which][head & queue->entry_mask[which]],
+		memory_order_relaxed);
+}
+
 static size_t free_runs(const struct queue *queue)
 {
 	const struct ring *ring = queue->shared->ring;
@@ -96,6 +106,14 @@ static bool take(const struct queue *queue, uint64_t position, uint64_t mine)
 	return is_free(was, position) &&
 	       atomic_compare_exchange_strong(mark, &was,
 					      generation_of(position) | mine);
+}
+
+bool claim_unused(struct queue *queue, int which)
+{
+	uint64_t position;
+
+	return claim_from(queue, which, &position) &&
+	       take(queue, position, MARK_REST);
 }
 
 /* Takes `slots` slots in a row, or none; then it returns how many there were. */
@@ -279,16 +297,11 @@ struct queue_room queue_reserve_for(struct queue *queue,
 	return room;
 }
 
-static size_t index_of(const struct queue *queue, const struct event *event)
-{
-	return ((const uint8_t *)event - queue->slot) / SLOT_SIZE;
-}
-
 static void set_mark(const struct queue *queue, struct queue_room room,
 		     enum mark_state state)
 {
 	/* Release: read_slot sees the event behind the mark. */
-	atomic_store_explicit(&queue->mark[index_of(queue, room.event)],
+	atomic_store_explicit(mark_at(queue, index_of(queue, room.event)),
 			      with_state(room.mark, state),
 			      memory_order_release);
 }

@@ -7,8 +7,6 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define PAGE 4096
-
 static uint64_t round_up(uint64_t n, uint64_t unit)
 {
 	return (n + unit - 1) / unit * unit;
@@ -114,13 +112,13 @@ static size_t lay_out(struct queue *queue, uintptr_t base)
 	for (int i = 0; i < 2; i++)
 		queue->entry[i] = part(&at, (queue->entry_mask[i] + 1) *
 						    sizeof(*queue->entry[i]));
-	queue->mark = part(&at, slots * sizeof(*queue->mark));
-	queue->run = part(&at, queue->runs * sizeof(*queue->run));
 	queue->open = part(&at, queue->runs * sizeof(*queue->open));
 	queue->pending = part(&at, 2 * slots * sizeof(*queue->pending));
 	queue->scratch = part(&at, slots * sizeof(*queue->scratch));
+	queue->sending = part(&at, slots * sizeof(*queue->sending));
+	queue->home = part(&at, queue->runs * sizeof(*queue->home));
 	at = round_up(at, PAGE);
-	queue->slot = part(&at, slots * SLOT_SIZE);
+	queue->run = part(&at, queue->runs * sizeof(*queue->run));
 	return at - base;
 }
 
@@ -151,6 +149,7 @@ struct queue *queue_new(size_t messages)
 	if (queue == MAP_FAILED)
 		return NULL;
 	queue->runs = runs;
+	queue->move.fd = -1;
 	queue->serial = atomic_fetch_add(&serial, 1) + 1;
 	queue->entry_mask[0] = WARM_RUNS - 1;
 	queue->entry_mask[1] = power_for(runs) - 1;

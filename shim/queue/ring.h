@@ -46,6 +46,7 @@
 #define RUN_SLOTS 64 /* as many as a word has bits; the longest message fits */
 #define LANES     64
 #define CACHELINE 64
+#define PAGE      4096
 
 /* So many that the lines of a slot have left the consumer's caches, from which
  * it costs most to take them, when it is used again. */
@@ -98,12 +99,26 @@ struct ring {
 };
 
 /* What the consumer knows of a run: bits are slots. */
-struct run {
+struct notes {
 	uint64_t generation;
 	uint64_t seen, done; /* collected or of no interest; and released */
+	uint64_t held;       /* not to be released with the others */
 	uint64_t old;        /* in flight when last asked after */
 	uint32_t used;       /* slots that were not free then */
 };
+
+/* Whole pages, so that a run can move into a file by itself (move.c). What is
+ * there of the consumer's is for whoever reads that file after a crash. */
+struct run {
+	_Atomic uint64_t mark[RUN_SLOTS];
+	_Alignas(CACHELINE) struct notes notes;
+	/* Of messages that are held: their number in the order of sending, from
+	 * 1 on, and the octets that are sent for each. */
+	uint64_t order[RUN_SLOTS];
+	uint32_t octets[RUN_SLOTS];
+	_Alignas(PAGE) uint8_t slot[RUN_SLOTS][SLOT_SIZE];
+};
+_Static_assert(sizeof(struct run) % PAGE == 0, "runs share no page");
 
 struct pending {
 	uint64_t stamp_ns;
@@ -115,6 +130,15 @@ struct call {
 	uint64_t thread, stamp_ns;
 };
 #define CALLS_MAX 64
+
+/* Where the runs move to. The consumer's. */
+struct move {
+	uint32_t count;       /* of moves so far */
+	int fd;               /* -1: none is under way */
+	size_t unmoved;       /* runs */
+	uint64_t offset;      /* of run 0 in the file */
+	uint64_t order, sent; /* messages numbered so far; and those sent */
+};
 
 /* All zero in a forked child. */
 struct shared {
@@ -147,16 +171,22 @@ struct shared {
 /* Constant, and the same in a forked child, which may be in the midst of it. */
 struct queue {
 	struct shared *shared;
-	uint8_t *slot;
-	_Atomic uint64_t *mark;
+	struct run *run;
 	_Atomic uint32_t *entry[2]; /* of the rings: run numbers */
 	uint64_t entry_mask[2];
-	struct run *run;
 	uint32_t *open; /* runs that are not all seen */
 	struct pending *pending, *scratch;
+	struct event **sending; /* held, in the order of sending */
+	uint32_t *home;         /* of each run: which move it has followed */
+	struct move move;
 	size_t runs, mapped;
 	uint32_t serial; /* unique among the queues of this process */
 };
+
+static inline uint64_t bits(size_t slot, size_t count)
+{
+	return (count < RUN_SLOTS ? (1ull << count) - 1 : ~0ull) << slot;
+}
 
 static inline size_t slots_for(size_t size)
 {
@@ -194,14 +224,28 @@ static inline uint64_t with_state(uint64_t mark, enum mark_state state)
 static inline struct event *slot_at(const struct queue *queue,
 				    uint64_t position)
 {
-	return (struct event *)(queue->slot +
-				(position & INDEX_MASK) * SLOT_SIZE);
+	uint64_t index = position & INDEX_MASK;
+
+	return (struct event *)queue->run[index / RUN_SLOTS]
+		.slot[index % RUN_SLOTS];
 }
 
 static inline _Atomic uint64_t *mark_at(const struct queue *queue,
 					uint64_t position)
 {
-	return &queue->mark[position & INDEX_MASK];
+	uint64_t index = position & INDEX_MASK;
+
+	return &queue->run[index / RUN_SLOTS].mark[index % RUN_SLOTS];
+}
+
+static inline size_t index_of(const struct queue *queue,
+			      const struct event *event)
+{
+	size_t offset = (const uint8_t *)event - (const uint8_t *)queue->run;
+	size_t within =
+		offset % sizeof(struct run) - offsetof(struct run, slot);
+
+	return offset / sizeof(struct run) * RUN_SLOTS + within / SLOT_SIZE;
 }
 
 /* Free for whoever has the generation of `position`. */
@@ -228,6 +272,19 @@ static inline void retire(_Atomic uint64_t *mark, uint64_t was)
 /* Wakes the consumer, or does so if it sleeps. */
 void queue_wake(struct queue *queue);
 void queue_nudge(struct queue *queue);
+
+/* The consumer: these slots of the run are done with. */
+void finish_slots(struct queue *queue, uint32_t number, uint64_t slots);
+
+/* Likewise, of a run in which nothing is in flight or free any more: it moves,
+ * unless it has. And what is to be done before that for those that have not. */
+void move_run(struct queue *queue, uint32_t number);
+void move_runs(struct queue *queue);
+
+/* Claims the next run of a ring and leaves it unused. Which one it would be, if
+ * there is one. */
+bool claim_unused(struct queue *queue, int which);
+uint32_t next_run(const struct queue *queue, int which);
 
 /* False only where it is certain that this process has no such thread. */
 bool queue_thread_exists(const struct queue *queue, pid_t thread);

@@ -142,7 +142,7 @@ Test(queue, keeps_to_what_it_has_used)
 		queue_release(queue, 1);
 	}
 	cr_assert_lt((char *)last - (char *)first,
-		     9 * MESSAGES * QUEUE_SLOT_PAYLOAD);
+		     10 * MESSAGES * QUEUE_SLOT_PAYLOAD);
 	cr_assert_eq(queue_dropped(queue, DROP_QUEUE_FULL), 0);
 	queue_free(queue);
 }
