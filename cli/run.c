@@ -30,6 +30,8 @@ static const char usage[] =
 	"      --ports LIST         DNS ports, such as 53,5353\n"
 	"      --log TARGET         stderr, syslog, off or a file\n"
 	"      --metrics FILE       Prometheus text file; %p is the process id\n"
+	"      --recorder DIR       keeps what is captured where a crash "
+	"leaves it\n"
 	"      --library FILE       the library, if it is not beside this "
 	"command\n"
 	"\n"
@@ -40,8 +42,8 @@ enum { OPTION_LIBRARY = 256, OPTION_VARIABLE };
 
 /* Options that stand for a variable: val is OPTION_VARIABLE + index. */
 static const char *const variables[] = {
-	"DNSTAP_IDENTITY", "DNSTAP_VERSION", "DNSTAP_EXTRA",
-	"DNSTAP_PORTS",    "DNSTAP_LOG",     "DNSTAP_METRICS",
+	"DNSTAP_IDENTITY", "DNSTAP_VERSION", "DNSTAP_EXTRA",    "DNSTAP_PORTS",
+	"DNSTAP_LOG",      "DNSTAP_METRICS", "DNSTAP_RECORDER",
 };
 
 static const struct option options[] = {
@@ -55,6 +57,7 @@ static const struct option options[] = {
 	{ "ports", required_argument, NULL, OPTION_VARIABLE + 3 },
 	{ "log", required_argument, NULL, OPTION_VARIABLE + 4 },
 	{ "metrics", required_argument, NULL, OPTION_VARIABLE + 5 },
+	{ "recorder", required_argument, NULL, OPTION_VARIABLE + 6 },
 	{ 0 },
 };
 

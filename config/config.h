@@ -96,13 +96,15 @@ struct config {
 	enum log_target log;
 	char *log_path;     /* for LOG_TARGET_FILE */
 	char *metrics_path; /* NULL: none; %p is not expanded here */
+	char *recorder;     /* the directory for flight recorders; NULL: none */
+	char *program;      /* its name, in printing characters; may be "" */
 };
 
 /* The settings as the environment has them; NULL: not set. */
 struct config_env {
 	const char *config; /* DNSTAP_CONFIG: text, or an absolute path */
 	const char *identity, *version, *extra;
-	const char *ports, *log, *metrics;
+	const char *ports, *log, *metrics, *recorder;
 	const char *host_name; /* default identity */
 	const char *program;   /* base name, for the default version */
 

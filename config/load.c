@@ -69,18 +69,17 @@ static int default_identity(struct settings *settings,
 static int default_version(struct settings *settings,
 			   const struct config_env *env)
 {
-	char *program;
-	int size;
+	const char *program;
 
-	if (settings->version)
-		return 0;
-	program = plain(env->program);
+	settings->config->program = plain(env->program);
+	program = settings->config->program;
 	if (!program)
 		return -ENOMEM;
-	size = asprintf(&settings->version, "%s%s%s", program,
-			*program ? " " : "", "dnstapshim/" DNSTAPSHIM_VERSION);
-	free(program);
-	return size < 0 ? -ENOMEM : 0;
+	if (!settings->version &&
+	    asprintf(&settings->version, "%s%s%s", program, *program ? " " : "",
+		     "dnstapshim/" DNSTAPSHIM_VERSION) < 0)
+		return -ENOMEM;
+	return 0;
 }
 
 /*
@@ -313,5 +312,7 @@ void config_free(struct config *config)
 	free(config->taps);
 	free(config->log_path);
 	free(config->metrics_path);
+	free(config->recorder);
+	free(config->program);
 	free(config);
 }

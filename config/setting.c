@@ -106,11 +106,10 @@ static void show_log(const struct config *config, FILE *out)
 		fputs(log_names[config->log].name, out);
 }
 
-static void set_metrics(struct settings *settings, const struct words *words,
-			struct errors *errors)
+static void set_path(char **path, const struct words *words,
+		     struct errors *errors)
 {
 	const struct token *word = &words->word[0];
-	char **path = &settings->config->metrics_path;
 
 	if (strcmp(word->text, "off") == 0) {
 		free(*path);
@@ -122,10 +121,32 @@ static void set_metrics(struct settings *settings, const struct words *words,
 	}
 }
 
-static void show_metrics(const struct config *config, FILE *out)
+static void show_path(const char *path, FILE *out)
 {
 	fputc(' ', out);
-	word_print(config->metrics_path ? config->metrics_path : "off", out);
+	word_print(path ? path : "off", out);
+}
+
+static void set_metrics(struct settings *settings, const struct words *words,
+			struct errors *errors)
+{
+	set_path(&settings->config->metrics_path, words, errors);
+}
+
+static void show_metrics(const struct config *config, FILE *out)
+{
+	show_path(config->metrics_path, out);
+}
+
+static void set_recorder(struct settings *settings, const struct words *words,
+			 struct errors *errors)
+{
+	set_path(&settings->config->recorder, words, errors);
+}
+
+static void show_recorder(const struct config *config, FILE *out)
+{
+	show_path(config->recorder, out);
 }
 
 #define ENV(name) offsetof(struct config_env, name)
@@ -143,6 +164,8 @@ static const struct setting table[] = {
 	  set_log, show_log },
 	{ "metrics", "DNSTAP_METRICS", ENV(metrics), 1, 1, " PATH|off",
 	  set_metrics, show_metrics },
+	{ "recorder", "DNSTAP_RECORDER", ENV(recorder), 1, 1, " DIRECTORY|off",
+	  set_recorder, show_recorder },
 };
 
 _Static_assert(ARRAY_SIZE(table) <= SETTINGS_MAX, "raise SETTINGS_MAX");

@@ -19,6 +19,7 @@ static const struct example {
 	{ "identity", LONG "i" }, { "version", LONG "v" },
 	{ "extra", LONG "e" },    { "ports", "53,5353" },
 	{ "log", "/" LONG },      { "metrics", "/" LONG },
+	{ "recorder", "/" LONG },
 };
 
 Test(config_setting, each_has_an_example)
