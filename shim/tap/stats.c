@@ -11,6 +11,7 @@
 
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
+#include "shim/tap/recording.h"
 
 #define DROP_LOG_NS   (10 * NS_PER_S)
 #define DROP_TEXT_MAX 40       /* a cause and its count */
@@ -140,6 +141,8 @@ static void reconcile(struct stats *stats, uint64_t captured, int64_t left,
 static void publish(struct stats *stats, uint64_t now_ns)
 {
 	struct endpoint_status status = endpoint_status(stats->endpoint);
+
+	recording_own(stats->recording, &status);
 	uint64_t found = queue_pending(stats->queue) +
 			 queue_in_ring(stats->queue) + stats->aside +
 			 status.unsent;

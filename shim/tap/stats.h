@@ -29,6 +29,7 @@ struct stats {
 	size_t index; /* of the tap */
 	struct queue *queue;
 	struct endpoint *endpoint;
+	const struct recording *recording;
 	struct metrics *metrics;
 
 	uint64_t skipped; /* counted by the tap */
@@ -44,7 +45,7 @@ struct stats {
 	bool write_failed;            /* logged already */
 };
 
-/* With the first five members set, and the others zero. */
+/* With the first six members set, and the others zero. */
 void stats_open(struct stats *stats);
 
 /* After each cycle: logs, publishes and writes whatever is due at `now_ns`. */

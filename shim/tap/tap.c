@@ -6,18 +6,20 @@
 
 #include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 
-#include "proto/encode.h"
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
 #include "shim/base/own_fds.h"
 #include "shim/base/sandbox.h"
 #include "shim/tap/stats.h"
 #include "shim/tap/annotate/aside.h"
-#include "shim/tap/annotate/annotate.h"
+#include "shim/tap/drain.h"
 #include "shim/tap/endpoint/endpoint.h"
 #include "shim/tap/family.h"
+#include "shim/tap/recorder/recorder.h"
+#include "shim/tap/recording.h"
 #include "shim/tap/worker.h"
 #include "shim/tap/idle.h"
 
@@ -28,19 +30,19 @@
 #define NO_MEMORY_NS     (100 * NS_PER_MS)
 #define SILENT_NS        NS_PER_S  /* frames wait, and none is taken */
 #define ASIDE_NS         NS_PER_MS /* so often what is set aside is looked at */
+#define UNMOVED_NS       (50 * NS_PER_MS) /* and what a call keeps out of the file */
 
 struct tap {
-	struct queue *queue;
-	struct annotator *annotator;
-	struct encoder *encoder;
+	struct drain drain;
 	struct endpoint *endpoint;
+	struct queue *queue;
 	struct endpoint_status status; /* when last looked at */
-	struct aside *aside;
+	struct recording recording;
 	struct cycle cycle; /* this one */
-	struct clock_pair clocks;
 	struct idle idle;
 	struct stats stats;
 	size_t index;
+	uint64_t lost; /* of this process's messages, by the endpoint */
 	uint64_t sent, sent_at; /* frames that were taken, when last any was */
 };
 
@@ -48,12 +50,15 @@ static struct prepared *prepared[CONFIG_TAPS_MAX];
 
 static void look_at_endpoint(struct tap *tap)
 {
-	uint64_t lost = tap->status.lost;
+	struct endpoint_status own = tap->status =
+		endpoint_status(tap->endpoint);
 
-	tap->status = endpoint_status(tap->endpoint);
-	if (tap->status.lost != lost)
+	recording_own(&tap->recording, &own);
+	if (own.lost != tap->lost)
 		queue_count_drop(tap->queue, DROP_ENDPOINT,
-				 tap->status.lost - lost);
+				 own.lost - tap->lost);
+	tap->lost = own.lost;
+	recording_sent(&tap->recording);
 }
 
 static void advance(struct tap *tap)
@@ -64,134 +69,14 @@ static void advance(struct tap *tap)
 	look_at_endpoint(tap);
 }
 
-/* Room for whatever is logged of this event. */
-static size_t bound(const struct tap *tap, const struct event *event)
-{
-	struct record largest = { .event = event,
-				  .extra_size = ANNOTATE_EXTRA_MAX };
-
-	return encoder_bound(tap->encoder, &largest);
-}
-
-/* Another core has just written them. */
-static void fetch_soon(const struct tap *tap, size_t index)
-{
-	if (index >= queue_pending(tap->queue))
-		return;
-	const struct event *event = queue_event(tap->queue, index);
-	__builtin_prefetch(event->payload + 16);
-	__builtin_prefetch(event->payload + 80);
-}
-
-/* ANNOTATE_LATER: it has been set aside. */
-static enum annotated look(struct tap *tap, struct event *event,
-			   enum aside_room aside, struct record *record)
-{
-	enum annotated what =
-		annotate(tap->annotator, event, &tap->clocks, aside, record);
-
-	if (what != ANNOTATE_LATER ||
-	    aside_put(tap->aside, event, annotator_transaction(tap->annotator)))
-		return what;
-	return annotate(tap->annotator, event, &tap->clocks, ASIDE_NONE,
-			record);
-}
-
-/* Logs the event, or accounts for it. `room`: in the endpoint, for all of it. */
-static void pass(struct tap *tap, struct event *event, enum aside_room aside,
-		 uint8_t *room)
-{
-	struct record record;
-
-	switch (look(tap, event, aside, &record)) {
-	case ANNOTATE_LOG:
-		tap->endpoint->ops->commit(
-			tap->endpoint,
-			encoder_pack(tap->encoder, &record, room));
-		break;
-	case ANNOTATE_SKIP:
-		tap->stats.skipped++;
-		break;
-	case ANNOTATE_UNSOLICITED:
-		queue_count_drop(tap->queue, DROP_UNSOLICITED, 1);
-		break;
-	case ANNOTATE_MALFORMED:
-		queue_count_drop(tap->queue, DROP_MALFORMED, 1);
-		return;
-	case ANNOTATE_LATER:
-		break;
-	}
-	if (!record.response)
-		aside_query(tap->aside, annotator_transaction(tap->annotator));
-}
-
-/* Returns false, and does nothing, if the endpoint has no room. */
-static bool take(struct tap *tap, struct event *event, enum aside_room aside)
-{
-	size_t size = bound(tap, event);
-
-	if (size > SESSION_FRAME_MAX) {
-		queue_count_drop(tap->queue, DROP_TOO_LARGE, 1);
-		return true;
-	}
-	uint8_t *room = tap->endpoint->ops->reserve(tap->endpoint, size);
-	tap->cycle.full = !room;
-	if (room)
-		pass(tap, event, aside, room);
-	return room;
-}
-
-static bool take_pending(struct tap *tap, size_t index)
-{
-	struct event *event = queue_event(tap->queue, index);
-	bool early = aside_waits(tap->queue, event, tap->clocks.steady_ns);
-
-	fetch_soon(tap, index + 4);
-	return take(tap, event, early ? aside_room(tap->aside) : ASIDE_NONE);
-}
-
-/* What was set aside and need wait no longer: at once, so that it comes right
- * behind its query. */
-static bool take_ready(struct tap *tap)
-{
-	struct event *event;
-
-	while ((event = aside_ready(tap->aside))) {
-		if (!take(tap, event, ASIDE_NONE))
-			return false;
-		aside_drop(tap->aside, event);
-	}
-	return true;
-}
-
-/* Hands pending events to the endpoint as long as it has room. Returns how many
- * are done with. */
-static size_t drain(struct tap *tap)
-{
-	size_t pending = queue_pending(tap->queue), done = 0;
-
-	tap->cycle.full = false;
-	while (take_ready(tap) && done < pending && take_pending(tap, done))
-		done++;
-	if (done == pending && aside_settle(tap->aside))
-		take_ready(tap);
-	queue_release(tap->queue, done);
-	return done;
-}
-
-static uint64_t waiting(const struct tap *tap)
-{
-	return queue_pending(tap->queue) + aside_count(tap->aside);
-}
-
 /* What the collector does is told to the other processes of the family. */
 static void tell(struct tap *tap)
 {
 	uint64_t now = tap->cycle.began;
 	uint64_t sent = tap->status.counts.frames;
 	bool taken = sent != tap->sent;
-	bool waits =
-		!taken && tap->sent_at && waiting(tap) + tap->status.unsent;
+	bool waits = !taken && tap->sent_at &&
+		     drain_waiting(&tap->drain) + tap->status.unsent;
 	if (waits && now - tap->sent_at < SILENT_NS)
 		return;
 	if (taken || waits)
@@ -200,33 +85,29 @@ static void tell(struct tap *tap)
 	tap->sent_at = now;
 }
 
-/* Finds what has come in since. */
-static bool collect(struct tap *tap)
-{
-	size_t pending = queue_collect(tap->queue, clock_steady());
-
-	aside_look(tap->aside, tap->queue, tap->clocks.steady_ns,
-		   tap->cycle.ending);
-	return pending;
-}
-
 /* What can be done just now. Returns true if there is more, and no time to idle:
  * there always is while messages come in as fast as they go out. */
 static bool run_cycle(struct tap *tap)
 {
 	struct cycle *cycle = &tap->cycle;
 	size_t moved;
+	bool inherits;
 
-	clock_pair_read(&tap->clocks);
-	cycle->began = tap->clocks.steady_ns;
+	clock_pair_read(&tap->drain.clocks);
+	cycle->began = tap->drain.clocks.steady_ns;
 	cycle->moved = 0;
+	recording_settle(&tap->recording, &tap->drain.clocks);
+	tap->drain.recorded = recording_records(&tap->recording);
 	advance(tap);
 	do {
 		moved = 0;
-		if (collect(tap))
+		inherits = false;
+		if (drain_collect(&tap->drain, cycle->ending))
 			cycle->last_seen = cycle->began;
 		if (tap->status.ready)
-			moved = drain(tap);
+			moved = recording_inherit(&tap->recording, &inherits);
+		if (tap->status.ready && !inherits)
+			moved += drain_pending(&tap->drain);
 		else
 			queue_release(tap->queue, 0);
 		cycle->moved += moved;
@@ -234,11 +115,14 @@ static bool run_cycle(struct tap *tap)
 			advance(tap);
 	} while (moved && clock_steady() - cycle->began < CYCLE_NS);
 	tell(tap);
-	tap->stats.aside = aside_count(tap->aside);
+	cycle->full = inherits || tap->drain.full;
+	tap->stats.aside = aside_count(tap->drain.aside);
+	tap->stats.skipped = tap->drain.skipped;
 	own_fds_begin();
 	stats_settle(&tap->stats, cycle->began);
 	own_fds_end();
-	return moved;
+	/* Of a predecessor's there may be more as soon as all of it is sent. */
+	return moved || (inherits && !tap->status.unsent);
 }
 
 /* `deadline`: 0, or when all is over. */
@@ -246,7 +130,12 @@ static void be_idle(struct tap *tap, uint64_t deadline)
 {
 	uint64_t until = stats_due(&tap->stats);
 
-	if (aside_count(tap->aside) && tap->cycle.began + ASIDE_NS < until)
+	if (tap->recording.due < until)
+		until = tap->recording.due;
+	if (queue_unmoved(tap->queue) && tap->cycle.began + UNMOVED_NS < until)
+		until = tap->cycle.began + UNMOVED_NS;
+	if (aside_count(tap->drain.aside) &&
+	    tap->cycle.began + ASIDE_NS < until)
 		until = tap->cycle.began + ASIDE_NS;
 	if (deadline && deadline - FINISH_MARGIN_NS < until)
 		until = deadline - FINISH_MARGIN_NS;
@@ -258,7 +147,7 @@ static bool is_over(struct tap *tap, uint64_t deadline)
 {
 	if (tap->cycle.began + FINISH_MARGIN_NS >= deadline)
 		return true;
-	if (!waiting(tap))
+	if (!drain_waiting(&tap->drain))
 		tap->endpoint->ops->stop(tap->endpoint);
 	return endpoint_status(tap->endpoint).over;
 }
@@ -268,7 +157,11 @@ static void finish(struct tap *tap, uint64_t sent)
 {
 	queue_collect(tap->queue, STATS_ALL);
 	look_at_endpoint(tap);
-	uint64_t left = waiting(tap) + tap->endpoint->ops->close(tap->endpoint);
+	bool own = !tap->recording.predecessor;
+	uint64_t left = drain_waiting(&tap->drain),
+		 unsent = tap->endpoint->ops->close(tap->endpoint);
+
+	left += own ? unsent : 0;
 
 	queue_release(tap->queue, queue_pending(tap->queue));
 	if (left)
@@ -278,13 +171,14 @@ static void finish(struct tap *tap, uint64_t sent)
 	tap->stats.aside = 0;
 	stats_close(&tap->stats);
 	metrics_leave(tap->stats.metrics);
+	recording_end(&tap->recording);
 }
 
 /* What a tap's thread begins with: memory is not allocated before it runs, as the
  * first message may pass in a signal handler. */
 struct start {
 	struct worker_task task;
-	const struct tap_config *config;
+	const struct config *config;
 	size_t index;
 	struct queue *queue;
 	struct metrics *metrics;
@@ -297,31 +191,25 @@ static size_t stack_size(const struct tap_config *config)
 
 static void tap_free(struct tap *tap)
 {
-	encoder_free(tap->encoder);
-	annotator_free(tap->annotator);
-	aside_free(tap->aside);
-	endpoint_free(tap->endpoint);
+	drain_close(&tap->drain);
 	free(tap);
 }
 
 static struct tap *tap_new(const struct start *start)
 {
-	const struct tap_config *config = start->config;
 	struct tap *tap = calloc(1, sizeof(*tap));
 
 	if (!tap)
 		return NULL;
 	tap->index = start->index;
 	tap->queue = start->queue;
-	tap->endpoint = endpoint_new(config, prepared[start->index]);
-	tap->encoder =
-		encoder_new(config->identity, config->version, config->full);
-	tap->annotator = annotator_new(config);
-	tap->aside = aside_new();
-	if (tap->endpoint && tap->encoder && tap->annotator && tap->aside)
-		return tap;
-	tap_free(tap);
-	return NULL;
+	if (!drain_open(&tap->drain, &start->config->taps[start->index],
+			prepared[start->index], start->queue)) {
+		tap_free(tap);
+		return NULL;
+	}
+	tap->endpoint = tap->drain.endpoint;
+	return tap;
 }
 
 /* Where memory is short, messages are kept in the queue until it no longer is.
@@ -339,13 +227,22 @@ static struct tap *tap_await(const struct start *start)
 static void tap_open(struct tap *tap, const struct start *start)
 {
 	tap->stats = (struct stats){
-		.config = start->config,
+		.config = &start->config->taps[start->index],
 		.index = start->index,
 		.queue = tap->queue,
 		.endpoint = tap->endpoint,
+		.recording = &tap->recording,
 		.metrics = start->metrics,
 	};
 	stats_open(&tap->stats);
+	clock_pair_read(&tap->drain.clocks);
+	tap->recording = (struct recording){
+		.config = start->config,
+		.tap = tap->index,
+		.queue = tap->queue,
+		.endpoint = tap->endpoint,
+	};
+	recording_begin(&tap->recording, &tap->drain.clocks);
 	idle_open(&tap->idle, tap->queue, tap->endpoint);
 }
 
@@ -360,6 +257,7 @@ static void work(struct tap *tap)
 		deadline = queue_finish_deadline(tap->queue);
 		if (deadline && !tap->cycle.ending) {
 			sent = tap->sent;
+			recording_stop(&tap->recording);
 			own_fds_begin();
 			stats_end(&tap->stats);
 			own_fds_end();
@@ -395,8 +293,8 @@ static void run(void *argument)
 			tap_free(tap);
 	} else {
 		own_fds_begin();
-		stats_unstarted(start.metrics, start.config, start.index,
-				start.queue);
+		stats_unstarted(start.metrics, &start.config->taps[start.index],
+				start.index, start.queue);
 		metrics_leave(start.metrics);
 		own_fds_end();
 	}
@@ -406,7 +304,12 @@ static void run(void *argument)
 bool tap_prepare(const struct config *config)
 {
 	char error[TRANSPORT_ERROR_MAX] = "";
+	int failed = recorder_prepare(config);
 
+	if (failed) {
+		log_line(NULL, "not tapped: %s", strerror(-failed));
+		return false;
+	}
 	for (size_t i = 0; i < config->n_taps; i++) {
 		if (!transport_prepare(&config->taps[i], &prepared[i], error))
 			continue;
@@ -424,12 +327,12 @@ int tap_start(const struct config *config, size_t index, struct queue *queue,
 
 	*start = (struct start){
 		.task = { .run = run, .argument = start },
-		.config = &config->taps[index],
+		.config = config,
 		.index = index,
 		.queue = queue,
 		.metrics = metrics,
 	};
-	return worker_start(&start->task, stack_size(start->config));
+	return worker_start(&start->task, stack_size(&config->taps[index]));
 }
 
 int tap_reserve(const struct config *config)

@@ -8,6 +8,7 @@
 
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
+#include "shim/tap/recording.h"
 #include "shim/tap/stats.h"
 
 #define TIME (1000 * NS_PER_S)
@@ -31,6 +32,7 @@ static struct config config = { .n_taps = 1, .taps = &about };
 static struct endpoint endpoint = { &ops, &about };
 static struct metrics metrics;
 static struct stats stats;
+static const struct recording nothing; /* is recorded */
 
 static void set_up(void)
 {
@@ -42,6 +44,7 @@ static void set_up(void)
 		.endpoint = &endpoint,
 		.metrics = &metrics,
 	};
+	stats.recording = &nothing;
 	stats_open(&stats);
 }
 
@@ -185,6 +188,7 @@ Test(stats, goes_on)
 		.metrics = &metrics,
 	};
 	frames = 0;
+	stats.recording = &nothing;
 	stats_open(&stats);
 	pass();
 	frames = 1;

@@ -22,10 +22,11 @@ struct annotator {
 	const struct tap_config *config;
 	struct match *match;
 	struct asked *asked;
-	struct local_addresses *addresses;
-	struct extra *extra;       /* NULL: no template */
-	struct upstream *upstream; /* NULL: not wanted */
-	uint64_t transaction;      /* of the last message */
+	struct local_addresses *addresses; /* NULL: not asked for */
+	bool trusted;                      /* see annotator_trust */
+	struct extra *extra;               /* NULL: no template */
+	struct upstream *upstream;         /* NULL: not wanted */
+	uint64_t transaction;              /* of the last message */
 	char text[ANNOTATE_EXTRA_MAX];
 };
 
@@ -50,7 +51,26 @@ static const Dnstap__Message__Type types[][2] = {
 	[SIDE_UPDATE] = { TYPE(UPDATE_QUERY), TYPE(UPDATE_RESPONSE) },
 };
 
-struct annotator *annotator_new(const struct tap_config *config)
+/* Returns false when out of memory. */
+static bool prepare_extra(struct annotator *annotator,
+			  const struct extra_constants *constants)
+{
+	const struct tap_config *config = annotator->config;
+
+	if (!config->extra)
+		return true;
+	annotator->extra = extra_parse(
+		config->extra,
+		&(struct extra_constants){ constants->pid, constants->program,
+					   config->sample });
+	if (!annotator->extra || !extra_wants_upstream(annotator->extra))
+		return annotator->extra;
+	annotator->upstream = upstream_new();
+	return annotator->upstream;
+}
+
+struct annotator *annotator_new_after(const struct tap_config *config,
+				      const struct extra_constants *constants)
 {
 	struct annotator *annotator = calloc(1, sizeof(*annotator));
 
@@ -59,23 +79,25 @@ struct annotator *annotator_new(const struct tap_config *config)
 	annotator->config = config;
 	annotator->match = match_new();
 	annotator->asked = asked_new();
+	if (prepare_extra(annotator, constants) && annotator->match &&
+	    annotator->asked)
+		return annotator;
+	annotator_free(annotator);
+	return NULL;
+}
+
+struct annotator *annotator_new(const struct tap_config *config)
+{
+	const struct extra_constants own = {
+		.pid = process_id(),
+		.program = program_invocation_short_name,
+	};
+	struct annotator *annotator = annotator_new_after(config, &own);
+
+	if (!annotator)
+		return NULL;
 	annotator->addresses = local_addresses_new();
-	bool whole =
-		annotator->match && annotator->asked && annotator->addresses;
-	if (config->extra) {
-		annotator->extra = extra_parse(
-			config->extra, &(struct extra_constants){
-					       process_id(),
-					       program_invocation_short_name,
-					       config->sample,
-				       });
-		whole = whole && annotator->extra;
-	}
-	if (annotator->extra && extra_wants_upstream(annotator->extra)) {
-		annotator->upstream = upstream_new();
-		whole = whole && annotator->upstream;
-	}
-	if (whole)
+	if (annotator->addresses)
 		return annotator;
 	annotator_free(annotator);
 	return NULL;
@@ -235,8 +257,9 @@ static void render_extra(struct annotator *annotator,
 static void complete_query(struct annotator *annotator, struct event *event,
 			   uint64_t now_ns)
 {
-	if ((event->flags & (EVENT_LOCAL | EVENT_REMOTE | EVENT_SENT)) ==
-	    (EVENT_REMOTE | EVENT_SENT))
+	if (annotator->addresses &&
+	    (event->flags & (EVENT_LOCAL | EVENT_REMOTE | EVENT_SENT)) ==
+		    (EVENT_REMOTE | EVENT_SENT))
 		local_addresses_complete(annotator->addresses, event, now_ns);
 }
 
@@ -256,10 +279,31 @@ uint64_t annotator_transaction(const struct annotator *annotator)
 	return annotator->transaction;
 }
 
-static bool is_wanted(const struct tap_config *config,
+void annotator_trust(struct annotator *annotator, bool trusted)
+{
+	annotator->trusted = trusted;
+}
+
+static bool is_wanted(const struct annotator *annotator,
 		      const struct match_message *message, uint32_t types_of_it)
 {
-	return config->types & types_of_it && in_sample(config, message);
+	const struct tap_config *config = annotator->config;
+
+	return annotator->trusted ||
+	       (config->types & types_of_it && in_sample(config, message));
+}
+
+/* Of a dead process some messages have been masked, in place, and some have not:
+ * a response and its query are to have the same addresses. */
+static void mask_alike(const struct annotator *annotator, struct event *event)
+{
+	const struct tap_config *config = annotator->config;
+	bool inet6 = event->flags & EVENT_INET6;
+
+	if (annotator->addresses || !anonymizes(config))
+		return;
+	mask_address(config, event->local, inet6);
+	mask_address(config, event->remote, inet6);
 }
 
 /* What the event is, without regard to others. Returns false if it is no DNS
@@ -270,6 +314,7 @@ static bool look_at(struct annotator *annotator, struct event *event,
 {
 	if (!proxied_strip(event, &message->client))
 		return false;
+	mask_alike(annotator, event);
 	match_parse(event, message);
 	annotator->transaction = message->transaction;
 	message->client.known &= !message->asked;
@@ -302,8 +347,8 @@ static enum annotated relate(struct annotator *annotator, struct event *event,
 		return ANNOTATE_LOG;
 	if (related->alike)
 		complete_response(event, related->alike);
-	return related->query || !is_wanted(annotator->config, response,
-					    ASKED_RESPONSES)
+	return related->query || annotator->trusted ||
+			       !is_wanted(annotator, response, ASKED_RESPONSES)
 		       ? ANNOTATE_LOG
 		       : judge(annotator, event, related->alike, room);
 }
@@ -340,7 +385,7 @@ enum annotated annotate(struct annotator *annotator, struct event *event,
 	record->type = types[side_of(config, query ? query : &message)]
 			    [record->response];
 	proxied_show(event, client_of(&message, &related), &record->proxy);
-	if (!is_wanted(config, &message, 1u << record->type))
+	if (!is_wanted(annotator, &message, 1u << record->type))
 		return ANNOTATE_SKIP;
 	record->bare = !anonymize(config, event, &record->proxy);
 	if (annotator->extra)

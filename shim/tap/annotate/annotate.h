@@ -5,11 +5,13 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "config/config.h"
 #include "proto/encode.h"
 #include "proto/event.h"
+#include "proto/extra.h"
 #include "shim/base/clock.h"
 #include "shim/tap/annotate/aside.h"
 
@@ -27,6 +29,12 @@ struct annotator;
 
 /* Returns NULL when out of memory. */
 struct annotator *annotator_new(const struct tap_config *config);
+
+/* Likewise, of another process, which has ended: `constants` are its own, but for
+ * the sample. What was not observed is not asked of the kernel, which may answer
+ * otherwise by now. */
+struct annotator *annotator_new_after(const struct tap_config *config,
+				      const struct extra_constants *constants);
 void annotator_free(struct annotator *annotator);
 
 /*
@@ -39,6 +47,10 @@ void annotator_free(struct annotator *annotator);
 enum annotated annotate(struct annotator *annotator, struct event *event,
 			const struct clock_pair *clocks, enum aside_room room,
 			struct record *record);
+
+/* Until it is said otherwise: the events were found worth logging before, when more
+ * was known. They are logged. */
+void annotator_trust(struct annotator *annotator, bool trusted);
 
 /* Of the message that was annotated last: the same for a query and all of its
  * responses. */

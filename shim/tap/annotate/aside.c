@@ -20,6 +20,7 @@
 #define LITTLE (ASIDE_MESSAGES / 4)
 
 struct entry {
+	struct event *origin; /* what it is a copy of */
 	uint64_t transaction;
 	size_t size;  /* of the event's copy */
 	bool settles; /* no query of its is in flight any more */
@@ -61,8 +62,7 @@ static size_t size_of(const struct event *event)
 	return size + -size % _Alignof(struct event);
 }
 
-bool aside_put(struct aside *aside, const struct event *event,
-	       uint64_t transaction)
+bool aside_put(struct aside *aside, struct event *event, uint64_t transaction)
 {
 	size_t size = size_of(event);
 
@@ -71,8 +71,9 @@ bool aside_put(struct aside *aside, const struct event *event,
 	memcpy(aside->octets + aside->used, event,
 	       sizeof(*event) + event->size);
 	aside->used += size;
-	aside->entry[aside->count++] =
-		(struct entry){ .transaction = transaction, .size = size };
+	aside->entry[aside->count++] = (struct entry){
+		.origin = event, .transaction = transaction, .size = size
+	};
 	return true;
 }
 
@@ -133,12 +134,28 @@ struct event *aside_ready(struct aside *aside)
 	return aside->count == ASIDE_MESSAGES ? at(aside, 0) : NULL;
 }
 
+/* Which one it is; and where. */
+static size_t find(struct aside *aside, const struct event *event,
+		   size_t *offset)
+{
+	size_t i = 0;
+
+	for (*offset = 0; at(aside, *offset) != event; i++)
+		*offset += aside->entry[i].size;
+	return i;
+}
+
+struct event *aside_origin(struct aside *aside, const struct event *event)
+{
+	size_t offset;
+
+	return aside->entry[find(aside, event, &offset)].origin;
+}
+
 void aside_drop(struct aside *aside, const struct event *event)
 {
-	size_t offset = 0, i = 0;
+	size_t offset, i = find(aside, event, &offset);
 
-	while (at(aside, offset) != event)
-		offset += aside->entry[i++].size;
 	size_t size = aside->entry[i].size;
 	aside->used -= size;
 	aside->count--;

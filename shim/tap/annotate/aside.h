@@ -36,8 +36,7 @@ bool aside_waits(const struct queue *queue, const struct event *event,
 
 /* Copies the event; `transaction` is that of it and its query. Returns false if
  * there is no room for it. */
-bool aside_put(struct aside *aside, const struct event *event,
-	       uint64_t transaction);
+bool aside_put(struct aside *aside, struct event *event, uint64_t transaction);
 
 /* A query has been logged: those that answer it are ready. */
 void aside_query(struct aside *aside, uint64_t transaction);
@@ -56,4 +55,6 @@ bool aside_settle(struct aside *aside);
 /* The oldest that is ready, or the oldest of all if there is no more room; NULL:
  * none. Valid until aside_drop(), which is to be called when it is done with. */
 struct event *aside_ready(struct aside *aside);
+/* The event that this is a copy of. */
+struct event *aside_origin(struct aside *aside, const struct event *event);
 void aside_drop(struct aside *aside, const struct event *event);

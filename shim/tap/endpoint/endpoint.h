@@ -36,6 +36,9 @@ struct endpoint_ops {
 		     const struct prepared *prepared);
 	/* Connects, accepts, sends, receives: all that can be done at once. */
 	void (*advance)(struct endpoint *endpoint, uint64_t now_ns);
+	/* See session_record. NULL where nobody knows more than the status. */
+	void (*record)(struct endpoint *endpoint, struct progress *progress,
+		       uint64_t frames);
 	/* Room for a frame of up to `size` octets; NULL: try later. */
 	uint8_t *(*reserve)(struct endpoint *endpoint, size_t size);
 	void (*commit)(struct endpoint *endpoint, size_t size);

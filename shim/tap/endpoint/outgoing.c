@@ -106,6 +106,12 @@ static bool is_streaming(const struct outgoing *outgoing)
 	return session_state(outgoing->session) == SESSION_STREAMING;
 }
 
+static void record_outgoing(struct endpoint *endpoint,
+			    struct progress *progress, uint64_t frames)
+{
+	session_record(outgoing_of(endpoint)->session, progress, frames);
+}
+
 static uint8_t *reserve_outgoing(struct endpoint *endpoint, size_t size)
 {
 	return session_reserve(outgoing_of(endpoint)->session, size);
@@ -186,6 +192,7 @@ const struct endpoint_ops endpoint_outgoing = {
 	.size = sizeof(struct outgoing),
 	.begin = begin_outgoing,
 	.advance = advance_outgoing,
+	.record = record_outgoing,
 	.reserve = reserve_outgoing,
 	.commit = commit_outgoing,
 	.poll = poll_outgoing,

@@ -14,6 +14,7 @@
 #include "shim/base/own_fds.h"
 #include "shim/tap/stream/frame.h"
 #include "shim/tap/stream/send_buffer.h"
+#include "shim/tap/transport/progress.h"
 
 #define WRITE_SIZE (128 * 1024) /* at the most, in one call */
 #define READS_MAX  8            /* of a collector that does not stop talking */
@@ -34,6 +35,8 @@ struct session {
 	size_t control_at, control_end;
 
 	struct send_buffer send_buffer;
+	struct progress *progress;     /* NULL: nobody wants to know */
+	uint64_t ahead;                /* of counts.frames it is there */
 	uint8_t in[FRAME_CONTROL_MAX]; /* the control frame being received */
 	size_t in_end;
 };
@@ -59,6 +62,24 @@ void session_free(struct session *session)
 	transport_free(session->transport);
 	send_buffer_end(&session->send_buffer);
 	free(session);
+}
+
+static void note_progress(const struct session *session)
+{
+	const struct send_buffer *buffer = &session->send_buffer;
+
+	if (session->progress)
+		progress_set(session->progress,
+			     session->counts.frames + session->ahead,
+			     buffer->at - buffer->whole);
+}
+
+void session_record(struct session *session, struct progress *progress,
+		    uint64_t frames)
+{
+	session->progress = progress;
+	session->ahead = frames - session->counts.frames;
+	note_progress(session);
 }
 
 static void enter(struct session *session, enum session_state state,
@@ -148,6 +169,7 @@ void session_close(struct session *session)
 	session->deadline_ns = NEVER;
 	session->control_at = session->control_end = session->in_end = 0;
 	send_buffer_rewind(&session->send_buffer);
+	note_progress(session);
 }
 
 void session_discard(struct session *session)
@@ -215,11 +237,14 @@ static int write_data(struct session *session, uint64_t now_ns)
 			counts->frames == session->began, &octets);
 		if (!size)
 			return begin_next(session, now_ns);
+		session->transport->progress = session->progress;
 		ssize_t n = write_some(session, octets, size, now_ns);
+		session->transport->progress = NULL;
 		if (n < 0)
 			return n;
 		counts->frames += send_buffer_written(&session->send_buffer, n,
 						      &counts->octets);
+		note_progress(session);
 	}
 	return 0;
 }

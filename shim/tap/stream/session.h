@@ -51,6 +51,11 @@ struct session_counts {
 struct session *session_new(struct transport *transport, bool unidirectional);
 void session_free(struct session *session);
 
+/* From now on `progress` says how far the frames have come, as if `frames` had been
+ * sent so far. It must stay; NULL: no longer. */
+void session_record(struct session *session, struct progress *progress,
+		    uint64_t frames);
+
 /* From CLOSED: begins to connect. Returns 0 or -errno, CLOSED again. */
 int session_open(struct session *session, uint64_t now_ns);
 

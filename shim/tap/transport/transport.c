@@ -13,6 +13,7 @@
 
 #include "shim/base/own_fds.h"
 #include "shim/base/sandbox.h"
+#include "shim/tap/transport/progress.h"
 #include "shim/tap/transport/tcp.h"
 #include "proto/common.h"
 
@@ -133,8 +134,17 @@ ssize_t transport_socket_read(struct transport *transport, void *data,
 ssize_t transport_socket_write(struct transport *transport, const void *data,
 			       size_t size)
 {
-	ssize_t result =
-		send(transport->fd, data, size, MSG_DONTWAIT | MSG_NOSIGNAL);
+	const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
+
+	if (transport->progress && sandbox_allows(SYS_sendmmsg)) {
+		struct mmsghdr *call =
+			progress_call(transport->progress, data, size);
+
+		return sendmmsg(transport->fd, call, 1, flags) < 0
+			       ? -errno
+			       : (ssize_t)call->msg_len;
+	}
+	ssize_t result = send(transport->fd, data, size, flags);
 
 	return result < 0 ? -errno : result;
 }

@@ -18,6 +18,7 @@
  * directory and its privileges. */
 struct prepared;
 
+struct progress;
 struct transport;
 
 struct transport_ops {
@@ -52,8 +53,11 @@ struct transport {
 	const struct transport_ops *ops;
 	const struct tap_config *config;
 	const struct prepared *prepared;
-	int fd;        /* -1: not open */
-	short events;  /* what poll(2) is to wait for */
+	int fd;       /* -1: not open */
+	short events; /* what poll(2) is to wait for */
+	/* Of what is written next the kernel is to note how much it has taken;
+	 * NULL: or else of a kind that cannot. */
+	struct progress *progress;
 	uint64_t room; /* octets that may still be written before this stream is
 			* to end and another to begin */
 	/* For the log: what has been reached, once it is established; and more
