@@ -20,7 +20,8 @@
 /* A subcommand: argv[0] is its name. Returns the exit status. */
 typedef int command_main(int argc, char **argv);
 
-command_main run_main, check_main, inspect_main, read_main, top_main;
+command_main run_main, check_main, inspect_main, read_main, recover_main,
+	top_main;
 
 /* "read", for messages; set once by main(). */
 extern const char *cli_command;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "cli/configured.h"
 #include "cli/proc.h"
 
 #define TAPS_MAX 1024
@@ -182,62 +183,16 @@ void counters_print_causes(const struct exposition_tap *tap, FILE *out)
 				tap->counts.dropped[i]);
 }
 
-/* What the configuration says (release with free), or NULL. One that cannot be
- * read here, because of its environment say, leaves the variable. */
-static char *read_path(const char *text, const char *variable)
-{
-	const struct config_env env = { .config = text,
-					.metrics = variable,
-					.host_name = "",
-					.program = "" };
-	struct config *config;
-	struct config_error *errors = NULL;
-	char *path = NULL;
-
-	if (!config_load(&env, &config, &errors)) {
-		if (config->metrics_path)
-			path = strdup(config->metrics_path);
-		config_free(config);
-	} else if (variable) {
-		path = strdup(variable);
-	}
-	config_errors_free(errors);
-	return path;
-}
-
-static bool is_file(const char *path)
-{
-	struct stat status;
-
-	return !stat(path, &status) && S_ISREG(status.st_mode);
-}
-
-/* A file is looked for under the root of the process. */
-static char *configured_path(pid_t pid, const char *variable)
-{
-	char *text = proc_variable(pid, "DNSTAP_CONFIG");
-	char *path = NULL, *reachable;
-
-	if (!text)
-		return variable ? strdup(variable) : NULL;
-	reachable = proc_path(pid, text);
-	if (*text == '/' && reachable && is_file(reachable))
-		path = read_path(reachable, variable);
-	else
-		path = read_path(text, variable);
-	free(reachable);
-	free(text);
-	return path;
-}
-
+/* A configuration that cannot be read here leaves the variable. */
 char *counters_path(pid_t pid)
 {
+	struct config *config = configured_load(pid);
 	char *variable = proc_variable(pid, "DNSTAP_METRICS");
-	char *pattern = configured_path(pid, variable);
+	const char *pattern = config ? config->metrics_path : variable;
 	char path[PATH_MAX];
 	bool expanded = pattern && exposition_expand(path, pattern, pid);
 
+	config_free(config);
 	free(variable);
-	free(pattern);
 	return expanded ? strdup(path) : NULL;
 }

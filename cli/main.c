@@ -19,6 +19,8 @@ static const struct command {
 	  "say whether a program or a process can be tapped" },
 	{ "top", top_main, "watch the counters of a process's taps" },
 	{ "read", read_main, "collect or read dnstap, and show it" },
+	{ "recover", recover_main,
+	  "show or send what a process that crashed had captured" },
 };
 
 static int help(void)

@@ -6,21 +6,28 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "cli/cli.h"
 #include "cli/counters.h"
 #include "cli/inspect/process.h"
 #include "cli/inspect/program.h"
+#include "cli/proc.h"
+#include "shim/tap/recorder/recorders.h"
 
 #define IMPORTERS_SHOWN 4
 
 static const char usage[] =
-	"usage: dnstapshim inspect PROGRAM|PID...\n"
+	"usage: dnstapshim inspect PROGRAM|PID|DIR...\n"
 	"\n"
 	"Says whether the library can see the DNS messages of a program, or of\n"
 	"a process, and why. The first line has the verdict: yes, partly or "
 	"no.\n"
 	"A PROGRAM without a slash is looked for in PATH.\n"
+	"\n"
+	"Of a process, and of a DIR, it also lists the flight recorders that\n"
+	"processes have left there when they were killed or crashed, and that\n"
+	"wait for 'dnstapshim recover'.\n"
 	"\n"
 	"The exit status is 0 for yes and partly, and 69 for no.\n";
 
@@ -147,6 +154,45 @@ static void print_counters(const char *path)
 	counters_free(&counters);
 }
 
+/* `path`: where it is for us. Returns 0 or -errno. */
+static int print_recorders(const char *directory, const char *path)
+{
+	struct recorders found;
+	int error = recorders_find(&found, path);
+
+	cli_put_line("  recorder        ", directory);
+	if (!error && !found.n)
+		cli_put_line("  waiting         ", "none");
+	for (size_t i = 0; i < found.n; i++)
+		cli_put_line(i ? "                  " : "  waiting         ",
+			     strrchr(found.file[i].path, '/') + 1);
+	recorders_free(&found);
+	return error;
+}
+
+static int inspect_directory(const char *path)
+{
+	int error = print_recorders(path, path);
+
+	if (!error)
+		return EX_OK;
+	cli_warn("%s: %s", path, strerror(-error));
+	return error == -EACCES ? EX_NOPERM : EX_NOINPUT;
+}
+
+/* Under the root of the process. */
+static void print_recorders_of(const struct process *process)
+{
+	const char *directory = process->recorder;
+	char *path;
+
+	if (!directory)
+		return;
+	path = *directory == '/' ? proc_path(process->pid, directory) : NULL;
+	print_recorders(directory, path ? path : directory);
+	free(path);
+}
+
 static int inspect_process(pid_t pid)
 {
 	struct process process;
@@ -161,6 +207,7 @@ static int inspect_process(pid_t pid)
 	} else {
 		verdict_print(&process.verdict, subject, process.state);
 		print_process(&process);
+		print_recorders_of(&process);
 		print_counters(process.metrics);
 		print_calls(&process.imports);
 		if (!process.library)
@@ -171,13 +218,16 @@ static int inspect_process(pid_t pid)
 	return status;
 }
 
-/* A number is a process; a program of that name needs a slash. */
+/* A number is a process; a program or a directory of that name needs a slash. */
 static int inspect(const char *word)
 {
+	struct stat about;
 	uint64_t pid;
 
 	if (cli_number(word, 1, INT32_MAX, &pid))
 		return inspect_process((pid_t)pid);
+	if (strchr(word, '/') && !stat(word, &about) && S_ISDIR(about.st_mode))
+		return inspect_directory(word);
 	return inspect_program(word);
 }
 

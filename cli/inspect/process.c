@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/configured.h"
 #include "cli/counters.h"
 #include "cli/inspect/bindings.h"
 #include "cli/proc.h"
@@ -172,6 +173,16 @@ static void judge_bindings(struct process *process)
 		judge_module(&process->verdict, &process->imports.modules[i]);
 }
 
+static char *recorder_of(pid_t pid)
+{
+	struct config *config = configured_load(pid);
+	char *path =
+		config && config->recorder ? strdup(config->recorder) : NULL;
+
+	config_free(config);
+	return path;
+}
+
 int process_examine(struct process *process, pid_t pid)
 {
 	int error;
@@ -187,6 +198,7 @@ int process_examine(struct process *process, pid_t pid)
 		return error;
 	process->config = proc_variable(pid, "DNSTAP_CONFIG");
 	process->metrics = counters_path(pid);
+	process->recorder = recorder_of(pid);
 	count_taps(process);
 	judge_library(process);
 	judge_bindings(process);
@@ -200,6 +212,7 @@ void process_free(struct process *process)
 	free(process->library);
 	free(process->config);
 	free(process->metrics);
+	free(process->recorder);
 	verdict_free(&process->verdict);
 	imports_free(&process->imports);
 }

@@ -17,6 +17,7 @@ struct process {
 	unsigned taps;  /* threads of the library */
 	char *config;   /* DNSTAP_CONFIG as it was started; NULL: not set */
 	char *metrics;  /* the path of its metrics file; NULL: none */
+	char *recorder; /* the directory of its recorders; NULL: none */
 	char state[64]; /* how the library does, if nothing is wrong */
 	struct verdict verdict;
 	struct imports imports; /* of what is mapped */
