@@ -21,11 +21,30 @@ _Atomic bool capture_active;
 
 const uint64_t *capture_ports;
 
+static void (*_Atomic halted)(void);
+
 void capture_begin(const uint64_t *dns_ports)
 {
 	cork_begin();
 	capture_ports = dns_ports;
 	atomic_store_explicit(&capture_active, true, memory_order_release);
+}
+
+void capture_halt(void (*halt)(void))
+{
+	atomic_store(&halted, halt);
+	atomic_store(&capture_active, false);
+}
+
+bool capture_halts(void)
+{
+	void (*halt)(void) = atomic_load(&halted);
+
+	if (!halt || thread_is_untraced())
+		return false;
+	halt();
+	atomic_store(&capture_active, true);
+	return true;
 }
 
 /* Before capture_begin() there is no table yet. */
@@ -157,8 +176,8 @@ void capture_bound(int fd, const struct sockaddr *name, socklen_t size)
 	struct capture_call call;
 
 	capture_unlearn(fd);
-	if (capture_serves(name, size))
-		capture_enter(&call, fd, false);
+	if (capture_serves(name, size) && capture_enter(&call, fd, false))
+		capture_leave();
 }
 
 /* Where it cannot be asked, a connection is what its listener is, and has its

@@ -22,6 +22,10 @@
  * from now on, for the rest of the process's life. */
 void capture_begin(const uint64_t *ports);
 
+/* No call begins any more that may carry messages, and none returns that does: its
+ * thread goes to `halt`. Where that returns, in a forked child, all is as before. */
+void capture_halt(void (*halt)(void));
+
 extern _Atomic bool capture_active;
 extern const uint64_t *capture_ports;
 
@@ -38,11 +42,21 @@ struct capture_call {
 	pool_block copy;     /* connection_depart()'s */
 };
 
+/* Not for callers: capture is not active. Returns whether it is now. */
+bool capture_halts(void);
+
+static inline bool capture_is_active(void)
+{
+	return __builtin_expect(atomic_load_explicit(&capture_active,
+						     memory_order_acquire),
+				1) ||
+	       capture_halts();
+}
+
 /* False: nothing that happens on `fd` is of interest. */
 static inline bool capture_watches(int fd)
 {
-	return atomic_load_explicit(&capture_active, memory_order_acquire) &&
-	       !thread_is_untraced() &&
+	return capture_is_active() && !thread_is_untraced() &&
 	       fd_kind(fdtable_state(fd)) != FD_NOT_DNS;
 }
 
@@ -65,9 +79,21 @@ static inline __attribute__((always_inline)) bool capture_enter(
 		return false;
 	if (call->kind != FD_DATAGRAM)
 		call->sequence = fdtable_sequence(fd, sent);
+	thread_state.inside = call;
+	/* From here on a signal finds the mark. */
+	atomic_signal_fence(memory_order_seq_cst);
 	if (sent)
 		call->stamp_ns = clock_steady();
 	return true;
+}
+
+/* Behind the real call, and what came of it: always where the answer was yes. */
+static inline void capture_leave(void)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	thread_state.inside = NULL;
+	atomic_signal_fence(memory_order_seq_cst);
+	capture_is_active();
 }
 
 /* Whether each call on the socket carries whole datagrams: the rest is TCP. */

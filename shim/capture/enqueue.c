@@ -39,6 +39,14 @@ static void count_lost(size_t index, enum drop_cause cause, uint64_t n)
 					  memory_order_relaxed);
 }
 
+uint64_t enqueue_captured(void)
+{
+	struct queue *queue =
+		atomic_load_explicit(setup.queue, memory_order_acquire);
+
+	return queue ? queue_captured(queue) : 0;
+}
+
 void enqueue_count_drop(enum drop_cause cause, uint64_t n)
 {
 	for (size_t i = 0; i < setup.queues; i++)

@@ -35,6 +35,9 @@ void enqueue_begin(const struct enqueue_setup *setup);
 /* One whole DNS message: `seen` but for its payload, which `message` has. */
 void enqueue(const struct event *seen, const struct octets *message);
 
+/* How many messages have crossed so far, as the first tap has it. */
+uint64_t enqueue_captured(void);
+
 /* `n` messages that were seen, but cannot be logged. */
 void enqueue_count_drop(enum drop_cause cause, uint64_t n);
 

@@ -41,7 +41,7 @@ static ssize_t receive_as_is(struct capture_call *call,
 		message.msg_namelen = room < *name_size ? room : *name_size;
 	}
 	observe_octets(call, &message, result);
-	return result;
+	return observed_result(result);
 }
 
 ssize_t io_recvfrom(const struct real_table *by, int fd, void *buffer,
@@ -55,8 +55,8 @@ ssize_t io_recvfrom(const struct real_table *by, int fd, void *buffer,
 		return by->recvfrom(fd, buffer, size, flags, name, name_size);
 	if (is_ours_to_receive(&call) &&
 	    (!name || receive_can_name(&call, name, name_size)))
-		return receive_octets(&call, by, &iov, 1, flags, name,
-				      name_size);
+		return observed_result(receive_octets(&call, by, &iov, 1, flags,
+						      name, name_size));
 	return receive_as_is(&call, by, &iov, flags, name, name_size);
 }
 
@@ -67,13 +67,15 @@ ssize_t io_recvmsg(const struct real_table *by, int fd, struct msghdr *message,
 	bool observed = observes(&call, fd, flags, false);
 
 	if (observed && capture_is_datagram(&call))
-		return receive_message(&call, by, message, flags);
+		return observed_result(
+			receive_message(&call, by, message, flags));
 	ssize_t result = by->recvmsg(fd, message, flags);
 	if (result >= 0)
 		capture_fds(message);
-	if (observed)
-		observe_message(&call, message, result);
-	return result;
+	if (!observed)
+		return result;
+	observe_message(&call, message, result);
+	return observed_result(result);
 }
 
 ssize_t io_recvmmsg(const struct real_table *by, int fd, struct mmsghdr *vector,
@@ -83,14 +85,15 @@ ssize_t io_recvmmsg(const struct real_table *by, int fd, struct mmsghdr *vector,
 	bool observed = observes(&call, fd, flags, false);
 
 	if (observed && capture_is_datagram(&call))
-		return receive_vector(&call, by, vector, length, flags,
-				      timeout);
+		return observed_result(receive_vector(&call, by, vector, length,
+						      flags, timeout));
 	int result = by->recvmmsg(fd, vector, length, flags, timeout);
 	for (int i = 0; i < result; i++)
 		capture_fds(&vector[i].msg_hdr);
-	if (observed)
-		observe_vector(&call, vector, result);
-	return result;
+	if (!observed)
+		return result;
+	observe_vector(&call, vector, result);
+	return observed_result(result);
 }
 
 /* Reading nothing leaves a datagram where it is, receiving nothing takes it. */
@@ -115,10 +118,11 @@ ssize_t io_read(const struct real_table *by, int fd, void *buffer, size_t size)
 	if (!capture_enter(&call, fd, false))
 		return by->read(fd, buffer, size);
 	if (is_ours_to_receive(&call) && size && size <= SSIZE_MAX)
-		return receive_octets(&call, by, &iov, 1, 0, NULL, NULL);
+		return observed_result(
+			receive_octets(&call, by, &iov, 1, 0, NULL, NULL));
 	ssize_t result = by->read(fd, buffer, size);
 	observe_octets(&call, &message, result);
-	return result;
+	return observed_result(result);
 }
 
 ssize_t io_readv(const struct real_table *by, int fd, const struct iovec *iov,
@@ -131,10 +135,11 @@ ssize_t io_readv(const struct real_table *by, int fd, const struct iovec *iov,
 	if (!capture_enter(&call, fd, false))
 		return by->readv(fd, iov, count);
 	if (is_ours_to_receive(&call) && reads_something(iov, count))
-		return receive_octets(&call, by, iov, count, 0, NULL, NULL);
+		return observed_result(
+			receive_octets(&call, by, iov, count, 0, NULL, NULL));
 	ssize_t result = by->readv(fd, iov, count);
 	observe_octets(&call, &message, result);
-	return result;
+	return observed_result(result);
 }
 
 /* Offset -1 is the place of what has none, such as a socket. */
@@ -149,11 +154,12 @@ ssize_t io_preadv2(const struct real_table *by, int fd, const struct iovec *iov,
 		return by->preadv2(fd, iov, count, offset, flags);
 	if (is_ours_to_receive(&call) && !(flags & ~RWF_NOWAIT) &&
 	    reads_something(iov, count))
-		return receive_octets(&call, by, iov, count,
-				      flags ? MSG_DONTWAIT : 0, NULL, NULL);
+		return observed_result(receive_octets(&call, by, iov, count,
+						      flags ? MSG_DONTWAIT : 0,
+						      NULL, NULL));
 	ssize_t result = by->preadv2(fd, iov, count, offset, flags);
 	observe_octets(&call, &message, result);
-	return result;
+	return observed_result(result);
 }
 
 /* The names. What is of no interest is passed straight on. */

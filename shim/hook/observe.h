@@ -19,7 +19,15 @@ static inline bool observes(struct capture_call *call, int fd, int flags,
 	if (sent || !(flags & MSG_TRUNC) || capture_is_datagram(call))
 		return true;
 	capture_give_up(call);
+	capture_leave();
 	return false;
+}
+
+/* What the host is given, at the end of an observed call. */
+static inline ssize_t observed_result(ssize_t result)
+{
+	capture_leave();
+	return result;
 }
 
 /* A call that failed, or carried nothing, is of no interest. With no room for a

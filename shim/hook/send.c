@@ -45,8 +45,10 @@ static bool departs(struct sending *sending, int fd, int flags)
 	sending->call.copy = 0;
 	if (!observes(&sending->call, fd, flags, true))
 		return false;
-	if (capture_is_datagram(&sending->call) && flags & PROBE)
+	if (capture_is_datagram(&sending->call) && flags & PROBE) {
+		capture_leave();
 		return false;
+	}
 	if (capture_is_datagram(&sending->call))
 		datagram_depart_begin(&sending->departure, flags);
 	return true;
@@ -86,6 +88,7 @@ static void land(struct sending *sending, const struct msghdr *message,
 				result > 0 ? result : 0);
 	else
 		observe_message(call, message, result);
+	capture_leave();
 }
 
 ssize_t io_sendto(const struct real_table *by, int fd, const void *buffer,
@@ -159,6 +162,7 @@ static int send_datagrams(struct sending *sending, const struct real_table *by,
 	int result = by->sendmmsg(sending->call.fd, vector, length, flags);
 	datagram_land(&sending->departure, &sending->call,
 		      result > 0 ? result : 0);
+	capture_leave();
 	return result;
 }
 
@@ -259,6 +263,8 @@ ssize_t io_sendfile(const struct real_table *by, int out, int in, off_t *offset,
 
 	if (observed && result > 0)
 		capture_give_up(&call);
+	if (observed)
+		capture_leave();
 	return result;
 }
 
@@ -275,6 +281,8 @@ ssize_t io_splice(const struct real_table *by, int in, off64_t *in_offset,
 		capture_give_up(&from);
 	if (sent && result > 0)
 		capture_give_up(&to);
+	if (received || sent)
+		capture_leave();
 	return result;
 }
 
@@ -293,14 +301,18 @@ ssize_t io_setsockopt(const struct real_table *by, int fd, int level, int name,
 {
 	struct sending sending;
 
-	if (level != SOL_UDP || !departs(&sending, fd, 0) ||
-	    !capture_is_datagram(&sending.call))
+	if (level != SOL_UDP || !departs(&sending, fd, 0))
 		return by->setsockopt(fd, level, name, value, size);
+	if (!capture_is_datagram(&sending.call)) {
+		capture_leave();
+		return by->setsockopt(fd, level, name, value, size);
+	}
 	if (name == UDP_CORK && is_zero(value, size))
 		datagram_uncork(&sending.departure, &sending.call);
 	int result = by->setsockopt(fd, level, name, value, size);
 	datagram_land(&sending.departure, &sending.call,
 		      result ? 0 : sending.departure.messages);
+	capture_leave();
 	if (!result)
 		capture_forget(fd);
 	return result;
