@@ -142,7 +142,8 @@ $(GEN).h: proto/dnstap.proto
 
 # Hooks must call the very functions they stand for, not their fortified kin; nor
 # is a host to be ended by a check of the rest.
-$(HOOK_O): FLAGS += -U_FORTIFY_SOURCE -fno-builtin
+$(HOOK_O): FLAGS += -U_FORTIFY_SOURCE -fno-builtin \
+           -Wno-deprecated-declarations
 $(CLI_O): FLAGS += $(if $(SAN)$(findstring FORTIFY,$(CFLAGS) $(CPPFLAGS)),, \
                      -D_FORTIFY_SOURCE=2)
 

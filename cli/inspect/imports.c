@@ -26,6 +26,7 @@ enum moves { NOTHING, OCTETS, MESSAGES };
 /* The same of an alias. */
 enum {
 #define CALL(name, number, arguments, way) MOVES_##name = way,
+#define LATE(name)                         MOVES_##name = NOTHING,
 #include "shim/hook/calls.h"
 };
 

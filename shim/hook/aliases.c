@@ -16,6 +16,8 @@ extern typeof(connect) __connect;
 extern typeof(close) __close;
 extern typeof(dup2) __dup2;
 extern typeof(fcntl) __fcntl;
+extern typeof(sigaction) __sigaction;
+extern typeof(signal) bsd_signal, ssignal, sysv_signal;
 
 void __chk_fail(void) __attribute__((noreturn));
 ssize_t __recv_chk(int fd, void *buffer, size_t size, size_t room, int flags);
@@ -101,4 +103,25 @@ ssize_t __read_chk(int fd, void *buffer, size_t size, size_t room)
 	if (size > room)
 		__chk_fail();
 	return read(fd, buffer, size);
+}
+
+int __sigaction(int number, const struct sigaction *restrict action,
+		struct sigaction *restrict before)
+{
+	return sigaction(number, action, before);
+}
+
+sighandler_t bsd_signal(int number, sighandler_t handler)
+{
+	return signal(number, handler);
+}
+
+sighandler_t ssignal(int number, sighandler_t handler)
+{
+	return signal(number, handler);
+}
+
+sighandler_t sysv_signal(int number, sighandler_t handler)
+{
+	return __sysv_signal(number, handler);
 }

@@ -90,6 +90,12 @@ LATE(abort)
 LATE(daemon)
 LATE(fdopen)
 
+LATE(sigaction)
+LATE(signal)
+LATE(__sysv_signal)
+LATE(sigset)
+LATE(siginterrupt)
+
 KIN(preadv64v2, preadv2)
 KIN(pwritev64v2, pwritev2)
 KIN(sendfile64, sendfile)
@@ -105,6 +111,10 @@ KIN(__dup2, dup2)
 KIN(__fcntl, fcntl)
 KIN(__vfork, vfork)
 KIN(__clone, clone)
+KIN(__sigaction, sigaction)
+KIN(bsd_signal, signal)
+KIN(ssignal, signal)
+KIN(sysv_signal, __sysv_signal)
 
 #undef CALL
 #undef LATE

@@ -19,6 +19,7 @@
 #include "shim/hook/io.h"
 #include "shim/hook/runtime.h"
 #include "shim/hook/real.h"
+#include "shim/hook/signal.h"
 
 _Static_assert(offsetof(struct real_table, syscall) == REAL_SYSCALL, "entry.S");
 _Static_assert(offsetof(struct real_table, vfork) == REAL_VFORK, "entry.S");
@@ -148,6 +149,7 @@ static const struct observer {
 #ifdef SYS_dup2
 	{ .number = SYS_dup2, CARRIED(fd_dup2) },
 #endif
+	{ .number = SYS_rt_sigaction, .carry = signal_by_number },
 };
 
 /* fork(2) by any other name is no vfork child, but is not worth telling apart. */

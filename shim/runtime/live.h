@@ -10,6 +10,7 @@
 
 #include "config/config.h"
 #include "shim/base/process.h"
+#include "shim/hook/stop.h"
 #include "shim/tap/metrics.h"
 
 struct queue;
@@ -30,6 +31,7 @@ struct live {
 	struct queue *_Atomic mapped[CONFIG_TAPS_MAX];
 	_Atomic enum state state[CONFIG_TAPS_MAX];
 	struct metrics metrics;
+	struct stop stop;
 };
 
 extern struct live *live; /* NULL: nothing is tapped */

@@ -11,6 +11,8 @@
  *   fork           the child finds its `live` page zeroed by the kernel, however
  *                  it was forked, and begins at its own first message.
  *   exit           everything captured is sent, or the time is up.
+ *   signal         the default action of one that ends the process is ours from the
+ *                  first message on: likewise, before it is applied.
  */
 #include "shim/hook/runtime.h"
 
@@ -33,6 +35,7 @@
 #include "shim/runtime/environment.h"
 #include "shim/hook/dl.h"
 #include "shim/hook/real.h"
+#include "shim/hook/signal.h"
 #include "shim/hook/syscall.h"
 #include "shim/runtime/live.h"
 #include "shim/queue.h"
@@ -148,6 +151,7 @@ void runtime_end(void)
 {
 	if (!runtime_has_begun())
 		return;
+	stop_yield();
 	uint64_t age = clock_steady() - atomic_load(&live->began_ns);
 	if (live->eldest)
 		end(exit_ns, false);
@@ -159,6 +163,7 @@ bool runtime_pause(void)
 {
 	if (!runtime_has_begun())
 		return false;
+	stop_yield();
 	end(shorter(CHILD_NS), true);
 	return true;
 }
@@ -200,6 +205,7 @@ bool runtime_confine(const struct sock_fprog *program, bool all)
 			if (atomic_load(&live->state[i]) == RUNNING)
 				queue_wake_last(live->mapped[i]);
 	}
+	signal_confine(&live->stop);
 	sandbox_enter();
 	return true;
 }
@@ -207,6 +213,8 @@ bool runtime_confine(const struct sock_fprog *program, bool all)
 void runtime_confine_failed(void)
 {
 	sandbox_leave();
+	if (runtime_has_begun())
+		signal_take(&live->stop);
 }
 
 /* Where the kernel cannot wipe a page on fork, libc's own forks must do. */
@@ -259,6 +267,7 @@ static void begin(void)
 	metrics_begin(live_config);
 	family_begin();
 	worker_begin();
+	stop_begin(&live->stop, exit_ns);
 	at_quick_exit(runtime_end);
 	syscall_observe();
 	dl_begin();

@@ -12,6 +12,7 @@
 #include "shim/base/log.h"
 #include "shim/base/sandbox.h"
 #include "shim/base/thread.h"
+#include "shim/hook/signal.h"
 #include "shim/runtime/live.h"
 #include "shim/queue.h"
 #include "shim/tap/worker.h"
@@ -132,6 +133,14 @@ static void start_all(uint64_t now)
 	}
 }
 
+/* Where there is nobody to send what is left, there is no need. */
+static void take_signals(void)
+{
+	for (size_t i = 0; i < live_config->n_taps; i++)
+		if (atomic_load(&live->state[i]) == RUNNING)
+			signal_take(&live->stop);
+}
+
 void start_taps(void)
 {
 	int saved = errno;
@@ -140,6 +149,7 @@ void start_taps(void)
 	if (!process_is_vfork_child()) {
 		atomic_compare_exchange_strong(&live->began_ns, &never, now);
 		start_all(now);
+		take_signals();
 	}
 	errno = saved;
 }
