@@ -2,6 +2,7 @@
 """However a process ends, what it has captured is in the log, its exit status is
 its own, and it ends in time whatever the collector does."""
 
+import re
 import signal
 import socket
 import threading
@@ -10,18 +11,21 @@ from harness import host, namespace
 from harness.collector import Collector
 from harness.each import each
 from harness.metrics import SETTING, Metrics
-from harness.process import Process
+from harness.process import Process, until
 
 COUNT = 40
 # The exit status of each scene of host/end.c.
 ENDS = {"return": 0, "exit": 3, "_exit": 4, "_Exit": 5, "quick_exit": 6,
         "syscall": 7, "abort": -signal.SIGABRT, "atexit": 8, "handler": 9,
         "anywhere": 10, "threads": 11, "last_thread": 0, "twice": 13,
-        "unload": 14}
+        "unload": 14, "raise": -signal.SIGHUP, "vfork": 17,
+        "restored": -signal.SIGTERM, "restored_by_number": -signal.SIGINT}
+NUMBERS = {"SIGHUP": signal.SIGHUP, "SIGINT": signal.SIGINT, "SIGTERM": signal.SIGTERM}
 
 
-def asked(scene, collector=None, **settings):
-    running = host.Host(host.build("end"), scene, collector, **SETTING, **settings)
+def asked(scene, collector=None, through=(), **settings):
+    running = host.Host(host.build("end"), scene, collector, through, **SETTING,
+                        **settings)
     running.udp(COUNT + (scene in ("atexit", "last_thread")))
     return running
 
@@ -33,13 +37,50 @@ def test_complete(scene):
     return running.check()
 
 
-def test_terminate():
-    """Nothing runs when a signal kills: only what came just before is lost."""
+def handled(pid):
+    """Of which signals something else than the kernel takes care: proc(5)."""
+    with open(f"/proc/{pid}/status") as status:
+        bits = int(re.search(r"SigCgt:\t(\w+)", status.read())[1], 16)
+    return {name for name, number in NUMBERS.items() if bits & 1 << number - 1}
+
+
+@each(NUMBERS)
+def test_default_action(name):
+    """The signal has its way when all is sent."""
     running = asked("terminate")
-    running.collector.wait(2 * COUNT)
+    running.process.send(NUMBERS[name])
+    running.end(-NUMBERS[name])
+    return running.check()
+
+
+def test_traces():
+    """From the first message on, in proc(5) only."""
+    running = host.Host(host.build("end"), "terminate", **SETTING)
+    running.bound()
+    pid = running.process.child.pid
+    assert not handled(pid)
+    running.udp(COUNT)
+    assert handled(pid) == set(NUMBERS)
     running.process.send(signal.SIGTERM)
     running.end(-signal.SIGTERM)
-    return running.check(orderly=False)
+
+
+@each(("SIGTERM", "SIGINT"))
+def test_second_signal(name):
+    """Nobody waits any longer; the process has ended by the first."""
+    running = asked("terminate", Collector(answers=False), DNSTAP_EXIT_MS="60000")
+    running.process.send(signal.SIGTERM)
+    until(lambda: "SIGTERM" not in handled(running.process.child.pid), "the first")
+    running.process.send(NUMBERS[name])
+    took = running.process.wait(-signal.SIGTERM)
+    assert took < LATE, f"{took:.2f} s"
+
+
+def test_first_process():
+    """Of a namespace, as in a container."""
+    running = asked("init", through=("unshare", "--pid", "--fork", "--kill-child"))
+    running.end(16)
+    return running.check()
 
 
 class Absent:

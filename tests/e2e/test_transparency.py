@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every hooked call does what it does without the library: the transcripts of
-host/transcript.c and host/pointers.c, bare and preloaded, are equal in every octet
-and errno."""
+host/transcript.c, pointers.c, dispositions.c, signals.c and killed.c, bare and
+preloaded, are equal in every octet and errno."""
 
 import difflib
 import subprocess
@@ -27,19 +27,37 @@ def same(bare, preloaded, what=""):
     assert not differences, what + "\n".join(differences[:40])
 
 
-@each(("live", "absent", "off"))
-def test_equal(kind):
-    program = host.build("transcript", *FLAGS)
+KINDS = "live", "absent", "off"
+
+
+def compared(name, kind):
+    """What the host program says with and without the library, which must be the
+    same; and the collector."""
+    program = host.build(name, *FLAGS)
     collector = Collector()
     endpoint = collector.endpoint if kind == "live" else "/mnt/nobody.sock"
-    environment = servers.tap_environment(f"dnstap {endpoint} full")
+    environment = servers.tap_environment(f"dnstap {endpoint} full", DNSTAP_LOG="off")
     if kind == "off":
         del environment["DNSTAP_CONFIG"]
     bare, preloaded = transcript([program], {}), transcript([program], environment)
     same(bare, preloaded)
+    return bare, collector
+
+
+@each(KINDS)
+def test_equal(kind):
+    bare, collector = compared("transcript", kind)
     if kind == "live":
         collector.taps()
         assert len(collector.frames) > 400, len(collector.frames)
+    return f"{len(bare)} lines, {len(collector.frames)} messages"
+
+
+@each(f"{name}.{kind}" for name in ("dispositions", "signals", "killed") for kind in KINDS)
+def test_default_actions(which):
+    """Those that are taken, to the host that asks for them and that dies of them."""
+    name, kind = which.split(".")
+    bare, collector = compared(name, kind)
     return f"{len(bare)} lines, {len(collector.frames)} messages"
 
 

@@ -156,11 +156,65 @@ static void play_twice(void)
 	_exit(13);
 }
 
-/* Nothing kept: only what the tap's thread had no time for is lost. */
+/* By itself: the default action. */
+static void play_raise(void)
+{
+	host_serve(fd, COUNT);
+	raise(SIGHUP);
+}
+
+/* A default action that the host has brought back. */
+static void play_restored(void)
+{
+	host_serve(fd, COUNT / 2);
+	MUST(signal(SIGTERM, SIG_IGN) == SIG_DFL);
+	MUST(signal(SIGTERM, SIG_DFL) == SIG_IGN);
+	host_serve(fd, COUNT / 2);
+	raise(SIGTERM);
+}
+
+static void play_restored_by_number(void)
+{
+	unsigned long ignored[4] = { (unsigned long)SIG_IGN }, before[4];
+
+	host_serve(fd, COUNT / 2);
+	MUST(!syscall(SYS_rt_sigaction, SIGINT, ignored, before, 8));
+	MUST(!syscall(SYS_rt_sigaction, SIGINT, before, NULL, 8));
+	host_serve(fd, COUNT / 2);
+	raise(SIGINT);
+}
+
+/* By another process, which knows that the last answer has come. */
 static void play_terminate(void)
 {
 	host_serve(fd, COUNT);
 	pause();
+}
+
+/* The end of a child that runs in this memory is no end of ours. */
+static void play_vfork(void)
+{
+	int status;
+
+	host_serve(fd, COUNT / 2);
+	pid_t child = vfork();
+	if (!child) {
+		kill(getpid(), SIGTERM);
+		_exit(1);
+	}
+	MUST(waitpid(child, &status, 0) == child);
+	MUST(WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM);
+	host_serve(fd, COUNT / 2);
+	exit(17);
+}
+
+/* Process 1 of a namespace, to which that does nothing. */
+static void play_init(void)
+{
+	host_serve(fd, COUNT / 2);
+	raise(SIGTERM);
+	host_serve(fd, COUNT / 2);
+	exit(16);
 }
 
 /* Loaded and unloaded once more, as a plugin would be. */
@@ -187,14 +241,27 @@ static void play_flush(void)
 }
 
 static const struct scene scenes[] = {
-	{ "return", play_return },         { "exit", play_exit },
-	{ "_exit", play_bare_exit },       { "_Exit", play_capital_exit },
-	{ "quick_exit", play_quick_exit }, { "syscall", play_syscall },
-	{ "abort", play_abort },           { "atexit", play_atexit },
-	{ "handler", play_handler },       { "anywhere", play_anywhere },
-	{ "threads", play_threads },       { "last_thread", play_last_thread },
-	{ "twice", play_twice },           { "terminate", play_terminate },
-	{ "unload", play_unload },         { "flush", play_flush },
+	{ "return", play_return },
+	{ "exit", play_exit },
+	{ "_exit", play_bare_exit },
+	{ "_Exit", play_capital_exit },
+	{ "quick_exit", play_quick_exit },
+	{ "syscall", play_syscall },
+	{ "abort", play_abort },
+	{ "atexit", play_atexit },
+	{ "handler", play_handler },
+	{ "anywhere", play_anywhere },
+	{ "threads", play_threads },
+	{ "last_thread", play_last_thread },
+	{ "twice", play_twice },
+	{ "terminate", play_terminate },
+	{ "unload", play_unload },
+	{ "flush", play_flush },
+	{ "raise", play_raise },
+	{ "init", play_init },
+	{ "vfork", play_vfork },
+	{ "restored", play_restored },
+	{ "restored_by_number", play_restored_by_number },
 };
 
 int main(int argc, char **argv)
