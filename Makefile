@@ -116,6 +116,7 @@ $(B)/race/%: tests/race/%.c $(CORE) | $(GEN).h
 
 # What the library is preloaded into has no other copy of it.
 $(B)/bench/capture: $(CORE_O) $(HOOK_O)
+$(B)/bench/capture: FLAGS += -Wno-deprecated-declarations
 $(B)/bench/tap: $(CORE_O)
 $(B)/bench/host: $(B)/shim/base/clock.o
 $(B)/bench/sink: $(B)/shim/base/clock.o $(GEN).o
@@ -144,6 +145,10 @@ $(GEN).h: proto/dnstap.proto
 # is a host to be ended by a check of the rest.
 $(HOOK_O): FLAGS += -U_FORTIFY_SOURCE -fno-builtin \
            -Wno-deprecated-declarations
+# What the thread sanitizer's runtime itself calls, before it has begun.
+$(call obj,$(addprefix shim/,hook/signal.c hook/real.c hook/dl.c hook/stop.c \
+  base/disposition.c)): FLAGS += $(if $(findstring thread,$(SAN)), \
+                                   -fno-sanitize=thread)
 $(CLI_O): FLAGS += $(if $(SAN)$(findstring FORTIFY,$(CFLAGS) $(CPPFLAGS)),, \
                      -D_FORTIFY_SOURCE=2)
 
