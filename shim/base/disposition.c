@@ -12,7 +12,7 @@ const int disposition_numbers[3] = { SIGHUP, SIGINT, SIGTERM };
 static const unsigned hidden[] = {
 	SA_SIGINFO,           /* ours is told of the context */
 	SA_RESTART,           /* a call that ours interrupts is to return */
-	SA_RESETHAND,         /* the next signal finds the default action */
+	SA_RESETHAND,         /* ours is there for the next one too */
 	DISPOSITION_RESTORER, /* libc sets it, for ours as well */
 };
 #define N_HIDDEN (sizeof(hidden) / sizeof(*hidden))
@@ -66,7 +66,7 @@ disposition_handler *disposition_take(unsigned *flags)
 	for (size_t i = 0; i < N_HIDDEN; i++)
 		if (*flags & hidden[i])
 			which |= 1u << i;
-	*flags = (*flags & ~SA_RESTART) | SA_SIGINFO | SA_RESETHAND;
+	*flags = (*flags & ~(SA_RESTART | SA_RESETHAND)) | SA_SIGINFO;
 	return handlers[which];
 }
 

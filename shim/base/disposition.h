@@ -28,8 +28,7 @@ void disposition_begin(disposition_handler *taken);
 bool disposition_ends(int number);
 extern const int disposition_numbers[3];
 
-/* From the flags of a default action to those of ours, which is returned. It is
- * called once (SA_RESETHAND): behind it the default action is in force. */
+/* From the flags of a default action to those of ours, which is returned. */
 disposition_handler *disposition_take(unsigned *flags);
 
 /* Back again. Returns false, having done nothing, if the handler is none of

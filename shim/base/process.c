@@ -32,6 +32,11 @@ static pid_t ask_id(void)
 	return sandbox_allows(SYS_getpid) ? getpid() : 0;
 }
 
+bool process_is_init(void)
+{
+	return ask_id() == 1;
+}
+
 /* True also where it cannot be known. */
 static bool has_parent(void)
 {

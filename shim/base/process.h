@@ -24,6 +24,10 @@ void process_begin(struct process *page, bool wiped);
  * is. Async-signal-safe; a system call, or a few. */
 bool process_is_vfork_child(void);
 
+/* Process 1 of a namespace of ids; false also where the host's own filter is against
+ * asking. Async-signal-safe. */
+bool process_is_init(void);
+
 /* Before the calling thread makes a process that may be a vfork child: from now on it
  * can be told from its parent. */
 void process_before_vfork(void);

@@ -10,6 +10,8 @@
 #define THREAD_OURS   1 /* the library's own: its traffic is not the host's */
 #define THREAD_VFORK_CHILD \
 	2 /* lent to a child that may share its memory, not its fds */
+#define THREAD_ENDING \
+	3 /* of the host's, but it only ends the process any more */
 
 /* So many calls may be open at once: one, and those of the signal handlers that
  * have interrupted it. */

@@ -95,6 +95,7 @@ LATE(signal)
 LATE(__sysv_signal)
 LATE(sigset)
 LATE(siginterrupt)
+LATE(raise)
 
 KIN(preadv64v2, preadv2)
 KIN(pwritev64v2, pwritev2)

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "shim/base/disposition.h"
+#include "shim/base/process.h"
 #include "shim/base/reach.h"
 #include "shim/base/sandbox.h"
 
@@ -33,6 +34,9 @@ static const int needed[] = {
 
 /* libc's own memory of siginterrupt(3), of which nobody can ask it. */
 static _Atomic uint64_t interrupting;
+
+/* Some have been ours once, in this process or one that it was forked from. */
+static _Atomic bool taken;
 
 /* Where the kernel is to return to; NULL where it knows by itself. */
 static void *_Atomic restorer;
@@ -80,7 +84,7 @@ static sighandler_t shown(sighandler_t handler)
 
 static bool is_taken(int number, const struct sigaction *action)
 {
-	return is_default(action) && disposition_ends(number) && stop_takes();
+	return disposition_ends(number) && is_default(action) && stop_takes();
 }
 
 static int exchange(int number, const struct sigaction *action,
@@ -267,21 +271,39 @@ static void learn_restorer(void)
 		atomic_store(&restorer, action.restorer);
 }
 
+/* Where the host's handler was for once, the kernel has left its own default action
+ * behind; such handlers mostly end by raising what they have been told. */
+int raise(int number)
+{
+	if (disposition_ends(number) && stop_takes())
+		take_default(number);
+	return real_late(raise)(number);
+}
+
 void signal_take(struct stop *stop)
 {
-	if (atomic_load(&stop->takes) || getpid() == 1 || !are_allowed(ask) ||
-	    atomic_exchange(&stop->takes, true))
+	if (atomic_load(&stop->takes) || process_is_init() ||
+	    !are_allowed(ask) || atomic_exchange(&stop->takes, true))
 		return;
+	atomic_store(&taken, true);
 	for (size_t i = 0; i < 3; i++)
 		take_default(disposition_numbers[i]);
 	learn_restorer();
 }
 
-void signal_release(struct stop *stop)
+bool signal_is_ours(int number)
 {
 	struct sigaction action;
 
-	atomic_store(&stop->takes, false);
+	return !real_late(sigaction)(number, NULL, &action) && show(&action);
+}
+
+void signal_restore(void)
+{
+	struct sigaction action;
+
+	if (!atomic_load(&taken) || !are_allowed(ask))
+		return; /* nothing was taken, or all has been restored */
 	for (size_t i = 0; i < 3; i++) {
 		int number = disposition_numbers[i];
 
@@ -291,8 +313,11 @@ void signal_release(struct stop *stop)
 	}
 }
 
+/* Those that a process has inherited, too. */
 void signal_confine(struct stop *stop)
 {
-	if (atomic_load(&stop->takes) && !are_allowed(sandbox_foresees))
-		signal_release(stop);
+	if (are_allowed(sandbox_foresees))
+		return;
+	atomic_store(&stop->takes, false);
+	signal_restore();
 }

@@ -14,8 +14,11 @@
  * own filters forbid what will be needed. */
 void signal_take(struct stop *stop);
 
-/* The default actions are the kernel's again. */
-void signal_release(struct stop *stop);
+/* Whether a signal's default action is in force, and ours. Async-signal-safe. */
+bool signal_is_ours(int number);
+
+/* The default actions are the kernel's again. Async-signal-safe. */
+void signal_restore(void);
 
 /* Before a filter that has been read is in force (sandbox_foresees): gives them
  * back if it forbids what would be needed. */

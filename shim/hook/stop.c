@@ -31,16 +31,20 @@
 /* How far a call's frames reach below its mark. */
 #define CALL_DEPTH (32 * 1024)
 
-/* Beyond the budget, if the thread that was let go on never comes back. */
-#define LATE_NS (200 * NS_PER_MS)
+/* A thread that was let go on is looked after so often, and so many times. */
+#define LOOK_NS  (20 * NS_PER_MS)
+#define LOOK_MAX 3
+
+/* What comes so soon behind the first signal is of the same stop: timeout(1) sends
+ * each twice. */
+#define SAME_NS (50 * NS_PER_MS)
 
 #define TRIES 100
 
 static struct stop *stop;
 static uint64_t budget;
 
-/* The kernel has restored the default action before it called the handler, but
- * another thread may have set one of its own since. */
+/* Another thread may set an action of its own meanwhile. */
 static _Noreturn void die(int number)
 {
 	const struct sigaction plain = { .sa_handler = SIG_DFL };
@@ -87,30 +91,46 @@ static void settle(void)
 	} while (captured != before && ++looks < SETTLE_MAX);
 }
 
-/* Of the host's handlers none runs any more. Another signal that ends the process
- * by its default action does so, unless the host has blocked it (`before`). */
-static void mask(const sigset_t *before)
+/* Of the host's handlers none runs any more. */
+static void block_all(void)
 {
 	sigset_t all;
 
 	sigfillset(&all);
-	for (size_t i = 0; i < 3; i++)
-		if (disposition_numbers[i] == atomic_load(&stop->number) ||
-		    !sigismember(before, disposition_numbers[i]))
-			sigdelset(&all, disposition_numbers[i]);
 	pthread_sigmask(SIG_SETMASK, &all, NULL);
 }
 
+/* Another signal of which the default action is ours may end it at once. */
+static void unblock_ours(void)
+{
+	sigset_t ours;
+
+	sigemptyset(&ours);
+	for (size_t i = 0; i < 3; i++)
+		if (signal_is_ours(disposition_numbers[i]))
+			sigaddset(&ours, disposition_numbers[i]);
+	pthread_sigmask(SIG_UNBLOCK, &ours, NULL);
+}
+
+/* The look that is due, if any, is not to interrupt the end. */
+static void unwatch(void)
+{
+	if (atomic_load(&stop->watches) && sandbox_allows(SYS_timer_delete))
+		syscall(SYS_timer_delete, stop->timer);
+}
+
 /* One thread ends the process, the others wait for that. */
-static _Noreturn void end(const sigset_t *before)
+static _Noreturn void end(void)
 {
 	int number = atomic_load(&stop->number), cancel;
 
+	block_all();
 	if (atomic_exchange(&stop->ending, true))
 		park();
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-	thread_state.untraced = THREAD_OURS;
-	mask(before);
+	thread_state.untraced = THREAD_ENDING;
+	unwatch();
+	unblock_ours();
 	if (budget)
 		settle();
 	runtime_end();
@@ -121,12 +141,8 @@ static _Noreturn void end(const sigset_t *before)
  * meanwhile, of which the end is not. */
 static void halt(void)
 {
-	sigset_t before;
-
-	if (!atomic_load(&stop->number))
-		return;
-	pthread_sigmask(SIG_SETMASK, NULL, &before);
-	end(&before);
+	if (atomic_load(&stop->number))
+		end();
 }
 
 void stop_yield(void)
@@ -162,46 +178,79 @@ static bool is_own(const siginfo_t *info)
 	       info->si_pid == getpid();
 }
 
-/* A thread that goes on but does not come to the end of its call, as it has jumped
- * out of it long ago, is not waited for any longer than that. */
+/* A thread goes on to the end of its call. If it does not come there, as it is
+ * about to wait within it, or has jumped out of it long ago, the signal comes again.
+ */
 static bool is_watched(int number)
 {
-	uint64_t ns = budget + LATE_NS;
 	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
-				  .sigev_signo = number };
-	struct itimerspec late = { .it_value = { ns / NS_PER_S,
-						 ns % NS_PER_S } };
-	int timer;
+				  .sigev_signo = number,
+				  .sigev_value.sival_ptr = stop };
+	const struct itimerspec look = { .it_value.tv_nsec = LOOK_NS };
 
-	return sandbox_allows(SYS_timer_create) &&
-	       sandbox_allows(SYS_timer_settime) &&
-	       !syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer) &&
-	       !syscall(SYS_timer_settime, timer, 0, &late, NULL);
+	if (!sandbox_allows(SYS_timer_create) ||
+	    !sandbox_allows(SYS_timer_settime))
+		return false;
+	if (!atomic_load(&stop->watches)) {
+		if (syscall(SYS_timer_create, CLOCK_MONOTONIC, &event,
+			    &stop->timer))
+			return false;
+		atomic_store(&stop->watches, true);
+	}
+	return !syscall(SYS_timer_settime, stop->timer, 0, &look, NULL);
 }
 
-/* The default action of one of the signals. The second one ends at once. */
-static void taken(int number, siginfo_t *info, void *context)
+static bool is_look(const siginfo_t *info)
 {
-	int saved = errno, first = 0;
+	return info->si_code == SI_TIMER && info->si_value.sival_ptr == stop;
+}
 
-	/* Forked into a namespace by a call that nobody saw: see signal.h. */
-	if (getpid() == 1)
-		return;
-	if (!runtime_has_begun())
-		die(number);
-	if (!atomic_compare_exchange_strong(&stop->number, &first, number))
-		die(first);
+static void begin_end(int number, const siginfo_t *info,
+		      const ucontext_t *context)
+{
+	atomic_store(&stop->began_ns, clock_steady());
 	capture_halt(halt);
 	if (!is_in_call(context) || is_own(info) || !is_watched(number))
-		end(&((ucontext_t *)context)->uc_sigmask);
-	errno = saved;
+		end();
 }
 
-/* What it has inherited the kernel would not apply. */
-static void in_child(void)
+static void look(int number, const ucontext_t *context)
 {
-	if (getpid() == 1)
-		signal_release(stop);
+	if (atomic_load(&stop->ending))
+		return;
+	if (!is_in_call(context) ||
+	    atomic_fetch_add(&stop->looks, 1) >= LOOK_MAX ||
+	    !is_watched(number))
+		end();
+}
+
+/* Whoever sends it to itself is not to go on; a second one ends at once. */
+static void come_again(const siginfo_t *info)
+{
+	uint64_t began = atomic_load(&stop->began_ns);
+
+	if (began && clock_steady() - began > SAME_NS)
+		die(atomic_load(&stop->number));
+	if (is_own(info) && thread_state.untraced != THREAD_ENDING)
+		end();
+}
+
+/* The default action of one of the signals. */
+static void taken(int number, siginfo_t *info, void *context)
+{
+	int saved = errno, none = 0;
+
+	if (!runtime_has_begun() && !process_is_init())
+		die(number);
+	if (process_is_init()) /* forked by a call that nobody saw: signal.h */
+		signal_restore();
+	else if (atomic_compare_exchange_strong(&stop->number, &none, number))
+		begin_end(number, info, context);
+	else if (is_look(info))
+		look(number, context);
+	else
+		come_again(info);
+	errno = saved;
 }
 
 void stop_begin(struct stop *page, uint64_t budget_ns)
@@ -209,7 +258,8 @@ void stop_begin(struct stop *page, uint64_t budget_ns)
 	stop = page;
 	budget = budget_ns;
 	disposition_begin(taken);
-	pthread_atfork(NULL, NULL, in_child);
+	/* A child has nothing to send until it begins. */
+	pthread_atfork(NULL, NULL, signal_restore);
 }
 
 bool stop_takes(void)

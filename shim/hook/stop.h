@@ -7,7 +7,8 @@
  * gets past a call that carries messages meanwhile: one that begins such a call
  * stops before it, one that is within it behind it, when what it carried is in the
  * queue. The same is true of the thread that the signal lands on; within such a
- * call it goes on until it is behind it.
+ * call it goes on until it is behind it. A second signal does not wait any longer,
+ * unless it is of the same moment.
  */
 #pragma once
 
@@ -18,9 +19,13 @@
 
 /* In memory that a forked child finds zeroed. */
 struct stop {
-	_Atomic bool takes;  /* default actions are ours */
-	_Atomic int number;  /* the signal that ends the process; 0: none */
-	_Atomic bool ending; /* a thread is at it */
+	_Atomic bool takes; /* default actions are ours */
+	_Atomic int number; /* the signal that ends the process; 0: none */
+	_Atomic uint64_t began_ns; /* at that time */
+	_Atomic bool ending;       /* a thread is at it */
+	_Atomic bool watches;      /* there is a timer, */
+	int timer;                 /* this one, */
+	_Atomic int looks;         /* and so often it has been up */
 };
 
 /* `page` must stay. `budget_ns`: as long as runtime_end() may take. */

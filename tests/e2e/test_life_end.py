@@ -6,6 +6,7 @@ import re
 import signal
 import socket
 import threading
+import time
 
 from harness import host, namespace
 from harness.collector import Collector
@@ -19,6 +20,7 @@ ENDS = {"return": 0, "exit": 3, "_exit": 4, "_Exit": 5, "quick_exit": 6,
         "syscall": 7, "abort": -signal.SIGABRT, "atexit": 8, "handler": 9,
         "anywhere": 10, "threads": 11, "last_thread": 0, "twice": 13,
         "unload": 14, "raise": -signal.SIGHUP, "vfork": 17,
+        "once": -signal.SIGTERM,
         "restored": -signal.SIGTERM, "restored_by_number": -signal.SIGINT}
 NUMBERS = {"SIGHUP": signal.SIGHUP, "SIGINT": signal.SIGINT, "SIGTERM": signal.SIGTERM}
 
@@ -67,11 +69,50 @@ def test_traces():
 
 @each(("SIGTERM", "SIGINT"))
 def test_second_signal(name):
-    """Nobody waits any longer; the process has ended by the first."""
+    """Nobody waits any longer; the process has ended by the first. That one may come
+    several times in the same moment."""
     running = asked("terminate", Collector(answers=False), DNSTAP_EXIT_MS="60000")
+    child, began = running.process.child, time.monotonic()
     running.process.send(signal.SIGTERM)
-    until(lambda: "SIGTERM" not in handled(running.process.child.pid), "the first")
-    running.process.send(NUMBERS[name])
+    until(lambda: child.poll() is not None or child.send_signal(NUMBERS[name]), "its end")
+    assert child.poll() == -signal.SIGTERM, child.poll()
+    took = time.monotonic() - began
+    assert took < LATE, f"{took:.2f} s"
+
+
+def blocked(pid):
+    """Of which signals the process's first thread wants to know nothing."""
+    with open(f"/proc/{pid}/status") as status:
+        return int(re.search(r"SigBlk:\t(\w+)", status.read())[1], 16)
+
+
+def test_no_handler():
+    """From the first signal on the host's handlers have no say."""
+    running = asked("handled", Collector(answers=False), DNSTAP_EXIT_MS="5000")
+    running.process.send(signal.SIGTERM)
+    until(lambda: blocked(running.process.child.pid), "the end")
+    running.process.send(signal.SIGINT)
+    running.end(-signal.SIGTERM)
+
+
+def test_same_moment():
+    """What timeout(1) and others send twice is one stop."""
+    took = 1
+    while took > 0.02:  # seconds; not what is measured here
+        running = asked("terminate")
+        began = time.monotonic()
+        for _ in range(20):
+            running.process.send(signal.SIGTERM)
+        took = time.monotonic() - began
+        running.end(-signal.SIGTERM)
+    return running.check()
+
+
+def test_jumped():
+    """A thread that has jumped out of a call is not waited for."""
+    running = asked("jumped", DNSTAP_EXIT_MS="60000")
+    until(lambda: "waiting" in running.log(), "the jump")
+    running.process.send(signal.SIGTERM)
     took = running.process.wait(-signal.SIGTERM)
     assert took < LATE, f"{took:.2f} s"
 
@@ -98,7 +139,8 @@ STUBBORN = {
 LATE = 45  # seconds
 
 
-@each(f"{name}.{scene}" for name in STUBBORN for scene in ("exit", "_exit", "abort"))
+@each(f"{name}.{scene}" for name in STUBBORN
+      for scene in ("exit", "_exit", "abort", "raise"))
 def test_bounded(which):
     name, scene = which.split(".")
     collector, ms = STUBBORN[name]
@@ -125,7 +167,7 @@ class Flapping:
 
 
 @each(f"{name}.{scene}" for name in ("mute", "flapping")
-      for scene in ("exit", "_exit", "abort"))
+      for scene in ("exit", "_exit", "abort", "raise"))
 def test_last_word(which):
     """The metrics of the end have counted what crossed the wire, however busy the
     machine is and little time there is for the collector."""

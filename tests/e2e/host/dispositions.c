@@ -172,6 +172,35 @@ static void views_by_number(int number)
 	sigaction(number, &plain, NULL);
 }
 
+/* Of a number that there is not nobody reads what it should do. */
+static void unread(void)
+{
+	const int numbers[] = { -1, 0, 32, 65, 1000 };
+
+	for (size_t i = 0; i < 5; i++) {
+		errno = 0;
+		printf("unread: %d", sigaction(numbers[i], (void *)8, NULL));
+		printf(" %d\n", errno);
+	}
+}
+
+/* At the end of what there is. */
+static void edges(void)
+{
+	char *page = mmap(NULL, 8192, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	MUST(page != MAP_FAILED && !mprotect(page + 4096, 4096, PROT_NONE));
+	for (int room = 0; room <= 40; room += 4) {
+		errno = 0;
+		printf("edge: %ld", syscall(SYS_rt_sigaction, SIGTERM,
+					    page + 4096 - room, NULL, 8));
+		printf(" %ld", syscall(SYS_rt_sigaction, SIGTERM, NULL,
+				       page + 4096 - room, 8));
+		printf(" %d\n", errno);
+	}
+}
+
 static void views(void)
 {
 	const int numbers[] = { SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGQUIT };
@@ -189,6 +218,8 @@ static void views(void)
 		look(number);
 	look(SIGKILL);
 	look(65);
+	unread();
+	edges();
 	printf("%s %s\n", called(signal(SIGKILL, SIG_DFL)),
 	       called(signal(0, SIG_DFL)));
 }

@@ -3,6 +3,7 @@
  * Servers that end in every way there is, right behind an answer.
  */
 #include <dlfcn.h>
+#include <setjmp.h>
 
 #include "host.h"
 
@@ -156,6 +157,11 @@ static void play_twice(void)
 	_exit(13);
 }
 
+static void again(int number)
+{
+	raise(number);
+}
+
 /* By itself: the default action. */
 static void play_raise(void)
 {
@@ -184,11 +190,68 @@ static void play_restored_by_number(void)
 	raise(SIGINT);
 }
 
+/* As what is told once, and has its way then. */
+static void play_once(void)
+{
+	struct sigaction once = { .sa_handler = again,
+				  .sa_flags = SA_RESETHAND };
+
+	sigaction(SIGTERM, &once, NULL);
+	host_serve(fd, COUNT);
+	raise(SIGTERM);
+}
+
 /* By another process, which knows that the last answer has come. */
 static void play_terminate(void)
 {
 	host_serve(fd, COUNT);
 	pause();
+}
+
+static void leave_at_once(int number)
+{
+	(void)number;
+	_exit(9);
+}
+
+/* Of the other signals one is handled. */
+static void play_handled(void)
+{
+	signal(SIGINT, leave_at_once);
+	play_terminate();
+}
+
+static sigjmp_buf back;
+
+static void jump(int number)
+{
+	(void)number;
+	siglongjmp(back, 1);
+}
+
+/* Deeper in the stack than the call that it has jumped out of. */
+static __attribute__((noinline)) void wait_deep(void)
+{
+	volatile char frame[8000];
+
+	frame[0] = 0;
+	dprintf(STDOUT_FILENO, "waiting\n");
+	while (!frame[0])
+		pause();
+}
+
+static void play_jumped(void)
+{
+	char octets[100];
+
+	host_serve(fd, COUNT);
+	signal(SIGALRM, jump);
+	if (!sigsetjmp(back, 1)) {
+		ualarm(1000, 1000);
+		recv(fd, octets, sizeof(octets), 0);
+	}
+	ualarm(0, 0);
+	wait_deep();
 }
 
 /* The end of a child that runs in this memory is no end of ours. */
@@ -255,9 +318,12 @@ static const struct scene scenes[] = {
 	{ "last_thread", play_last_thread },
 	{ "twice", play_twice },
 	{ "terminate", play_terminate },
+	{ "handled", play_handled },
 	{ "unload", play_unload },
 	{ "flush", play_flush },
 	{ "raise", play_raise },
+	{ "once", play_once },
+	{ "jumped", play_jumped },
 	{ "init", play_init },
 	{ "vfork", play_vfork },
 	{ "restored", play_restored },

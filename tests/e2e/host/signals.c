@@ -424,6 +424,23 @@ static void end_main_gone(void)
 	pthread_exit(NULL);
 }
 
+static void *kill_often(void *unused)
+{
+	for (int i = 0; i < 50; i++)
+		kill(getpid(), SIGTERM);
+	pause();
+	return unused;
+}
+
+static void end_often(void)
+{
+	pthread_t thread;
+
+	MUST(!pthread_create(&thread, NULL, kill_often, NULL));
+	pause();
+	LIVES;
+}
+
 static void *exit_meanwhile(void *unused)
 {
 	pause();
@@ -462,6 +479,47 @@ static void end_no_timer(void)
 	seccomp_filter((int[]){ SYS_timer_create, -1 }, -1, KILL);
 	kill(getpid(), SIGTERM);
 	LIVES;
+}
+
+static void end_no_pid(void)
+{
+	seccomp_filter((int[]){ SYS_getpid, -1 }, -1, KILL);
+	pid_t child = fork();
+	if (!child)
+		_exit(21);
+	_exit(WEXITSTATUS(status_of(child)));
+}
+
+static void end_no_pid_before(void)
+{
+	pid_t child = fork();
+
+	if (!child) {
+		seccomp_filter((int[]){ SYS_getpid, -1 }, -1, KILL);
+		begin();
+		_exit(22);
+	}
+	_exit(WEXITSTATUS(status_of(child)));
+}
+
+/* A child that confines itself before it has had a message. */
+static void end_confined_child(void)
+{
+	int told[2];
+	char octet;
+
+	MUST(!pipe(told));
+	pid_t child = fork();
+	if (!child) {
+		seccomp_filter((int[]){ SYS_rt_sigaction, SYS_tgkill, -1 }, -1,
+			       KILL);
+		MUST(write(told[1], "", 1) == 1);
+		pause();
+		LIVES;
+	}
+	MUST(read(told[0], &octet, 1) == 1);
+	kill(child, SIGTERM);
+	_exit(WTERMSIG(status_of(child)));
 }
 
 struct end {
@@ -508,10 +566,14 @@ static const struct end ends[] = {
 	END(in_thread),
 	END(all_block),
 	END(main_gone),
+	END(often),
 	END(cancelled),
 	END(no_sigaction),
 	END(no_tgkill),
 	END(no_timer),
+	END(no_pid),
+	END(no_pid_before),
+	END(confined_child),
 };
 
 static void all_ends(void)
