@@ -13,6 +13,9 @@
 #define THREAD_ENDING \
 	3 /* of the host's, but it only ends the process any more */
 
+/* Of those of ours, where it can be given. */
+#define THREAD_NAME "dnstapshim"
+
 /* So many calls may be open at once: one, and those of the signal handlers that
  * have interrupted it. */
 #define THREAD_CALLS_MAX 3

@@ -157,7 +157,7 @@ static void *run_task(void *made)
 	sandbox_inherit(task->filters);
 	note();
 	if (sandbox_allows(SYS_prctl))
-		prctl(PR_SET_NAME, "dnstapshim");
+		prctl(PR_SET_NAME, THREAD_NAME);
 	task->run(task->argument);
 	/* libc takes the stack back, and counts a thread less. */
 	atomic_fetch_add(&reserved, 1);
