@@ -115,12 +115,13 @@ static inline bool fdtable_read(struct fd_entry *entry, uint64_t state,
 {
 	uint8_t *to = (uint8_t *)info;
 
-	/* Word by word into place: a second copy would have to wait for it. */
+	/* Word by word into place: a second copy would have to wait for it. Inline
+	 * also in the hooks, which are compiled without builtins. */
 #pragma GCC unroll 6
 	for (size_t i = 0; i < 6; i++) {
 		uint64_t piece = atomic_load_explicit(&entry->info[i],
 						      memory_order_relaxed);
-		memcpy(to + i * sizeof(piece), &piece, sizeof(piece));
+		__builtin_memcpy(to + i * sizeof(piece), &piece, sizeof(piece));
 	}
 	/* The loads above stay above the look at the state: partner of the
 	 * stores in fdtable_learn. */

@@ -51,7 +51,8 @@ static void give_name(struct sockaddr *to, socklen_t *size, socklen_t room,
 	socklen_t given = least(room, ours->msg_namelen);
 
 	if (given == sizeof(struct sockaddr_in)) /* nearly always: inline */
-		memcpy(to, ours->msg_name, sizeof(struct sockaddr_in));
+		__builtin_memcpy(to, ours->msg_name,
+				 sizeof(struct sockaddr_in));
 	else
 		memcpy(to, ours->msg_name, given);
 	*size = ours->msg_namelen;
