@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 /* Begins, once. Not for callers in whose place malloc(3) is forbidden. */
 void runtime_begin(void);
@@ -20,6 +21,11 @@ void runtime_reserve(void);
  * vfork(2), where the memory is the parent's, and at once where nothing was ever
  * captured. Async-signal-safe. */
 void runtime_end(void);
+
+/* The time that it has in this process, in nanoseconds; and the same as runtime_end,
+ * in another time. */
+uint64_t runtime_budget(void);
+void runtime_end_within(uint64_t budget_ns);
 
 /* Whether there is anything to be ended in this process, to which its memory
  * belongs. Async-signal-safe. */

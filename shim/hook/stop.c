@@ -18,13 +18,18 @@
 #include "shim/base/process.h"
 #include "shim/base/sandbox.h"
 #include "shim/base/thread.h"
+#include "shim/base/threads.h"
 #include "shim/capture/capture.h"
 #include "shim/capture/enqueue.h"
 #include "shim/hook/runtime.h"
 #include "shim/hook/signal.h"
 
-/* So long nothing has come in: then the calls of other threads that were under way
- * are over, but for those that wait. And so often is asked. */
+/* What others are at is asked so often. */
+#define PACE_NS NS_PER_MS
+
+/* Where nobody says: so long nothing has come in. Then the calls of other threads
+ * that were under way are mostly over, but for those that wait. And so often is
+ * asked. */
 #define SETTLE_NS  (5 * NS_PER_MS)
 #define SETTLE_MAX 10
 
@@ -42,7 +47,6 @@
 #define TRIES 100
 
 static struct stop *stop;
-static uint64_t budget;
 
 /* Another thread may set an action of its own meanwhile. */
 static _Noreturn void die(int number)
@@ -79,7 +83,7 @@ static _Noreturn void park(void)
 		rest(0);
 }
 
-static void settle(void)
+static void settle_blindly(void)
 {
 	uint64_t before, captured = enqueue_captured();
 	int looks = 0;
@@ -89,6 +93,79 @@ static void settle(void)
 		rest(SETTLE_NS);
 		captured = enqueue_captured();
 	} while (captured != before && ++looks < SETTLE_MAX);
+}
+
+static bool is_carrying(int number)
+{
+	static const int calls[] = {
+		SYS_recvfrom, SYS_recvmsg, SYS_recvmmsg, SYS_read,
+		SYS_readv,    SYS_preadv2, SYS_sendto,   SYS_sendmsg,
+		SYS_sendmmsg, SYS_write,   SYS_writev,   SYS_pwritev2,
+	};
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
+		if (calls[i] == number)
+			return true;
+	return false;
+}
+
+/* A thread that waits within a call that carries messages is to carry none any more:
+ * the call fails, or does what it would have done anyhow. */
+static void interrupt(pid_t thread, int number)
+{
+	int ends = atomic_load(&stop->number);
+	siginfo_t nudge = { .si_signo = ends, .si_code = SI_QUEUE };
+
+	nudge.si_pid = getpid(); /* a union's */
+	nudge.si_value.sival_ptr = stop;
+	if (is_carrying(number) && signal_is_ours(ends) &&
+	    sandbox_allows(SYS_rt_tgsigqueueinfo))
+		syscall(SYS_rt_tgsigqueueinfo, getpid(), thread, ends, &nudge);
+}
+
+static bool is_nudge(const siginfo_t *info)
+{
+	return info->si_code == SI_QUEUE && info->si_value.sival_ptr == stop;
+}
+
+/* Two looks at which others are asleep, and nothing that came in between: one that
+ * has been seen asleep may be woken while the next is looked at. Who was interrupted
+ * by the first is awake by the second, or has been. */
+static enum threads look_twice(void)
+{
+	enum threads first = threads_look(interrupt);
+	uint64_t before = enqueue_captured();
+
+	if (first != THREADS_ASLEEP)
+		return first;
+	rest(PACE_NS);
+	enum threads second = threads_look(NULL);
+	return second == THREADS_ASLEEP && enqueue_captured() != before
+		       ? THREADS_AWAKE
+		       : second;
+}
+
+/* Until no other thread has anything to hand over, nor comes to it. */
+static void settle(uint64_t deadline)
+{
+	enum threads others = look_twice();
+
+	while (others == THREADS_AWAKE && clock_steady() < deadline) {
+		rest(PACE_NS);
+		others = look_twice();
+	}
+	if (others == THREADS_UNKNOWN)
+		settle_blindly();
+}
+
+static void send_left(void)
+{
+	uint64_t began = clock_steady(), budget = runtime_budget();
+
+	if (budget)
+		settle(began + budget / 2);
+	uint64_t spent = clock_steady() - began;
+	runtime_end_within(spent < budget ? budget - spent : 0);
 }
 
 /* Of the host's handlers none runs any more. */
@@ -131,9 +208,7 @@ static _Noreturn void end(void)
 	thread_state.untraced = THREAD_ENDING;
 	unwatch();
 	unblock_ours();
-	if (budget)
-		settle();
-	runtime_end();
+	send_left();
 	die(number);
 }
 
@@ -235,6 +310,13 @@ static void come_again(const siginfo_t *info)
 		end();
 }
 
+/* By the end of its call, if it is in one. */
+static void leave(const ucontext_t *context)
+{
+	if (!is_in_call(context) && thread_state.untraced != THREAD_ENDING)
+		end();
+}
+
 /* The default action of one of the signals. */
 static void taken(int number, siginfo_t *info, void *context)
 {
@@ -248,15 +330,16 @@ static void taken(int number, siginfo_t *info, void *context)
 		begin_end(number, info, context);
 	else if (is_look(info))
 		look(number, context);
+	else if (is_nudge(info))
+		leave(context);
 	else
 		come_again(info);
 	errno = saved;
 }
 
-void stop_begin(struct stop *page, uint64_t budget_ns)
+void stop_begin(struct stop *page)
 {
 	stop = page;
-	budget = budget_ns;
 	disposition_begin(taken);
 	/* A child has nothing to send until it begins. */
 	pthread_atfork(NULL, NULL, signal_restore);

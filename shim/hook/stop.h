@@ -9,6 +9,11 @@
  * queue. The same is true of the thread that the signal lands on; within such a
  * call it goes on until it is behind it. A second signal does not wait any longer,
  * unless it is of the same moment.
+ *
+ * Nothing is sent before all others have come to rest, for half of the time that there
+ * is: one that has its message from the kernel, but has not had the processor since,
+ * still has to hand it over. One that waits within a call is interrupted, as it would
+ * take a message that nobody logs any more.
  */
 #pragma once
 
@@ -28,8 +33,8 @@ struct stop {
 	_Atomic int looks;         /* and so often it has been up */
 };
 
-/* `page` must stay. `budget_ns`: as long as runtime_end() may take. */
-void stop_begin(struct stop *page, uint64_t budget_ns);
+/* `page` must stay. */
+void stop_begin(struct stop *page);
 
 /* Whether default actions are ours, in this process. Async-signal-safe. */
 bool stop_takes(void);

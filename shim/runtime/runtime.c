@@ -147,16 +147,24 @@ bool runtime_has_begun(void)
 	       !process_is_vfork_child();
 }
 
+uint64_t runtime_budget(void)
+{
+	uint64_t age = clock_steady() - atomic_load(&live->began_ns);
+
+	return live->eldest ? exit_ns : shorter(CHILD_NS + age / CHILD_SHARE);
+}
+
+void runtime_end_within(uint64_t budget_ns)
+{
+	end(budget_ns, !live->eldest);
+}
+
 void runtime_end(void)
 {
 	if (!runtime_has_begun())
 		return;
 	stop_yield();
-	uint64_t age = clock_steady() - atomic_load(&live->began_ns);
-	if (live->eldest)
-		end(exit_ns, false);
-	else
-		end(shorter(CHILD_NS + age / CHILD_SHARE), true);
+	runtime_end_within(runtime_budget());
 }
 
 bool runtime_pause(void)
@@ -267,7 +275,7 @@ static void begin(void)
 	metrics_begin(live_config);
 	family_begin();
 	worker_begin();
-	stop_begin(&live->stop, exit_ns);
+	stop_begin(&live->stop);
 	at_quick_exit(runtime_end);
 	syscall_observe();
 	dl_begin();

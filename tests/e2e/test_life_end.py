@@ -2,13 +2,16 @@
 """However a process ends, what it has captured is in the log, its exit status is
 its own, and it ends in time whatever the collector does."""
 
+import glob
+import os
+import pathlib
 import re
 import signal
 import socket
 import threading
 import time
 
-from harness import host, namespace
+from harness import dns, host, namespace, servers
 from harness.collector import Collector
 from harness.each import each
 from harness.metrics import SETTING, Metrics
@@ -105,6 +108,51 @@ def test_same_moment():
             running.process.send(signal.SIGTERM)
         took = time.monotonic() - began
         running.end(-signal.SIGTERM)
+    return running.check()
+
+
+def test_late():
+    """A thread has its message from the kernel, but not the processor: it is waited
+    for."""
+    slow = host.build("slow", "-shared", "-fPIC", to="slow.so")
+    running = asked("served", LD_PRELOAD=f"{servers.LIBRARY}:{slow}", DNSTAP_EXIT_MS="60000")
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(dns.query(1, "slow"), (namespace.SERVER4, 53))
+    until(lambda: "taken" in running.log(), "the query")
+    running.process.send(signal.SIGTERM)
+    running.end(-signal.SIGTERM)
+    return running.check()
+
+
+# The system calls by which host/end.c may come to wait for a query.
+RECEIVING = {"x86_64": (45, 47), "aarch64": (207, 212)}[os.uname().machine]
+
+
+def receiving(pid):
+    """The threads that wait for one."""
+    calls = [pathlib.Path(task, "syscall").read_text().split()[0]
+             for task in glob.glob(f"/proc/{pid}/task/*")]
+    return [call for call in calls if call in map(str, RECEIVING)]
+
+
+def test_nobody_waits():
+    """No message is taken from the kernel any more by a thread that has waited for it
+    since before the signal: nobody would have it, and nobody would log it."""
+    running = asked("served", Collector(answers=False), DNSTAP_EXIT_MS="60000")
+    pid = running.process.child.pid
+    until(lambda: len(receiving(pid)) == 3, "the threads")
+    running.process.send(signal.SIGTERM)
+    until(lambda: running.process.alive() and not receiving(pid), "their leave")
+    until(lambda: running.process.child.poll() or running.process.send(signal.SIGTERM),
+          "its end")
+    running.end(-signal.SIGTERM)
+
+
+def test_computing():
+    """For a thread that never rests nobody waits for ever."""
+    running = asked("computing")
+    running.process.send(signal.SIGTERM)
+    running.end(-signal.SIGTERM)
     return running.check()
 
 

@@ -208,6 +208,34 @@ static void play_terminate(void)
 	pause();
 }
 
+/* Likewise, while others are at it. */
+static void play_served(void)
+{
+	_Atomic int *left = host_shared(COUNT);
+	pthread_t thread;
+
+	for (int i = 0; i < 3; i++)
+		MUST(!pthread_create(&thread, NULL, serve_on, left));
+	for (;;)
+		pause();
+}
+
+static void *compute(void *unused)
+{
+	for (;;)
+		*(volatile char *)unused ^= 1;
+	return unused;
+}
+
+static void play_computing(void)
+{
+	static char octet;
+	pthread_t thread;
+
+	MUST(!pthread_create(&thread, NULL, compute, &octet));
+	play_served();
+}
+
 static void leave_at_once(int number)
 {
 	(void)number;
@@ -318,6 +346,8 @@ static const struct scene scenes[] = {
 	{ "last_thread", play_last_thread },
 	{ "twice", play_twice },
 	{ "terminate", play_terminate },
+	{ "served", play_served },
+	{ "computing", play_computing },
 	{ "handled", play_handled },
 	{ "unload", play_unload },
 	{ "flush", play_flush },
