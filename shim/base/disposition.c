@@ -6,6 +6,8 @@
 
 #include <stddef.h>
 
+#include "proto/common.h"
+
 const int disposition_numbers[3] = { SIGHUP, SIGINT, SIGTERM };
 
 /* By the bit that says in a handler's number that the host has set it. */
@@ -15,7 +17,7 @@ static const unsigned hidden[] = {
 	SA_RESETHAND,         /* ours is there for the next one too */
 	DISPOSITION_RESTORER, /* libc sets it, for ours as well */
 };
-#define N_HIDDEN (sizeof(hidden) / sizeof(*hidden))
+#define N_HIDDEN ARRAY_SIZE(hidden)
 
 static disposition_handler *taken;
 
@@ -46,7 +48,7 @@ static disposition_handler *const handlers[] = {
 	handler_6,  handler_7,  handler_8,  handler_9,  handler_10, handler_11,
 	handler_12, handler_13, handler_14, handler_15,
 };
-#define N_HANDLERS (sizeof(handlers) / sizeof(*handlers))
+#define N_HANDLERS ARRAY_SIZE(handlers)
 _Static_assert(N_HANDLERS == 1 << N_HIDDEN, "one for each set");
 
 void disposition_begin(disposition_handler *to)

@@ -13,6 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "proto/common.h"
 #include "shim/base/disposition.h"
 #include "shim/base/process.h"
 #include "shim/base/reach.h"
@@ -30,7 +31,7 @@ static const int needed[] = {
 	SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_tgkill,
 	SYS_getpid,       SYS_gettid,         SYS_futex,
 };
-#define N_NEEDED (sizeof(needed) / sizeof(*needed))
+#define N_NEEDED ARRAY_SIZE(needed)
 
 /* libc's own memory of siginterrupt(3), of which nobody can ask it. */
 static _Atomic uint64_t interrupting;

@@ -13,6 +13,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#include "proto/common.h"
 #include "shim/base/clock.h"
 #include "shim/base/disposition.h"
 #include "shim/base/process.h"
@@ -103,7 +104,7 @@ static bool is_carrying(int number)
 		SYS_sendmmsg, SYS_write,   SYS_writev,   SYS_pwritev2,
 	};
 
-	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
+	for (size_t i = 0; i < ARRAY_SIZE(calls); i++)
 		if (calls[i] == number)
 			return true;
 	return false;
