@@ -96,7 +96,10 @@ static bool run_cycle(struct tap *tap)
 	clock_pair_read(&tap->drain.clocks);
 	cycle->began = tap->drain.clocks.steady_ns;
 	cycle->moved = 0;
-	recording_settle(&tap->recording, &tap->drain.clocks);
+	/* What is set aside by then has left its slots. */
+	if (recording_records(&tap->recording) ||
+	    !aside_count(tap->drain.aside))
+		recording_settle(&tap->recording, &tap->drain.clocks);
 	tap->drain.recorded = recording_records(&tap->recording);
 	advance(tap);
 	do {
@@ -130,7 +133,9 @@ static void be_idle(struct tap *tap, uint64_t deadline)
 {
 	uint64_t until = stats_due(&tap->stats);
 
-	if (tap->recording.due < until)
+	/* Once it has passed, what is set aside is waited for. */
+	if (tap->recording.due > tap->cycle.began &&
+	    tap->recording.due < until)
 		until = tap->recording.due;
 	if (queue_unmoved(tap->queue) && tap->cycle.began + UNMOVED_NS < until)
 		until = tap->cycle.began + UNMOVED_NS;
