@@ -50,13 +50,12 @@ static void open_recorder(struct recording *recording,
 
 	recording->due = UINT64_MAX;
 	own_fds_begin();
-	recording->recorder =
-		recorder_open(recording->config, recording->tap,
-			      recording->queue, gone(&status) + status.unsent);
+	recording->recorder = recorder_open(
+		recording->config, recording->tap, recording->queue,
+		gone(&status) + status.unsent, clocks);
 	own_fds_end();
 	if (!recording->recorder)
 		return;
-	recorder_set_clocks(recording->recorder, clocks);
 	if (!recording->predecessor)
 		record_own(recording);
 }

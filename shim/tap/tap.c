@@ -134,8 +134,7 @@ static void be_idle(struct tap *tap, uint64_t deadline)
 	uint64_t until = stats_due(&tap->stats);
 
 	/* Once it has passed, what is set aside is waited for. */
-	if (tap->recording.due > tap->cycle.began &&
-	    tap->recording.due < until)
+	if (tap->recording.due > tap->cycle.began && tap->recording.due < until)
 		until = tap->recording.due;
 	if (queue_unmoved(tap->queue) && tap->cycle.began + UNMOVED_NS < until)
 		until = tap->cycle.began + UNMOVED_NS;

@@ -197,8 +197,20 @@ static void move_now(struct queue *queue)
 	}
 }
 
+void recorder_set_clocks(struct recorder *recorder,
+			 const struct clock_pair *clocks)
+{
+	uint64_t offset = clocks->wall_ns - clocks->steady_ns;
+
+	if (atomic_load_explicit(&recorder->header->wall_offset_ns,
+				 memory_order_relaxed) != offset)
+		atomic_store_explicit(&recorder->header->wall_offset_ns, offset,
+				      memory_order_relaxed);
+}
+
 struct recorder *recorder_open(const struct config *config, size_t tap,
-			       struct queue *queue, uint64_t order)
+			       struct queue *queue, uint64_t order,
+			       const struct clock_pair *clocks)
 {
 	struct recorder *recorder = calloc(1, sizeof(*recorder));
 	int error = -ENOMEM;
@@ -217,6 +229,7 @@ struct recorder *recorder_open(const struct config *config, size_t tap,
 		return NULL;
 	}
 	moved[tap] = queue;
+	recorder_set_clocks(recorder, clocks);
 	declare(recorder);
 	queue_move(queue, recorder->fd, recorder->room, order);
 	move_now(queue);
@@ -226,17 +239,6 @@ struct recorder *recorder_open(const struct config *config, size_t tap,
 struct progress *recorder_progress(struct recorder *recorder)
 {
 	return &recorder->header->progress;
-}
-
-void recorder_set_clocks(struct recorder *recorder,
-			 const struct clock_pair *clocks)
-{
-	uint64_t offset = clocks->wall_ns - clocks->steady_ns;
-
-	if (atomic_load_explicit(&recorder->header->wall_offset_ns,
-				 memory_order_relaxed) != offset)
-		atomic_store_explicit(&recorder->header->wall_offset_ns, offset,
-				      memory_order_relaxed);
 }
 
 void recorder_close(struct recorder *recorder)

@@ -30,12 +30,13 @@ uint64_t recorder_due(const struct config *config, uint64_t now_ns);
  * logged: the queue stays where it is.
  */
 struct recorder *recorder_open(const struct config *config, size_t tap,
-			       struct queue *queue, uint64_t order);
+			       struct queue *queue, uint64_t order,
+			       const struct clock_pair *clocks);
 
 /* How far the messages have come, from 1 on, in the order of sending. */
 struct progress *recorder_progress(struct recorder *recorder);
 
-/* What turns stamps into wall time. */
+/* What turns stamps into wall time by now. */
 void recorder_set_clocks(struct recorder *recorder,
 			 const struct clock_pair *clocks);
 
