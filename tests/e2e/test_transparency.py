@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every hooked call does what it does without the library: the transcripts of
-host/transcript.c, pointers.c, dispositions.c, signals.c and killed.c, bare and
+host/transcript.c, pointers.c, dispositions.c, signals.c and stopped.c, bare and
 preloaded, are equal in every octet and errno."""
 
 import difflib
@@ -53,7 +53,7 @@ def test_equal(kind):
     return f"{len(bare)} lines, {len(collector.frames)} messages"
 
 
-@each(f"{name}.{kind}" for name in ("dispositions", "signals", "killed") for kind in KINDS)
+@each(f"{name}.{kind}" for name in ("dispositions", "signals", "stopped") for kind in KINDS)
 def test_default_actions(which):
     """Those that are taken, to the host that asks for them and that dies of them."""
     name, kind = which.split(".")

@@ -257,29 +257,21 @@ static void jump(int number)
 	siglongjmp(back, 1);
 }
 
-/* Deeper in the stack than the call that it has jumped out of. */
-static __attribute__((noinline)) void wait_deep(void)
+static void say_waiting(void)
 {
-	volatile char frame[8000];
-
-	frame[0] = 0;
 	dprintf(STDOUT_FILENO, "waiting\n");
-	while (!frame[0])
-		pause();
 }
 
+/* It waits deeper in the stack than the call that it has jumped out of. */
 static void play_jumped(void)
 {
 	char octets[100];
 
 	host_serve(fd, COUNT);
-	signal(SIGALRM, jump);
-	if (!sigsetjmp(back, 1)) {
-		ualarm(1000, 1000);
+	host_interrupt(jump, 0);
+	if (!sigsetjmp(back, 1))
 		recv(fd, octets, sizeof(octets), 0);
-	}
-	ualarm(0, 0);
-	wait_deep();
+	host_wait_deep(say_waiting);
 }
 
 /* The end of a child that runs in this memory is no end of ours. */

@@ -22,6 +22,7 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
@@ -48,6 +49,32 @@ static inline struct sockaddr_in host_address(const char *text, int port)
 
 	MUST(inet_pton(AF_INET, text, &name.sin_addr) == 1);
 	return name;
+}
+
+/* At a place in the stack that is deeper than a call into libc reaches. */
+static __attribute__((noinline, unused)) void host_wait_deep(
+	void (*ready)(void))
+{
+	volatile char frame[8000];
+
+	frame[0] = 0;
+	ready();
+	while (!frame[0])
+		pause();
+}
+
+/* In 5 ms, and then every so often, SIGUSR1 comes, and is handled so. */
+static inline void host_interrupt(void (*handler)(int), long again_ns)
+{
+	struct itimerspec spec = { .it_value.tv_nsec = 5000000,
+				   .it_interval.tv_nsec = again_ns };
+	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
+				  .sigev_signo = SIGUSR1 };
+	timer_t timer;
+
+	signal(SIGUSR1, handler);
+	MUST(!timer_create(CLOCK_MONOTONIC, &event, &timer));
+	MUST(!timer_settime(timer, 0, &spec, NULL));
 }
 
 static inline int host_socket(int type)

@@ -208,17 +208,9 @@ static void end_reraised(void)
 
 static void end_in_handler_of_call(void)
 {
-	struct timespec soon = { 0, 5000000 };
-	struct itimerspec spec = { .it_value = soon };
-	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
-				  .sigev_signo = SIGUSR1 };
 	unsigned char octets[100];
-	timer_t timer;
 
-	signal(SIGUSR1, raise_in_turn);
-	spec.it_interval.tv_nsec = 1000000;
-	timer_create(CLOCK_MONOTONIC, &event, &timer);
-	timer_settime(timer, 0, &spec, NULL);
+	host_interrupt(raise_in_turn, 1000000);
 	recv(server, octets, sizeof(octets), 0);
 	LIVES;
 }

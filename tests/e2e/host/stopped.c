@@ -89,31 +89,14 @@ static void jump(int number)
 }
 
 /* Deeper than the call that it has jumped out of. */
-static __attribute__((noinline)) void wait_deep(void)
-{
-	volatile char frame[8000];
-
-	frame[0] = 0;
-	ready();
-	while (!frame[0])
-		pause();
-}
-
 static void wait_behind_jump(void)
 {
-	struct timespec soon = { 0, 5000000 };
-	struct itimerspec spec = { .it_value = soon };
-	struct sigevent event = { .sigev_notify = SIGEV_SIGNAL,
-				  .sigev_signo = SIGUSR1 };
 	unsigned char octets[100];
-	timer_t timer;
 
-	signal(SIGUSR1, jump);
-	timer_create(CLOCK_MONOTONIC, &event, &timer);
-	timer_settime(timer, 0, &spec, NULL);
+	host_interrupt(jump, 0);
 	if (!sigsetjmp(back, 1))
 		recv(server, octets, sizeof(octets), 0);
-	wait_deep();
+	host_wait_deep(ready);
 }
 
 static void *allocate(void *unused)
