@@ -100,7 +100,8 @@ void queue_release(struct queue *queue, size_t count);
  * file as soon as nothing in it is in flight: to `offset` and behind it, where
  * queue_file_size() octets are reserved, as a write to a page that cannot be had
  * ends the process. The fd is used until the next move or the end; -1: it is over.
- * A forked child has none of it (queue_forked). queue_unmoved: runs that are yet to.
+ * A forked child has none of it (queue_forked). queue_moves: false also when the
+ * kernel has refused to map some of it. queue_unmoved: runs that are yet to move.
  *
  * The file is to say what has been sent. So messages stay where they are until
  * they are: queue_hold, before queue_release; then queue_sending, in the order in
@@ -109,6 +110,7 @@ void queue_release(struct queue *queue, size_t count);
  */
 uint64_t queue_file_size(const struct queue *queue);
 void queue_move(struct queue *queue, int fd, uint64_t offset, uint64_t order);
+bool queue_moves(const struct queue *queue);
 size_t queue_unmoved(const struct queue *queue);
 void queue_hold(struct queue *queue, const struct event *event);
 void queue_sending(struct queue *queue, struct event *event, uint32_t octets);

@@ -158,7 +158,7 @@ static void print_counters(const char *path)
 static int print_recorders(const char *directory, const char *path)
 {
 	struct recorders found;
-	int error = recorders_find(&found, path);
+	int error = recorders_find(&found, path, RECORDERS_READ);
 
 	cli_put_line("  recorder        ", directory);
 	if (!error && !found.n)

@@ -202,7 +202,8 @@ static int recover_file(struct recover *recover, const char *path)
 static int recover_directory(struct recover *recover, const char *path)
 {
 	struct recorders found;
-	int error = recorders_find(&found, path), status = EX_OK;
+	int error = recorders_find(&found, path, RECORDERS_READ),
+	    status = EX_OK;
 
 	if (error)
 		cli_warn("%s: %s", path, strerror(-error));

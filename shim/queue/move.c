@@ -18,9 +18,14 @@ uint64_t queue_file_size(const struct queue *queue)
 	return queue->runs * sizeof(struct run);
 }
 
+bool queue_moves(const struct queue *queue)
+{
+	return queue->move.fd >= 0;
+}
+
 size_t queue_unmoved(const struct queue *queue)
 {
-	return queue->move.fd < 0 ? 0 : queue->move.unmoved;
+	return queue_moves(queue) ? queue->move.unmoved : 0;
 }
 
 static bool has_moved(const struct queue *queue, uint32_t number)
@@ -42,6 +47,17 @@ static void close_run(const struct queue *queue, uint32_t number)
 				    run->notes.generation | MARK_REST))
 				return;
 	}
+}
+
+/* The run that would be claimed next of a ring, if there is one. */
+static uint32_t next_run(const struct queue *queue, int which)
+{
+	uint64_t head = atomic_load_explicit(&queue->shared->ring[which].head,
+					     memory_order_relaxed);
+
+	return atomic_load_explicit(
+		&queue->entry[which][head & queue->entry_mask[which]],
+		memory_order_relaxed);
 }
 
 void move_runs(struct queue *queue)

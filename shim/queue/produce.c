@@ -68,16 +68,6 @@ static bool claim_from(const struct queue *queue, int which, uint64_t *position)
 	return true;
 }
 
-uint32_t next_run(const struct queue *queue, int which)
-{
-	uint64_t head = atomic_load_explicit(&queue->shared->ring[which].head,
-					     memory_order_relaxed);
-
-	return atomic_load_explicit(
-		&queue->entry[which][head & queue->entry_mask[which]],
-		memory_order_relaxed);
-}
-
 static size_t free_runs(const struct queue *queue)
 {
 	const struct ring *ring = queue->shared->ring;

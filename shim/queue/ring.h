@@ -168,7 +168,8 @@ struct shared {
 	struct lane lane[LANES];
 };
 
-/* Constant, and the same in a forked child, which may be in the midst of it. */
+/* Constant but for what is the consumer's, and the same in a forked child, which may
+ * be in the midst of it. */
 struct queue {
 	struct shared *shared;
 	struct run *run;
@@ -281,10 +282,8 @@ void finish_slots(struct queue *queue, uint32_t number, uint64_t slots);
 void move_run(struct queue *queue, uint32_t number);
 void move_runs(struct queue *queue);
 
-/* Claims the next run of a ring and leaves it unused. Which one it would be, if
- * there is one. */
+/* Claims the next run of a ring and leaves it unused. */
 bool claim_unused(struct queue *queue, int which);
-uint32_t next_run(const struct queue *queue, int which);
 
 /* False only where it is certain that this process has no such thread. */
 bool queue_thread_exists(const struct queue *queue, pid_t thread);

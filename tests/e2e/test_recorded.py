@@ -3,8 +3,9 @@
 
 import glob
 import os
+import signal
 
-from harness import cli, host, load, namespace, servers
+from harness import cli, host, load, namespace, oracle, servers
 from harness.collector import Collector
 from harness.each import each
 from harness.process import until
@@ -46,11 +47,11 @@ def test_complete(name):
     return row
 
 
-def refused(directory):
+def refused(directory, why=""):
     running = host.Host(host.build("end"), "exit", DNSTAP_RECORDER=directory)
     running.udp(40)
     running.end(3)
-    assert f"no flight recorder in {directory}: " in running.log(), running.log()
+    assert f"no flight recorder in {directory}: {why}" in running.log(), running.log()
     return running.check()
 
 
@@ -66,6 +67,41 @@ def test_full():
     row = refused(RECORDERS)
     assert not left(), left()
     return row
+
+
+def test_successor():
+    """It sends what its predecessor had not, as that would have, before its own."""
+    make_directory()
+    collector = Collector(name="nobody.sock")
+    collector.kill()
+    first = host.Host(host.build("end"), "terminate", collector,
+                      DNSTAP_VERSION="first", **SETTING)
+    first.udp(40)
+    until(lambda: len(cli.run("recover", "--live", "-q", *left()).stdout.splitlines())
+          == 80, "the recorder")
+    first.process.send(signal.SIGKILL)
+    first.end(-signal.SIGKILL)
+    collector = Collector(name="nobody.sock")
+    second = host.Host(host.build("end"), "exit", collector,
+                       DNSTAP_VERSION="second", **SETTING)
+    second.udp(20)
+    collector.wait(80)  # one that ends at once leaves them to the next
+    second.udp(20)
+    second.end(3)
+    assert "has left 80 messages unsent" in second.log(), second.log()
+    taps = collector.taps()
+    assert [tap.version for tap in taps] == [b"first"] * 80 + [b"second"] * 80
+    assert not left(), left()
+    return oracle.compare(first.facts(), taps).check()
+
+
+def test_too_many():
+    """A program that crashes again and again does not fill the directory."""
+    make_directory()
+    for number in range(32):
+        with open(f"{RECORDERS}/end.{100000 + number}.1", "w") as file:
+            file.write("something")
+    return refused(RECORDERS, "there are too many of this program")
 
 
 def test_forked():

@@ -57,15 +57,8 @@ static void fill_header(struct recorder_header *header, struct input *input)
 	};
 	const char *text = texts[take_octet(input) % 4];
 
-	memcpy(header->magic, RECORDER_MAGIC, sizeof(header->magic));
-	header->format = RECORDER_FORMAT;
-	header->header_size = sizeof(*header);
-	header->run_size = sizeof(struct run);
-	header->run_slots = RUN_SLOTS;
-	header->slot_size = SLOT_SIZE;
-	header->runs = RUNS;
-	header->runs_offset = PAGE;
-	header->size = FILE_SIZE;
+	recorder_declare(header);
+	recorder_shape(header, RUNS, PAGE);
 	header->process = 1;
 	header->text_size = strlen(text);
 	memcpy(header->text, text, strlen(text));

@@ -21,26 +21,19 @@ struct recorded {
 	struct queue *queue;
 	struct recorder_header *header; /* in the file */
 	int fd;
-	char path[32];
+	char path[64];
 };
 
 static inline void recorded_fill(struct recorded *recorded, const char *text)
 {
 	struct recorder_header *header = recorded->header;
 
-	memcpy(header->magic, RECORDER_MAGIC, sizeof(header->magic));
-	header->format = RECORDER_FORMAT;
-	header->header_size = sizeof(*header);
-	header->run_size = sizeof(struct run);
-	header->run_slots = RUN_SLOTS;
-	header->slot_size = SLOT_SIZE;
-	header->runs = recorded->queue->runs;
-	header->runs_offset = PAGE;
-	header->size = PAGE + queue_file_size(recorded->queue);
+	recorder_shape(header, recorded->queue->runs, PAGE);
 	header->process = 4711;
 	header->wall_offset_ns = RECORDED_WALL;
 	header->text_size = strlen(text);
 	memcpy(header->text, text, strlen(text));
+	recorder_declare(header);
 }
 
 static inline struct recorded recorded_new(const char *text)

@@ -64,7 +64,7 @@ Test(recorders, are_found_oldest_first)
 	make("b.2.1", "x", 200);
 	make("named.9.2", "x", 300);
 	make("a.1.1", "x", 200);
-	cr_assert_eq(recorders_find(&found, directory), 0);
+	cr_assert_eq(recorders_find(&found, directory, RECORDERS_READ), 0);
 	cr_assert_eq(found.n, ARRAY_SIZE(expected));
 	for (size_t i = 0; i < found.n; i++)
 		cr_expect_str_eq(strrchr(found.file[i].path, '/') + 1,
@@ -87,10 +87,11 @@ Test(recorders, are_nothing_else)
 	cr_assert_eq(mkdir(path_of("directory.1.1"), 0700), 0);
 	cr_assert_eq(mkfifo(path_of("pipe.1.1"), 0600), 0);
 	cr_assert_eq(symlink("named.1", path_of("link.1.1")), 0);
-	cr_assert_eq(recorders_find(&found, directory), 0);
+	cr_assert_eq(recorders_find(&found, directory, RECORDERS_READ), 0);
 	cr_expect_eq(found.n, 0, "%s", found.n ? found.file[0].path : "");
 	recorders_free(&found);
-	cr_assert_eq(recorders_find(&found, "/nowhere"), -ENOENT);
+	cr_assert_eq(recorders_find(&found, "/nowhere", RECORDERS_READ),
+		     -ENOENT);
 	recorders_free(&found);
 }
 
@@ -102,7 +103,7 @@ Test(recorders, wait_when_nobody_holds_them)
 	make("named.1.1", "x", 1);
 	int writer = open(path_of("named.1.1"), O_RDWR);
 	cr_assert_eq(flock(writer, LOCK_EX), 0);
-	cr_assert_eq(recorders_find(&found, directory), 0);
+	cr_assert_eq(recorders_find(&found, directory, RECORDERS_READ), 0);
 	cr_expect_eq(found.n, 0);
 	recorders_free(&found);
 	cr_expect_eq(

@@ -21,6 +21,7 @@
 
 #include <stdatomic.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "shim/tap/transport/progress.h"
 
@@ -40,6 +41,9 @@ struct recorder_header {
 	uint32_t tap; /* which one, from 0 on, of those in the process */
 	int32_t process;
 
+	/* So often was it begun to send what is unsent. */
+	uint32_t tries;
+
 	/* The wall time of a stamp is stamp + wall_offset_ns, modulo 2^64. */
 	_Atomic uint64_t wall_offset_ns;
 
@@ -50,3 +54,14 @@ struct recorder_header {
 	uint32_t text_size;
 	char text[];
 };
+
+/* Says that the file is of this build's shape. */
+void recorder_shape(struct recorder_header *header, uint32_t runs,
+		    uint64_t runs_offset);
+
+/* At last: before, there is nothing to be read. */
+static inline void recorder_declare(struct recorder_header *header)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	memcpy(header->magic, RECORDER_MAGIC, sizeof(header->magic));
+}

@@ -106,6 +106,19 @@ static int read_at(int fd, void *to, size_t size, uint64_t offset,
 
 /* The shape */
 
+void recorder_shape(struct recorder_header *header, uint32_t runs,
+		    uint64_t runs_offset)
+{
+	header->format = RECORDER_FORMAT;
+	header->header_size = sizeof(*header);
+	header->run_size = sizeof(struct run);
+	header->run_slots = RUN_SLOTS;
+	header->slot_size = SLOT_SIZE;
+	header->runs = runs;
+	header->runs_offset = runs_offset;
+	header->size = runs_offset + runs * (uint64_t)sizeof(struct run);
+}
+
 static int check_shape(const struct recorder_header *header,
 		       char error[IMAGE_ERROR_MAX])
 {

@@ -22,6 +22,9 @@
 #include "shim/tap/recorder/replay.h"
 #include "shim/tap/stream/frame.h"
 
+/* So often is one begun to be sent. */
+#define TRIES_MAX 3
+
 struct predecessor {
 	char *path;
 	const char *socket; /* of the tap that sends it */
@@ -76,18 +79,22 @@ static bool open_both(struct predecessor *predecessor)
 	       is_ours(predecessor->fd, predecessor->lock);
 }
 
-/* Where its run's notes are in the file. */
-static off_t notes_of(const struct predecessor *predecessor,
-		      const struct image_message *message)
-{
-	return predecessor->image.header.runs_offset +
-	       message->run * sizeof(struct run) + offsetof(struct run, notes);
-}
-
 static bool put(const struct predecessor *predecessor, const void *data,
 		size_t size, off_t at)
 {
 	return pwrite(predecessor->fd, data, size, at) == (ssize_t)size;
+}
+
+/* At that place of the message's run. */
+static bool put_in_run(const struct predecessor *predecessor,
+		       const struct image_message *message, const void *data,
+		       size_t size, size_t place)
+{
+	const struct recorder_header *header = &predecessor->image.header;
+
+	return put(predecessor, data, size,
+		   header->runs_offset + message->run * sizeof(struct run) +
+			   place);
 }
 
 /* Notes that are the marks' own: the dead process had not looked at this run. */
@@ -102,34 +109,29 @@ static bool renew_notes(struct predecessor *predecessor,
 		return true;
 	memset((uint8_t *)run + from, 0, size);
 	/* The generation last: until then nothing here is heeded. */
-	if (!put(predecessor, (uint8_t *)run + from, size,
-		 notes_of(predecessor, message)))
+	if (!put_in_run(predecessor, message, (uint8_t *)run + from, size,
+			from))
 		return false;
 	run->notes.generation = message->generation;
-	return put(predecessor, &run->notes.generation,
-		   sizeof(run->notes.generation),
-		   notes_of(predecessor, message) +
-			   offsetof(struct notes, generation));
+	return put_in_run(predecessor, message, &run->notes.generation,
+			  sizeof(run->notes.generation),
+			  offsetof(struct run, notes.generation));
 }
 
 static bool put_octets(const struct predecessor *predecessor,
 		       const struct image_message *message, uint32_t octets)
 {
-	return put(predecessor, &octets, sizeof(octets),
-		   notes_of(predecessor, message) -
-			   offsetof(struct run, notes) +
-			   offsetof(struct run, octets) +
-			   message->slot * sizeof(octets));
+	return put_in_run(predecessor, message, &octets, sizeof(octets),
+			  offsetof(struct run, octets) +
+				  message->slot * sizeof(octets));
 }
 
 static bool put_order(const struct predecessor *predecessor,
 		      const struct image_message *message, uint64_t order)
 {
-	return put(predecessor, &order, sizeof(order),
-		   notes_of(predecessor, message) -
-			   offsetof(struct run, notes) +
-			   offsetof(struct run, order) +
-			   message->slot * sizeof(order));
+	return put_in_run(predecessor, message, &order, sizeof(order),
+			  offsetof(struct run, order) +
+				  message->slot * sizeof(order));
 }
 
 static uint64_t last_number(const struct image *image)
@@ -188,13 +190,27 @@ static bool is_wanted(struct predecessor *predecessor, const char *program)
 	       !strcmp(replay_socket(predecessor->replay), predecessor->socket);
 }
 
+/* What is in it may be what killed those who have tried. */
+static bool may_try(struct predecessor *predecessor)
+{
+	uint32_t tries = predecessor->image.header.tries + 1;
+
+	return tries <= TRIES_MAX &&
+	       put(predecessor, &tries, sizeof(tries),
+		   offsetof(struct recorder_header, tries));
+}
+
 static void log_taken(const struct predecessor *predecessor)
 {
+	const struct image *image = &predecessor->image;
+
 	log_line(predecessor->socket,
 		 "process %d has left %" PRIu64
-		 " messages unsent in %s: they are sent first",
-		 predecessor->image.header.process,
-		 predecessor->image.counts[IMAGE_UNSENT], predecessor->path);
+		 " messages unsent in %s: they are sent first; it was within "
+		 "the call of %" PRIu64 " more",
+		 image->header.process, image->counts[IMAGE_UNSENT],
+		 predecessor->path,
+		 image->counts[IMAGE_DEPARTING] + image->torn);
 }
 
 static struct predecessor *take(const char *path, const char *program,
@@ -208,23 +224,13 @@ static struct predecessor *take(const char *path, const char *program,
 	predecessor->socket = socket;
 	predecessor->path = strdup(path);
 	if (predecessor->path && open_both(predecessor) &&
-	    is_wanted(predecessor, program) && take_numbers(predecessor) &&
-	    map_progress(predecessor)) {
-		if (predecessor->image.counts[IMAGE_UNSENT])
-			log_taken(predecessor);
+	    is_wanted(predecessor, program) && may_try(predecessor) &&
+	    take_numbers(predecessor) && map_progress(predecessor)) {
+		log_taken(predecessor);
 		return predecessor;
 	}
 	release(predecessor);
 	return NULL;
-}
-
-static bool is_of(const char *path, const char *program)
-{
-	char *name = recorders_program(path);
-	bool same = name && !strcmp(name, program);
-
-	free(name);
-	return same;
 }
 
 struct predecessor *predecessor_take(const struct config *config, size_t tap)
@@ -234,9 +240,9 @@ struct predecessor *predecessor_take(const struct config *config, size_t tap)
 
 	if (!sandbox_spares(sandbox_recorder))
 		return NULL;
-	recorders_find(&found, config->recorder);
+	recorders_find(&found, config->recorder, RECORDERS_WATCH);
 	for (size_t i = 0; i < found.n && !taken; i++)
-		if (is_of(found.file[i].path, config->program))
+		if (recorders_are_of(found.file[i].path, config->program))
 			taken = take(found.file[i].path, config->program,
 				     config->taps[tap].socket);
 	recorders_free(&found);

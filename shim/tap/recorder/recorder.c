@@ -23,9 +23,13 @@
 #include "shim/base/sandbox.h"
 #include "shim/queue/ring.h"
 #include "shim/tap/recorder/format.h"
+#include "shim/tap/recorder/recorders.h"
 
 #define CHILD_NS NS_PER_S
 #define NAMES    10 /* that are tried */
+
+/* Of one program, for each of its taps: of processes that live, and that did. */
+#define FILES_MAX 32
 
 struct recorder {
 	int directory, fd;
@@ -116,7 +120,7 @@ static int create(struct recorder *recorder, const struct config *config,
 	return flock(recorder->fd, LOCK_EX | LOCK_NB) ? -errno : 0;
 }
 
-/* What is in the way of the file is `error`, a number or 0. */
+/* Returns what is in the way, or 0. */
 static int lay_out(struct recorder *recorder, size_t tap)
 {
 	size_t size = strlen(text[tap]);
@@ -133,29 +137,13 @@ static int lay_out(struct recorder *recorder, size_t tap)
 	madvise(base, recorder->room, MADV_DONTFORK);
 	madvise(base, recorder->room, MADV_DONTDUMP);
 	recorder->header = base;
-	*recorder->header = (struct recorder_header){
-		.format = RECORDER_FORMAT,
-		.header_size = sizeof(struct recorder_header),
-		.run_size = sizeof(struct run),
-		.run_slots = RUN_SLOTS,
-		.slot_size = SLOT_SIZE,
-		.runs = runs / sizeof(struct run),
-		.runs_offset = recorder->room,
-		.size = recorder->room + runs,
-		.tap = tap,
-		.process = process_id(),
-		.text_size = size,
-	};
+	recorder_shape(recorder->header, runs / sizeof(struct run),
+		       recorder->room);
+	recorder->header->tap = tap;
+	recorder->header->process = process_id();
+	recorder->header->text_size = size;
 	memcpy(recorder->header->text, text[tap], size);
 	return 0;
-}
-
-/* At last: before, there is nothing to be read. */
-static void declare(struct recorder *recorder)
-{
-	atomic_signal_fence(memory_order_seq_cst);
-	memcpy(recorder->header->magic, RECORDER_MAGIC,
-	       sizeof(recorder->header->magic));
 }
 
 static void discard(struct recorder *recorder)
@@ -174,13 +162,37 @@ static void discard(struct recorder *recorder)
 	free(recorder);
 }
 
+/* A program that crashes again and again is not to fill the memory. */
+static bool are_too_many(const struct config *config)
+{
+	struct recorders found;
+	size_t same = 0;
+
+	recorders_find(&found, config->recorder, RECORDERS_WATCH);
+	for (size_t i = 0; i < found.n; i++)
+		same += recorders_are_of(found.file[i].path, config->program);
+	recorders_free(&found);
+	return same >= FILES_MAX * config->n_taps;
+}
+
 static int open_file(struct recorder *recorder, const struct config *config,
 		     size_t tap)
 {
 	if (!sandbox_spares(sandbox_recorder))
 		return -EPERM;
+	if (are_too_many(config))
+		return -EDQUOT;
 	int error = create(recorder, config, tap);
 	return error ? error : lay_out(recorder, tap);
+}
+
+static void log_none(const struct config *config, size_t tap, int error)
+{
+	log_line(config->taps[tap].socket, "no flight recorder in %s: %s",
+		 config->recorder,
+		 error == -EDQUOT ? "there are too many of this program; see "
+				    "dnstapshim recover"
+				  : strerror(-error));
 }
 
 /* All that can: this thread may not get to run soon again. What a producer has just
@@ -208,6 +220,21 @@ void recorder_set_clocks(struct recorder *recorder,
 				      memory_order_relaxed);
 }
 
+/* The queue moves in. */
+static int begin(struct recorder *recorder, size_t tap, uint64_t order,
+		 const struct clock_pair *clocks)
+{
+	moved[tap] = recorder->queue;
+	recorder_set_clocks(recorder, clocks);
+	recorder_declare(recorder->header);
+	queue_move(recorder->queue, recorder->fd, recorder->room, order);
+	move_now(recorder->queue);
+	if (queue_moves(recorder->queue))
+		return 0;
+	queue_move(recorder->queue, -1, 0, 0);
+	return -ENOMEM;
+}
+
 struct recorder *recorder_open(const struct config *config, size_t tap,
 			       struct queue *queue, uint64_t order,
 			       const struct clock_pair *clocks)
@@ -220,20 +247,14 @@ struct recorder *recorder_open(const struct config *config, size_t tap,
 		recorder->queue = queue;
 		error = open_file(recorder, config, tap);
 	}
-	if (error) {
-		log_line(config->taps[tap].socket,
-			 "no flight recorder in %s: %s", config->recorder,
-			 strerror(-error));
-		if (recorder)
-			discard(recorder);
-		return NULL;
-	}
-	moved[tap] = queue;
-	recorder_set_clocks(recorder, clocks);
-	declare(recorder);
-	queue_move(queue, recorder->fd, recorder->room, order);
-	move_now(queue);
-	return recorder;
+	if (!error)
+		error = begin(recorder, tap, order, clocks);
+	if (!error)
+		return recorder;
+	log_none(config, tap, error);
+	if (recorder)
+		discard(recorder);
+	return NULL;
 }
 
 struct progress *recorder_progress(struct recorder *recorder)

@@ -45,16 +45,30 @@ static bool is_name(const char *name)
 	return *name != '.' && suffix_of(name);
 }
 
-char *recorders_program(const char *path)
+static const char *name_of(const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	const char *name = slash ? slash + 1 : path;
+
+	return slash ? slash + 1 : path;
+}
+
+char *recorders_program(const char *path)
+{
+	const char *name = name_of(path);
 	const char *suffix = suffix_of(name);
 
 	return suffix ? strndup(name, suffix - name) : strdup(name);
 }
 
-static int hold(int fd, enum recorders_hold how, char error[IMAGE_ERROR_MAX])
+bool recorders_are_of(const char *path, const char *program)
+{
+	const char *name = name_of(path), *suffix = suffix_of(name);
+	size_t size = strlen(program);
+
+	return suffix == name + size && !memcmp(name, program, size);
+}
+
+static int hold_by(int fd, enum recorders_hold how, char error[IMAGE_ERROR_MAX])
 {
 	struct stat status;
 
@@ -79,7 +93,7 @@ int recorders_open(const char *path, enum recorders_hold how,
 		   char error[IMAGE_ERROR_MAX])
 {
 	int fd = image_open(path, error);
-	int result = fd < 0 ? fd : hold(fd, how, error);
+	int result = fd < 0 ? fd : hold_by(fd, how, error);
 
 	if (!result)
 		return fd;
@@ -114,7 +128,7 @@ static int add(struct recorders *found, char *path, struct timespec made)
 
 /* One that is empty has just been made, or holds nothing. */
 static int consider(struct recorders *found, const char *directory,
-		    const char *name)
+		    const char *name, enum recorders_hold hold)
 {
 	char error[IMAGE_ERROR_MAX], *path;
 	struct stat status;
@@ -122,7 +136,7 @@ static int consider(struct recorders *found, const char *directory,
 
 	if (asprintf(&path, "%s/%s", directory, name) < 0)
 		return -ENOMEM;
-	fd = recorders_open(path, RECORDERS_READ, error);
+	fd = recorders_open(path, hold, error);
 	/* What may not be opened is there all the same. */
 	if (fd >= 0 ? !fstat(fd, &status) && status.st_size > 0
 		    : fd == -EACCES && !stat(path, &status))
@@ -145,7 +159,8 @@ static int by_age(const void *left, const void *right)
 	return strcmp(a->path, b->path);
 }
 
-int recorders_find(struct recorders *found, const char *directory)
+int recorders_find(struct recorders *found, const char *directory,
+		   enum recorders_hold hold)
 {
 	DIR *entries = opendir(directory);
 	const struct dirent *entry;
@@ -156,7 +171,8 @@ int recorders_find(struct recorders *found, const char *directory)
 		return -errno;
 	while (!result && (entry = readdir(entries)))
 		if (is_name(entry->d_name))
-			result = consider(found, directory, entry->d_name);
+			result =
+				consider(found, directory, entry->d_name, hold);
 	closedir(entries);
 	if (found->n)
 		qsort(found->file, found->n, sizeof(*found->file), by_age);

@@ -22,17 +22,18 @@ struct recorders {
 	size_t n;
 };
 
-/* Those in the directory that no living process holds and that have something in
- * them, oldest first. Returns 0 or -errno; *found is assigned in any case, release
- * with recorders_free. */
-int recorders_find(struct recorders *found, const char *directory);
-void recorders_free(struct recorders *recorders);
-
 enum recorders_hold {
 	RECORDERS_READ,  /* together with others who do */
 	RECORDERS_OWN,   /* alone: it is to be sent, or removed */
 	RECORDERS_WATCH, /* whoever has it */
 };
+
+/* Those in the directory that have something in them, oldest first: as can be held
+ * so; RECORDERS_READ: that no living process has. Returns 0 or -errno; *found is
+ * assigned in any case, release with recorders_free. */
+int recorders_find(struct recorders *found, const char *directory,
+		   enum recorders_hold hold);
+void recorders_free(struct recorders *recorders);
 
 /* Opens one and holds it until the fd is closed. Returns the fd; or -EBUSY if a
  * living process has it, -ENOENT if it went meanwhile, or as image_open does, and
@@ -46,3 +47,6 @@ int recorders_remove(const char *path, int fd);
 
 /* The name of the program that made a file of this name (release with free). */
 char *recorders_program(const char *path);
+
+/* Whether that is this one. */
+bool recorders_are_of(const char *path, const char *program);
