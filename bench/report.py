@@ -77,6 +77,13 @@ def server_rows(r):
                   f" ({a:.2f} of {b:.2f} µs)")
 
 
+def recorder_rows(r):
+    for name, variants in r["servers"].items():
+        a, b = (variants[v]["own"]["median"] for v in ("recorder", "shim"))
+        yield at_most(f"{name}: its threads, with a flight recorder", 1.05, a / b,
+                      " × without", f" ({a:.2f} of {b:.2f} µs a query)")
+
+
 def tap_rows(r):
     rate = r["tap.thread"]
     for what, limit, other in (("packing alone", 0.6, r["tap.pack_alone"]),
@@ -100,7 +107,7 @@ def other_rows(r):
 
 def rows(result):
     return [row for part in (capture_rows, pass_through_rows, server_rows,
-                             tap_rows, other_rows) for row in part(result)]
+                             recorder_rows, tap_rows, other_rows) for row in part(result)]
 
 
 def print_table(table):

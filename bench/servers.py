@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers under load: CPU per query and queries per second, each of them bare,
-with its own dnstap and with the library, in turns.
+with its own dnstap, with the library, and with that and a flight recorder, in turns.
 
 All variants of one server run at the same time on ports of their own; those that
 are not asked are idle. Server and tap have one processor, the load generator and
@@ -13,16 +13,18 @@ import re
 import signal
 import socket
 import subprocess
+import tempfile
 import time
 from statistics import median
 
 NAMES = 1000
-VARIANTS = "bare", "native", "shim"
+VARIANTS = "bare", "native", "shim", "recorder"
 RATES = {"knotd": 80000, "nsd": 80000, "named": 60000, "unbound": 60000}
 ROUNDS = 9
 SECONDS = 1.5  # at the given rate
 FULL_ROUNDS = 3  # as fast as they can
 SERVER_CPU, LOAD_CPU = "0", "1"
+TMPFS = "/dev/shm"  # where a flight recorder is to be
 PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
 
 NAMED = """
@@ -177,11 +179,15 @@ class Variant:
         copy = f"{place['room']}/{os.path.basename(words[0])}"
         subprocess.check_call(["cp", words[0], copy])
         environment = {"PATH": PATH}
-        if variant == "shim":
+        if variant in ("shim", "recorder"):
             environment.update(
                 LD_PRELOAD=f"{build}/libdnstapshim.so",
                 DNSTAP_CONFIG=f"dnstap {place['tap']} full",
                 DNSTAP_PORTS=str(self.port))
+        self.recorders = None
+        if variant == "recorder":
+            self.recorders = tempfile.TemporaryDirectory(dir=TMPFS)
+            environment["DNSTAP_RECORDER"] = self.recorders.name
         with open(f"{place['room']}/log", "w") as log:
             self.child = subprocess.Popen(
                 ["taskset", "-c", SERVER_CPU, copy, *words[1:]],
@@ -240,6 +246,8 @@ class Variant:
             self.child.wait(10)
         except subprocess.TimeoutExpired:
             os.killpg(self.child.pid, signal.SIGKILL)
+        if self.recorders:
+            self.recorders.cleanup()
         return self.sink.stop() if self.sink else {}
 
 

@@ -4,6 +4,7 @@
  */
 #include <stdio.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 #include "proto/common.h"
 #include "shim/base/log.h"
@@ -143,16 +144,30 @@ Test(recorder_predecessor, is_one_processs_at_a_time)
 	predecessor_close(taken, false);
 }
 
+/* Returns whether it was there to be taken. */
+static bool die_of_it(void)
+{
+	int status;
+	pid_t child = fork();
+
+	if (!child)
+		_exit(!predecessor_take(&config, 0));
+	cr_assert_eq(waitpid(child, &status, 0), child);
+	return !status;
+}
+
 /* It may be a message in it that kills whoever sends it. */
 Test(recorder_predecessor, is_tried_three_times)
 {
 	struct predecessor *taken;
 
-	for (int i = 0; i < 3; i++) {
-		taken = predecessor_take(&config, 0);
-		cr_assert(taken, "try %d", i);
-		predecessor_close(taken, false);
-	}
+	cr_assert(die_of_it());
+	cr_assert(die_of_it());
+	taken = predecessor_take(&config, 0);
+	predecessor_close(taken, false); /* lives */
+	for (int i = 0; i < 3; i++)
+		cr_assert(die_of_it(), "try %d", i);
+	cr_assert_not(die_of_it());
 	cr_assert_null(predecessor_take(&config, 0));
 	cr_assert_eq(left(), MESSAGES, "it is there for recover");
 }

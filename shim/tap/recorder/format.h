@@ -41,7 +41,7 @@ struct recorder_header {
 	uint32_t tap; /* which one, from 0 on, of those in the process */
 	int32_t process;
 
-	/* So often was it begun to send what is unsent. */
+	/* So many have begun to send what is unsent, and died. */
 	uint32_t tries;
 
 	/* The wall time of a stamp is stamp + wall_offset_ns, modulo 2^64. */

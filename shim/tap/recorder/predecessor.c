@@ -191,13 +191,17 @@ static bool is_wanted(struct predecessor *predecessor, const char *program)
 }
 
 /* What is in it may be what killed those who have tried. */
-static bool may_try(struct predecessor *predecessor)
+static bool put_tries(const struct predecessor *predecessor, uint32_t tries)
 {
-	uint32_t tries = predecessor->image.header.tries + 1;
-
-	return tries <= TRIES_MAX &&
-	       put(predecessor, &tries, sizeof(tries),
+	return put(predecessor, &tries, sizeof(tries),
 		   offsetof(struct recorder_header, tries));
+}
+
+static bool may_try(const struct predecessor *predecessor)
+{
+	uint32_t tries = predecessor->image.header.tries;
+
+	return tries < TRIES_MAX && put_tries(predecessor, tries + 1);
 }
 
 static void log_taken(const struct predecessor *predecessor)
@@ -296,5 +300,7 @@ void predecessor_close(struct predecessor *predecessor, bool all)
 {
 	if (all)
 		recorders_remove(predecessor->path, predecessor->lock);
+	else
+		put_tries(predecessor, 0); /* this process has lived */
 	release(predecessor);
 }
