@@ -5,9 +5,51 @@
 #include "cli/read/output.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "cli/cli.h"
 #include "shim/tap/stream/frame.h"
+
+static int set_format(struct output *output, format_fn *format)
+{
+	if (output->format && output->format != format)
+		return cli_usage("give only one of -q, -y and -j");
+	output->format = format;
+	return EX_OK;
+}
+
+int output_option(struct output *output, int option, const char *value)
+{
+	switch (option) {
+	case 'w':
+		output->path = strcmp(value, "-") ? value : NULL;
+		return EX_OK;
+	case 'a':
+		output->append = true;
+		return EX_OK;
+	case 'q':
+		return set_format(output, format_quiet);
+	case 'y':
+		return set_format(output, format_yaml);
+	default:
+		return set_format(output, format_json);
+	}
+}
+
+int output_settle(struct output *output)
+{
+	if (output->append && !output->path)
+		return cli_usage("-a needs a file to append to: -w FILE");
+	if (output->append && !output->format)
+		return cli_usage("-a goes with text only: give -q, -y or -j, "
+				 "or another FILE");
+	if (!output->path && !output->format)
+		output->format = format_quiet;
+	if (!output->path && output->format == format_quiet &&
+	    cli_colour(stdout))
+		output->format = format_quiet_colour;
+	return EX_OK;
+}
 
 static int result(const struct output *output, bool good)
 {

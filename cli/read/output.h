@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Where read puts the messages: text, or a Frame Streams file.
+ * Where read and recover put the messages: text, or a Frame Streams file.
  */
 #pragma once
 
@@ -17,6 +17,12 @@ struct output {
 	ldns_buffer *text;  /* of one message, used again and again */
 	uint64_t malformed; /* frames that were no Dnstap message */
 };
+
+/* The command line: an option of OUTPUT_OPTIONS, and its value; and what only the
+ * whole of it can tell. Both return EX_OK, or complain and return an exit status. */
+#define OUTPUT_OPTIONS "w:qyja"
+int output_option(struct output *output, int option, const char *value);
+int output_settle(struct output *output);
 
 /* Opens as path, format and append say. Returns 0 or -errno. */
 int output_open(struct output *output);

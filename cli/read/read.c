@@ -112,18 +112,6 @@ static int add_source(struct read *read, enum source_kind kind,
 	return EX_OK;
 }
 
-static int set_format(struct read *read, int option)
-{
-	format_fn *format = option == 'q'   ? format_quiet
-			    : option == 'y' ? format_yaml
-					    : format_json;
-
-	if (read->output.format && read->output.format != format)
-		return cli_usage("give only one of -q, -y and -j");
-	read->output.format = format;
-	return EX_OK;
-}
-
 static int set_number(struct read *read, int option, const char *text)
 {
 	char *end;
@@ -164,40 +152,22 @@ static int set_option(struct read *read, int option, const char *value)
 	case 'r':
 	case 1:
 		return add_source(read, SOURCE_FILE, value);
-	case 'w':
-		read->output.path = strcmp(value, "-") ? value : NULL;
-		return EX_OK;
-	case 'a':
-		read->output.append = true;
-		return EX_OK;
-	case 'q':
-	case 'y':
-	case 'j':
-		return set_format(read, option);
-	default:
+	case 'n':
+	case 't':
+	case 'm':
 		return set_number(read, option, value);
+	default:
+		return output_option(&read->output, option, value);
 	}
 }
 
 /* What only the whole command line can tell. */
 static int settle(struct read *read)
 {
-	struct output *output = &read->output;
-
 	if (read->n_sources == 0)
 		return cli_usage("nothing to read: give -u PATH, -l HOST:PORT, "
 				 "-c TAP, -r FILE or -");
-	if (output->append && !output->path)
-		return cli_usage("-a needs a file to append to: -w FILE");
-	if (output->append && !output->format)
-		return cli_usage("-a goes with text only: give -q, -y or -j, "
-				 "or another FILE");
-	if (!output->path && !output->format)
-		output->format = format_quiet;
-	if (!output->path && output->format == format_quiet &&
-	    cli_colour(stdout))
-		output->format = format_quiet_colour;
-	return EX_OK;
+	return output_settle(&read->output);
 }
 
 /* Returns -1 to go on, or an exit status. */
@@ -209,7 +179,8 @@ static int parse(struct read *read, int argc, char **argv)
 	};
 	int option, status;
 
-	while ((option = getopt_long(argc, argv, "-:u:l:c:r:w:n:t:m:qyjah",
+	while ((option = getopt_long(argc, argv,
+				     "-:u:l:c:r:n:t:m:h" OUTPUT_OPTIONS,
 				     long_options, NULL)) != -1) {
 		if (option == 'h') {
 			fputs(usage, stdout);

@@ -74,14 +74,6 @@ static int on_frame(void *context, const uint8_t *data, size_t size)
 
 /* The command line */
 
-static int set_format(struct recover *recover, format_fn *format)
-{
-	if (recover->output.format && recover->output.format != format)
-		return cli_usage("give only one of -q, -y and -j");
-	recover->output.format = format;
-	return EX_OK;
-}
-
 static int set_option(struct recover *recover, int option)
 {
 	switch (option) {
@@ -94,51 +86,32 @@ static int set_option(struct recover *recover, int option)
 	case 'R':
 		recover->remove = true;
 		return EX_OK;
-	case 'a':
-		recover->output.append = true;
-		return EX_OK;
 	case 'u':
 		recover->unix_path = optarg;
 		return EX_OK;
 	case 'l':
 		recover->host_port = optarg;
 		return EX_OK;
-	case 'w':
-		recover->output.path = strcmp(optarg, "-") ? optarg : NULL;
-		return EX_OK;
-	case 'q':
-		return set_format(recover, format_quiet);
-	case 'y':
-		return set_format(recover, format_yaml);
 	default:
-		return set_format(recover, format_json);
+		return output_option(&recover->output, option, optarg);
 	}
 }
 
 /* What only the whole command line can tell. */
-static int settle(struct recover *recover, bool written)
+static int settle(struct recover *recover)
 {
-	struct output *output = &recover->output;
+	const struct output *output = &recover->output;
 
 	if (recover->unix_path && recover->host_port)
 		return cli_usage("give only one of -u and -l");
-	if (sends(recover) && (output->format || written || output->append))
+	if (sends(recover) &&
+	    (output->format || output->path || output->append))
 		return cli_usage("messages are sent (-u, -l) or written (-q, "
 				 "-y, -j, -w, -a), not both");
 	if (recover->live && (recover->remove || sends(recover)))
 		return cli_usage("--live only shows: the process itself sends "
 				 "what its recorder has, and removes it");
-	if (output->append && !output->path)
-		return cli_usage("-a needs a file to append to: -w FILE");
-	if (output->append && !output->format)
-		return cli_usage("-a goes with text only: give -q, -y or -j, "
-				 "or another FILE");
-	if (!output->path && !output->format && !written)
-		output->format = format_quiet;
-	if (!output->path && output->format == format_quiet &&
-	    cli_colour(stdout))
-		output->format = format_quiet_colour;
-	return EX_OK;
+	return output_settle(&recover->output);
 }
 
 /* Returns -1 to go on, or an exit status. */
@@ -152,17 +125,15 @@ static int parse(struct recover *recover, int argc, char **argv)
 		{ 0 },
 	};
 	int option, status;
-	bool written = false;
 
-	while ((option = getopt_long(argc, argv, ":u:l:w:qyjah", options,
-				     NULL)) != -1) {
+	while ((option = getopt_long(argc, argv, ":u:l:h" OUTPUT_OPTIONS,
+				     options, NULL)) != -1) {
 		if (option == 'h') {
 			fputs(usage, stdout);
 			return EX_OK;
 		}
 		if (option == '?' || option == ':')
 			return cli_option(option, argv);
-		written |= option == 'w';
 		status = set_option(recover, option);
 		if (status != EX_OK)
 			return status;
@@ -170,7 +141,7 @@ static int parse(struct recover *recover, int argc, char **argv)
 	if (optind == argc)
 		return cli_usage("name a recorder's file, or the directory "
 				 "that has them");
-	status = settle(recover, written);
+	status = settle(recover);
 	return status == EX_OK ? -1 : status;
 }
 
