@@ -31,7 +31,7 @@ COMPILE  = $(CC) $(CPPFLAGS) $(INCLUDE) $(CFLAGS) $(FLAGS)
 
 # What the library is linked with: inside and hidden, unless SHARED_DEPS=1. The
 # static libraries may want others, which only pkg-config knows.
-NAMES   := libprotobuf-c libfstrm libssl libcrypto
+NAMES   := libprotobuf-c libfstrm libnghttp2 libssl libcrypto
 DEPS    := $(NAMES:lib%=-l%)
 LIBS     = $(or $(shell pkg-config $(1) --libs $(NAMES) 2>/dev/null),$(DEPS))
 LINKED  := $(if $(SHARED_DEPS),$(call LIBS),\
@@ -45,7 +45,8 @@ SHSTK   := $(if $(filter x86_64%,$(MACHINE)),-Wl$(comma)-z$(comma)shstk)
 GEN     := $(B)/proto/dnstap.pb-c
 RUNTIME := $(addprefix shim/runtime/,runtime.c start.c so_main.c)
 CORE    := $(filter-out $(RUNTIME),$(wildcard shim/*.c shim/base/*.c \
-             shim/queue/*.c shim/capture/*.c shim/tap/*.c shim/tap/*/*.c \
+             shim/queue/*.c shim/capture/*.c shim/capture/*/*.c shim/tap/*.c \
+             shim/tap/*/*.c \
              shim/runtime/*.c proto/*.c config/*.c))
 HOOK    := $(RUNTIME) $(wildcard shim/hook/*.c shim/hook/*.S)
 CLI     := $(filter-out cli/main.c,$(wildcard cli/*.c cli/*/*.c))
