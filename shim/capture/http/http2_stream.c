@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Where a stream of HTTP/2 begins and ends: which are of DNS, and what becomes of
+ * what they have carried.
+ */
+#include "shim/capture/http/http2.h"
+
+/* A response that has no body is none of DNS: one to a HEAD, say. */
+static int finish(struct http2 *http2, uint32_t stream, struct half *half,
+		  struct http_found *found)
+{
+	size_t size = body_size(&half->body);
+
+	found->stream = stream;
+	if (!half->body.fault && !size && !http2->requests)
+		return HTTP_ON;
+	if (!half->body.fault && half->length != STREAM_UNMEASURED &&
+	    half->length != size)
+		body_spoil(&half->body, HTTP_SHORT);
+	return body_end(&half->body, &http2->kept, found);
+}
+
+int http2_end_stream(struct http2 *http2, uint32_t stream,
+		     struct http_found *found)
+{
+	struct half *half = streams_find(&http2->streams, stream);
+
+	if (!half || !streams_close(&http2->streams, half))
+		return HTTP_ON;
+	return finish(http2, stream, half, found);
+}
+
+/* Is a DNS message to come, or there already, according to the header? */
+static bool announces(struct http2 *http2, struct half *half)
+{
+	const struct fields *fields = &http2->fields;
+
+	*half = (struct half){ .length = STREAM_UNMEASURED };
+	if (http2->requests && fields->method == METHOD_GET)
+		return half->whole =
+			       parameter_end(&http2->parameter, &half->body);
+	parameter_drop(&http2->parameter);
+	if (!fields->dns || (http2->requests ? fields->method != METHOD_POST
+					     : fields->status < 200))
+		return false;
+	if (fields->measured)
+		half->length = fields->length < STREAM_UNMEASURED
+				       ? fields->length
+				       : STREAM_UNMEASURED - 1;
+	if (fields->coded || fields->faulty)
+		body_spoil(&half->body, HTTP_SHORT);
+	return true;
+}
+
+/* A header that is a request's or a response's, and not the trailer of one. */
+static int begin_stream(struct http2 *http2, uint32_t stream,
+			struct http_found *found)
+{
+	struct half half;
+
+	if (!announces(http2, &half))
+		return HTTP_ON;
+	if (http2->ends)
+		return finish(http2, stream, &half, found);
+	if (streams_open(&http2->streams, stream, &half))
+		return HTTP_ON;
+	body_spoil(&half.body, HTTP_MORE);
+	found->stream = stream;
+	return HTTP_NO_MEMORY;
+}
+
+int http2_end_block(struct http2 *http2, struct http_found *found)
+{
+	uint32_t stream = http2->block;
+	bool first = stream > http2->last || !http2->requests;
+
+	http2->block = 0;
+	if (http2->pushed)
+		return HTTP_ON;
+	if (http2->requests && first)
+		http2->last = stream;
+	if (first && !streams_find(&http2->streams, stream))
+		return begin_stream(http2, stream, found);
+	parameter_drop(&http2->parameter);
+	return http2->ends ? http2_end_stream(http2, stream, found) : HTTP_ON;
+}

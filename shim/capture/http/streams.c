@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A table that is looked through: mostly there are very few.
+ */
+#include "shim/capture/http/streams.h"
+
+/* Streams have 31 bits. */
+#define RESET 0x80000000u
+
+/* Of half bodies the table's owner alone knows; the numbers say nothing about other
+ * memory, so they need no order. */
+static uint32_t id_of(struct streams *streams, unsigned i)
+{
+	return atomic_load_explicit(&streams->id[i], memory_order_relaxed);
+}
+
+/* What a body with so many octets counts as. */
+static size_t cost(size_t size)
+{
+	return size && size < STREAM_LEAST ? STREAM_LEAST : size;
+}
+
+static bool clear(struct streams *streams, unsigned i)
+{
+	struct half *half = &streams->half[i];
+	bool reset = atomic_exchange_explicit(&streams->id[i], 0,
+					      memory_order_relaxed) &
+		     RESET;
+
+	streams->kept -= cost(body_size(&half->body));
+	if (reset)
+		body_spoil(&half->body, HTTP_MORE);
+	while (streams->top && !id_of(streams, streams->top - 1))
+		streams->top--;
+	return !reset;
+}
+
+struct half *streams_find(struct streams *streams, uint32_t id)
+{
+	for (unsigned i = 0; i < streams->top; i++)
+		if (id_of(streams, i) == id)
+			return &streams->half[i];
+	return NULL;
+}
+
+/* All but one, which its caller has in its hands. */
+static void clear_reset(struct streams *streams, const struct half *but)
+{
+	for (unsigned i = 0; i < streams->top; i++)
+		if (id_of(streams, i) & RESET && &streams->half[i] != but)
+			clear(streams, i);
+}
+
+/* Is there room for a body, of `half`, to grow to so many octets? */
+static bool has_room(struct streams *streams, const struct half *half,
+		     size_t size)
+{
+	size_t more = cost(size) - (half ? cost(body_size(&half->body)) : 0);
+
+	if (streams->kept + more > STREAMS_KEPT_MAX)
+		clear_reset(streams, half);
+	return streams->kept + more <= STREAMS_KEPT_MAX;
+}
+
+bool streams_open(struct streams *streams, uint32_t id, const struct half *half)
+{
+	size_t size = body_size(&half->body);
+	unsigned i = 0;
+
+	clear_reset(streams, NULL);
+	while (i < STREAMS_MAX && id_of(streams, i))
+		i++;
+	if (i == STREAMS_MAX || !has_room(streams, NULL, size))
+		return false;
+	streams->half[i] = *half;
+	streams->kept += cost(size);
+	atomic_store_explicit(&streams->id[i], id, memory_order_relaxed);
+	if (streams->top <= i)
+		streams->top = i + 1;
+	return true;
+}
+
+void streams_add(struct streams *streams, struct half *half,
+		 struct octets *octets, size_t size)
+{
+	size_t have = body_size(&half->body);
+
+	if (!half->body.fault && !has_room(streams, half, have + size))
+		body_spoil(&half->body, HTTP_NO_MEMORY);
+	body_add(&half->body, octets, size);
+	streams->kept += cost(body_size(&half->body)) - cost(have);
+}
+
+bool streams_close(struct streams *streams, struct half *half)
+{
+	return clear(streams, half - streams->half);
+}
+
+void streams_reset(struct streams *streams, uint32_t id)
+{
+	for (unsigned i = 0; i < STREAMS_MAX; i++) {
+		uint32_t found = id;
+		if (id_of(streams, i) == id)
+			atomic_compare_exchange_strong_explicit(
+				&streams->id[i], &found, id | RESET,
+				memory_order_relaxed, memory_order_relaxed);
+	}
+}
+
+void streams_drop(struct streams *streams)
+{
+	while (streams->top) {
+		unsigned i = streams->top - 1;
+		clear(streams, i);
+		body_spoil(&streams->half[i].body, HTTP_MORE);
+	}
+}

@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Streams of HTTP/2 in which a DNS message is half through, in one direction of a
+ * connection. All but streams_reset() belongs to the thread that has the
+ * direction.
+ */
+#pragma once
+
+#include <stdatomic.h>
+
+#include "shim/capture/http/body.h"
+
+/* As many as servers let a client have at one time: 100, mostly. */
+#define STREAMS_MAX 128
+
+/*
+ * Octets that are kept of all, where each counts as STREAM_LEAST at least. The pool
+ * is everybody's: a connection that leaves many bodies half through, or windows so
+ * small that the server must, may not have more of it than some others together.
+ */
+#define STREAMS_KEPT_MAX (256 * 1024)
+#define STREAM_LEAST     8192
+
+/* A body of a length that nobody has said. */
+#define STREAM_UNMEASURED UINT32_MAX
+
+struct half {
+	struct body body;
+	uint32_t length; /* that it is to have */
+	bool whole;      /* it is there: what comes still is no part of it */
+};
+
+/* All zero: none. */
+struct streams {
+	/* 0: no stream. A marked one was reset, and is nobody's any more. */
+	_Atomic uint32_t id[STREAMS_MAX];
+	struct half half[STREAMS_MAX];
+	unsigned top; /* there are none from here on */
+	size_t kept;  /* of STREAMS_KEPT_MAX */
+};
+
+/* Returns NULL if there is none that is half through. */
+struct half *streams_find(struct streams *streams, uint32_t id);
+
+/* Begins as `half`, which is the table's then. Returns false if there is no room. */
+bool streams_open(struct streams *streams, uint32_t id,
+		  const struct half *half);
+
+/* The next octets of its body, as body_add(). */
+void streams_add(struct streams *streams, struct half *half,
+		 struct octets *octets, size_t size);
+
+/* Its body is through, and the caller's. Returns false if it has been reset: then
+ * the body has been given back. */
+bool streams_close(struct streams *streams, struct half *half);
+
+/* Either side has reset it. For the threads of both directions. */
+void streams_reset(struct streams *streams, uint32_t id);
+
+/* Gives back what is kept of all. */
+void streams_drop(struct streams *streams);
