@@ -28,6 +28,7 @@ static const char usage[] =
 	"      --version-string TEXT  likewise, their version\n"
 	"      --extra TEMPLATE     likewise, their extra field\n"
 	"      --ports LIST         DNS ports, such as 53,5353\n"
+	"      --tls-ports LIST     those of DNS over TLS and HTTPS\n"
 	"      --log TARGET         stderr, syslog, off or a file\n"
 	"      --metrics FILE       Prometheus text file; %p is the process id\n"
 	"      --recorder DIR       keeps what is captured where a crash "
@@ -42,8 +43,9 @@ enum { OPTION_LIBRARY = 256, OPTION_VARIABLE };
 
 /* Options that stand for a variable: val is OPTION_VARIABLE + index. */
 static const char *const variables[] = {
-	"DNSTAP_IDENTITY", "DNSTAP_VERSION", "DNSTAP_EXTRA",    "DNSTAP_PORTS",
-	"DNSTAP_LOG",      "DNSTAP_METRICS", "DNSTAP_RECORDER",
+	"DNSTAP_IDENTITY", "DNSTAP_VERSION",   "DNSTAP_EXTRA",
+	"DNSTAP_PORTS",    "DNSTAP_LOG",       "DNSTAP_METRICS",
+	"DNSTAP_RECORDER", "DNSTAP_TLS_PORTS",
 };
 
 static const struct option options[] = {
@@ -58,6 +60,7 @@ static const struct option options[] = {
 	{ "log", required_argument, NULL, OPTION_VARIABLE + 4 },
 	{ "metrics", required_argument, NULL, OPTION_VARIABLE + 5 },
 	{ "recorder", required_argument, NULL, OPTION_VARIABLE + 6 },
+	{ "tls-ports", required_argument, NULL, OPTION_VARIABLE + 7 },
 	{ 0 },
 };
 

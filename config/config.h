@@ -92,7 +92,9 @@ enum log_target {
 struct config {
 	size_t n_taps; /* 0: DNSTAP_CONFIG is unset or empty, do nothing */
 	struct tap_config *taps;
-	uint64_t ports[65536 / 64]; /* bitmap of DNS ports */
+	uint64_t ports[65536 / 64];     /* bitmap of DNS ports */
+	uint64_t tls_ports[65536 / 64]; /* likewise, of DNS within TLS */
+	bool https; /* and the port of HTTPS, where the process serves DNS */
 	enum log_target log;
 	char *log_path;     /* for LOG_TARGET_FILE */
 	char *metrics_path; /* NULL: none; %p is not expanded here */
@@ -104,7 +106,7 @@ struct config {
 struct config_env {
 	const char *config; /* DNSTAP_CONFIG: text, or an absolute path */
 	const char *identity, *version, *extra;
-	const char *ports, *log, *metrics, *recorder;
+	const char *ports, *tls_ports, *log, *metrics, *recorder;
 	const char *host_name; /* default identity */
 	const char *program;   /* base name, for the default version */
 
@@ -141,7 +143,7 @@ void config_env_read(struct config_env *env);
 void config_free(struct config *config);
 void config_errors_free(struct config_error *errors);
 
-static inline bool config_port(const struct config *config, uint16_t port)
+static inline bool config_has_port(const uint64_t *ports, uint16_t port)
 {
-	return config->ports[port >> 6] >> (port & 63) & 1;
+	return ports[port >> 6] >> (port & 63) & 1;
 }

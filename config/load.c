@@ -266,6 +266,7 @@ static int read_all(const struct config_env *env, struct settings *settings,
 	int err;
 
 	settings->config->ports[DNS_PORT / 64] = UINT64_C(1) << DNS_PORT % 64;
+	settings_default_tls_ports(settings->config);
 	settings_from_env(settings, env, errors);
 	err = read_text(env, settings, errors);
 	if (!err)

@@ -31,27 +31,31 @@ static void set_extra(struct settings *settings, const struct words *words,
 	value_text(&words->word[0], CONFIG_EXTRA_MAX, &settings->extra, errors);
 }
 
-static void set_ports(struct settings *settings, const struct words *words,
-		      struct errors *errors)
+static void read_ports(const struct words *words, uint64_t ports[PORTS_WORDS],
+		       struct errors *errors)
 {
-	uint64_t *ports = settings->config->ports;
-
-	memset(ports, 0, sizeof(settings->config->ports));
+	memset(ports, 0, PORTS_WORDS * sizeof(*ports));
 	for (unsigned i = 0; i < words->count; i++)
 		value_ports(&words->word[i], ports, errors);
 }
 
-static void show_ports(const struct config *config, FILE *out)
+static void set_ports(struct settings *settings, const struct words *words,
+		      struct errors *errors)
+{
+	read_ports(words, settings->config->ports, errors);
+}
+
+static void list_ports(const uint64_t *ports, FILE *out)
 {
 	char between = ' ';
 
 	for (unsigned first = 1; first <= 65535; first++) {
 		unsigned last = first;
 
-		if (!config_port(config, (uint16_t)first))
+		if (!config_has_port(ports, (uint16_t)first))
 			continue;
 		while (last < 65535 &&
-		       config_port(config, (uint16_t)(last + 1)))
+		       config_has_port(ports, (uint16_t)(last + 1)))
 			last++;
 		fprintf(out, "%c%u", between, first);
 		if (last > first)
@@ -59,6 +63,49 @@ static void show_ports(const struct config *config, FILE *out)
 		between = ',';
 		first = last;
 	}
+}
+
+static void show_ports(const struct config *config, FILE *out)
+{
+	list_ports(config->ports, out);
+}
+
+/* RFC 7858 3.1 */
+#define TLS_PORT 853
+
+void settings_default_tls_ports(struct config *config)
+{
+	memset(config->tls_ports, 0, sizeof(config->tls_ports));
+	config->tls_ports[TLS_PORT / 64] = UINT64_C(1) << TLS_PORT % 64;
+	config->https = true;
+}
+
+static void set_tls_ports(struct settings *settings, const struct words *words,
+			  struct errors *errors)
+{
+	struct config *config = settings->config;
+	const char *first = words->word[0].text;
+	bool alone = words->count == 1;
+
+	config->https = false;
+	if (alone && !strcmp(first, "auto"))
+		settings_default_tls_ports(config);
+	else if (alone && !strcmp(first, "off"))
+		memset(config->tls_ports, 0, sizeof(config->tls_ports));
+	else
+		read_ports(words, config->tls_ports, errors);
+}
+
+static void show_tls_ports(const struct config *config, FILE *out)
+{
+	static const uint64_t none[PORTS_WORDS];
+
+	if (config->https)
+		fputs(" auto", out);
+	else if (!memcmp(config->tls_ports, none, sizeof(none)))
+		fputs(" off", out);
+	else
+		list_ports(config->tls_ports, out);
 }
 
 static const struct log_name {
@@ -160,6 +207,8 @@ static const struct setting table[] = {
 	  NULL },
 	{ "ports", "DNSTAP_PORTS", ENV(ports), 1, WORDS_MAX, " PORT,...",
 	  set_ports, show_ports },
+	{ "tls_ports", "DNSTAP_TLS_PORTS", ENV(tls_ports), 1, WORDS_MAX,
+	  " PORT,...|auto|off", set_tls_ports, show_tls_ports },
 	{ "log", "DNSTAP_LOG", ENV(log), 1, 1, " stderr|syslog|off|PATH",
 	  set_log, show_log },
 	{ "metrics", "DNSTAP_METRICS", ENV(metrics), 1, 1, " PATH|off",

@@ -38,6 +38,8 @@ extern const struct keywords settings_names;
 
 const struct setting *setting_at(size_t i);
 
+void settings_default_tls_ports(struct config *config);
+
 /* Sets what the environment sets. An empty variable counts as unset. */
 void settings_from_env(struct settings *settings, const struct config_env *env,
 		       struct errors *errors);

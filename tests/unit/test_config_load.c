@@ -95,7 +95,7 @@ static unsigned count_ports(const struct config *config)
 	unsigned n = 0;
 
 	for (unsigned port = 0; port <= 65535; port++)
-		n += config_port(config, (uint16_t)port);
+		n += config_has_port(config->ports, (uint16_t)port);
 	return n;
 }
 
@@ -104,18 +104,22 @@ Test(config, ports)
 	struct config_env env = case_env("");
 	struct config *config = case_load(&env);
 
-	cr_expect(config_port(config, 53) && count_ports(config) == 1);
+	cr_expect(config_has_port(config->ports, 53) &&
+		  count_ports(config) == 1);
 	config_free(config);
 
 	env.ports = "5353, 65535,5400-5409 ";
 	config = case_load(&env);
-	cr_expect(config_port(config, 5353) && config_port(config, 65535));
-	cr_expect(config_port(config, 5409) && count_ports(config) == 12);
+	cr_expect(config_has_port(config->ports, 5353) &&
+		  config_has_port(config->ports, 65535));
+	cr_expect(config_has_port(config->ports, 5409) &&
+		  count_ports(config) == 12);
 	config_free(config);
 
 	env.config = "ports 1, 2,3";
 	config = case_load(&env);
-	cr_expect(config_port(config, 2) && count_ports(config) == 3);
+	cr_expect(config_has_port(config->ports, 2) &&
+		  count_ports(config) == 3);
 	config_free(config);
 
 	cr_expect(case_refused("ports ,"));
@@ -271,7 +275,8 @@ Test(config, environment)
 	cr_expect_str_eq(config->taps[0].identity, "i");
 	cr_expect_str_eq(config->taps[0].version, "v");
 	cr_expect_str_eq(config->taps[0].extra, "t");
-	cr_expect(config_port(config, 54) && count_ports(config) == 1);
+	cr_expect(config_has_port(config->ports, 54) &&
+		  count_ports(config) == 1);
 	cr_expect_eq(config->log, LOG_TARGET_OFF);
 	cr_expect_str_eq(config->metrics_path, "/m");
 	config_free(config);

@@ -19,7 +19,7 @@ static const struct example {
 	{ "identity", LONG "i" }, { "version", LONG "v" },
 	{ "extra", LONG "e" },    { "ports", "53,5353" },
 	{ "log", "/" LONG },      { "metrics", "/" LONG },
-	{ "recorder", "/" LONG },
+	{ "recorder", "/" LONG }, { "tls_ports", "853,8853" },
 };
 
 Test(config_setting, each_has_an_example)
