@@ -16,6 +16,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "shim/hook/module.h"
 #include "shim/hook/real.h"
 
 #if defined(__x86_64__)
@@ -72,156 +73,24 @@ static struct {
 	unsigned long long unloaded;
 } bound;
 
-/* A module, as it lies in memory. */
-struct image {
-	ElfW(Addr) base, begin, end;
-	const ElfW(Phdr) * segments, *relro;
-	size_t n_segments;
-	const char *strings;
-	const ElfW(Sym) * symbols;
-	const uint32_t *hash, *gnu_hash;
-	const ElfW(Rela) * relocations[2];   /* of the PLT, others */
-	size_t n_relocations[2], n_relative; /* the first of the others */
-};
-
-/* The dynamic linker has added the base, but not to the kernel's image. */
-static const void *pointer(const struct image *image, const ElfW(Dyn) * dyn)
-{
-	ElfW(Addr) address = dyn->d_un.d_ptr;
-
-	return (const void *)(address < image->base ? image->base + address
-						    : address);
-}
-
-static void read_entry(struct image *image, const ElfW(Dyn) * dyn)
-{
-	switch (dyn->d_tag) {
-	case DT_STRTAB:
-		image->strings = pointer(image, dyn);
-		break;
-	case DT_SYMTAB:
-		image->symbols = pointer(image, dyn);
-		break;
-	case DT_HASH:
-		image->hash = pointer(image, dyn);
-		break;
-	case DT_GNU_HASH:
-		image->gnu_hash = pointer(image, dyn);
-		break;
-	case DT_JMPREL:
-		image->relocations[0] = pointer(image, dyn);
-		break;
-	case DT_PLTRELSZ:
-		image->n_relocations[0] = dyn->d_un.d_val / sizeof(ElfW(Rela));
-		break;
-	case DT_RELA:
-		image->relocations[1] = pointer(image, dyn);
-		break;
-	case DT_RELACOUNT:
-		image->n_relative = dyn->d_un.d_val;
-		break;
-	case DT_RELASZ:
-		image->n_relocations[1] = dyn->d_un.d_val / sizeof(ElfW(Rela));
-		break;
-	}
-}
-
-static bool read_image(struct image *image, const struct dl_phdr_info *info)
-{
-	const ElfW(Dyn) *dyn = NULL;
-
-	*image = (struct image){
-		.base = info->dlpi_addr,
-		.begin = UINTPTR_MAX,
-		.segments = info->dlpi_phdr,
-		.n_segments = info->dlpi_phnum,
-	};
-	for (size_t i = 0; i < image->n_segments; i++) {
-		const ElfW(Phdr) *phdr = &image->segments[i];
-		ElfW(Addr) begin = image->base + phdr->p_vaddr;
-
-		if (phdr->p_type == PT_DYNAMIC)
-			dyn = (const void *)begin;
-		if (phdr->p_type == PT_GNU_RELRO)
-			image->relro = phdr;
-		if (phdr->p_type != PT_LOAD)
-			continue;
-		if (begin < image->begin)
-			image->begin = begin;
-		if (begin + phdr->p_memsz > image->end)
-			image->end = begin + phdr->p_memsz;
-	}
-	for (; dyn && dyn->d_tag != DT_NULL; dyn++)
-		read_entry(image, dyn);
-	return image->symbols && image->strings;
-}
-
-static bool lies_in(const struct image *image, const void *address)
-{
-	return (ElfW(Addr))address >= image->begin &&
-	       (ElfW(Addr))address < image->end;
-}
-
-static bool is_definition(const struct image *image, uint32_t n,
-			  const char *name)
-{
-	const ElfW(Sym) *symbol = &image->symbols[n];
-
-	return symbol->st_shndx != SHN_UNDEF &&
-	       !strcmp(image->strings + symbol->st_name, name);
-}
-
-/* DT_GNU_HASH: four words, a filter, the buckets, and a chain for the symbols
- * that can be found, in which the lowest bit ends a bucket. Returns a symbol's
- * number, or 0. */
-static uint32_t find_by_hash(const struct image *image, const char *name)
-{
-	const uint32_t *hash = image->gnu_hash;
-	const uint32_t *buckets =
-		(const void *)((const ElfW(Addr) *)(hash + 4) + hash[2]);
-	const uint32_t *chain = buckets + hash[0];
-	uint32_t value = 5381, n;
-
-	for (const char *c = name; *c; c++)
-		value = value * 33 + (unsigned char)*c;
-	n = hash[0] ? buckets[value % hash[0]] : 0;
-	if (n < hash[1])
-		return 0;
-	do {
-		if (is_definition(image, n, name))
-			return n;
-	} while (!(chain[n++ - hash[1]] & 1));
-	return 0;
-}
-
-static uint32_t find(const struct image *image, const char *name)
-{
-	if (image->gnu_hash)
-		return find_by_hash(image, name);
-	for (uint32_t n = 1; image->hash && n < image->hash[1]; n++)
-		if (is_definition(image, n, name))
-			return n;
-	return 0;
-}
-
 /* The hooks are what this library defines, whoever stands before it. */
 static int find_definitions(struct dl_phdr_info *info, size_t size,
 			    void *context)
 {
 	struct bindings *bindings = context;
-	struct image image;
+	struct module module;
 
 	(void)size;
-	if (!read_image(&image, info))
+	if (!module_read(&module, info))
 		return 0;
 	for (size_t i = 0; i < bindings->n; i++) {
 		struct binding *one = &bindings->all[i];
-		uint32_t n = find(&image, one->name);
+		uint32_t n = module_find(&module, one->name);
 
-		if (n && lies_in(&image, dl_attend))
-			one->hook = (void *)(image.base +
-					     image.symbols[n].st_value);
-		else if (n && !lies_in(&image, one->real))
+		if (n && module_has(&module, dl_attend))
+			one->hook = (void *)(module.base +
+					     module.symbols[n].st_value);
+		else if (n && !module_has(&module, one->real))
 			one->contested = true;
 	}
 	return 0;
@@ -244,27 +113,28 @@ static void *wanted(const struct bindings *bindings, const char *name,
 }
 
 /* The pages that the dynamic linker has made read-only, if this is in one. */
-static bool protect(const struct image *image, ElfW(Addr) at, int protection)
+static bool protect(const struct module *module, ElfW(Addr) at, int protection)
 {
 	const ElfW(Addr) page = ~(ElfW(Addr))(sysconf(_SC_PAGESIZE) - 1);
 	ElfW(Addr) begin, end;
 
-	if (!image->relro)
+	if (!module->relro)
 		return true;
-	begin = (image->base + image->relro->p_vaddr) & page;
-	end = (image->base + image->relro->p_vaddr + image->relro->p_memsz) &
+	begin = (module->base + module->relro->p_vaddr) & page;
+	end = (module->base + module->relro->p_vaddr + module->relro->p_memsz) &
 	      page;
 	return at < begin || at >= end ||
 	       !mprotect((void *)begin, end - begin, protection);
 }
 
 static void bind_entry(const struct bindings *bindings,
-		       const struct image *image, const ElfW(Rela) * relocation)
+		       const struct module *module,
+		       const ElfW(Rela) * relocation)
 {
 	const ElfW(Sym) *symbol =
-		&image->symbols[ELF64_R_SYM(relocation->r_info)];
+		&module->symbols[ELF64_R_SYM(relocation->r_info)];
 	unsigned type = ELF64_R_TYPE(relocation->r_info);
-	ElfW(Addr) at = image->base + relocation->r_offset;
+	ElfW(Addr) at = module->base + relocation->r_offset;
 	void *_Atomic *entry = (void *_Atomic *)at;
 	void *value, *hook;
 
@@ -273,28 +143,28 @@ static void bind_entry(const struct bindings *bindings,
 	    symbol->st_shndx != SHN_UNDEF)
 		return;
 	value = atomic_load_explicit(entry, memory_order_relaxed);
-	hook = wanted(bindings, image->strings + symbol->st_name, value,
-		      type == RELOCATION_SLOT && lies_in(image, value));
-	if (!hook || !protect(image, at, PROT_READ | PROT_WRITE))
+	hook = wanted(bindings, module->strings + symbol->st_name, value,
+		      type == RELOCATION_SLOT && module_has(module, value));
+	if (!hook || !protect(module, at, PROT_READ | PROT_WRITE))
 		return;
 	/* Another thread may be calling through it. */
 	atomic_store_explicit(entry, hook, memory_order_relaxed);
-	protect(image, at, PROT_READ);
+	protect(module, at, PROT_READ);
 }
 
 static void bind_entries(const struct bindings *bindings,
-			 const struct image *image)
+			 const struct module *module)
 {
-	for (size_t i = 0; i < image->n_relocations[0]; i++)
-		bind_entry(bindings, image, &image->relocations[0][i]);
-	for (size_t i = image->n_relative; i < image->n_relocations[1]; i++)
-		bind_entry(bindings, image, &image->relocations[1][i]);
+	for (size_t i = 0; i < module->n_relocations[0]; i++)
+		bind_entry(bindings, module, &module->relocations[0][i]);
+	for (size_t i = module->n_relative; i < module->n_relocations[1]; i++)
+		bind_entry(bindings, module, &module->relocations[1][i]);
 }
 
 static int bind_image(struct dl_phdr_info *info, size_t size, void *context)
 {
 	struct bindings *bindings = context;
-	struct image image;
+	struct module module;
 
 	(void)size;
 	/* Nothing is added as long as this function runs, but may have been
@@ -304,8 +174,8 @@ static int bind_image(struct dl_phdr_info *info, size_t size, void *context)
 	if (bindings->images++ < bound.images &&
 	    bound.unloaded == info->dlpi_subs)
 		return 0;
-	if (read_image(&image, info))
-		bind_entries(bindings, &image);
+	if (module_read(&module, info))
+		bind_entries(bindings, &module);
 	bound.images = bindings->images;
 	bound.unloaded = info->dlpi_subs;
 	return 0;
