@@ -69,14 +69,22 @@ size_t encoder_bound(const struct encoder *encoder, const struct record *record)
 	       (encoder->full ? record->event->size : 0);
 }
 
+static Dnstap__SocketProtocol protocol_of(uint16_t flags)
+{
+	if (flags & EVENT_HTTP)
+		return DNSTAP__SOCKET_PROTOCOL__DOH;
+	if (flags & EVENT_TLS)
+		return DNSTAP__SOCKET_PROTOCOL__DOT;
+	return flags & EVENT_TCP ? DNSTAP__SOCKET_PROTOCOL__TCP
+				 : DNSTAP__SOCKET_PROTOCOL__UDP;
+}
+
 static void set_socket(Dnstap__Message *m, const struct event *event)
 {
 	m->socket_family = event->flags & EVENT_INET6
 				   ? DNSTAP__SOCKET_FAMILY__INET6
 				   : DNSTAP__SOCKET_FAMILY__INET;
-	m->socket_protocol = event->flags & EVENT_TCP
-				     ? DNSTAP__SOCKET_PROTOCOL__TCP
-				     : DNSTAP__SOCKET_PROTOCOL__UDP;
+	m->socket_protocol = protocol_of(event->flags);
 }
 
 static void set_sides(Dnstap__Message *m, const struct event *event, bool asked)

@@ -26,6 +26,8 @@ enum event_flag {
 	/* The payload begins with the header by which a proxy introduced this
 	 * connection. (One that a datagram brought along has no flag.) */
 	EVENT_PROXY = 1 << 6,
+	EVENT_TLS = 1 << 7,  /* of TCP: it passed within TLS */
+	EVENT_HTTP = 1 << 8, /* of TLS: and there within HTTP */
 };
 
 struct event {

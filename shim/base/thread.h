@@ -47,7 +47,8 @@ struct thread_state {
 	uint16_t part;  /* of its messages */
 	uint32_t id;    /* gettid(), */
 	uint64_t epoch; /* in the process to which a queue gave this number */
-	const void *inside; /* the frame of a call that carries messages */
+	const void *inside;  /* the frame of a call that carries messages */
+	const void *session; /* likewise, of one that a TLS library makes */
 	struct thread_call call[1 + THREAD_CALLS_MAX]; /* [depth]: the newest */
 };
 

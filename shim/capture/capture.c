@@ -19,14 +19,14 @@
 
 _Atomic bool capture_active;
 
-const uint64_t *capture_ports;
+const struct socket_ports *capture_ports;
 
 static void (*_Atomic halted)(void);
 
-void capture_begin(const uint64_t *dns_ports)
+void capture_begin(const struct socket_ports *ports)
 {
 	cork_begin();
-	capture_ports = dns_ports;
+	capture_ports = ports;
 	atomic_store_explicit(&capture_active, true, memory_order_release);
 }
 
@@ -80,6 +80,8 @@ static enum fd_kind learn(struct capture_call *call,
 	kind = socket_info_ask(call->fd, kind, capture_ports, info);
 	if (kind >= FD_NOT_DNS)
 		fdtable_learn(call->fd, state, kind, info);
+	if (kind == FD_TLS_PORT)
+		tls_is_used = true;
 	/* The answers may have been of a socket that came meanwhile. */
 	call->state = fdtable_state(call->fd);
 	return fd_same_socket(call->state, state) ? kind : FD_NOT_DNS;
@@ -99,9 +101,8 @@ void capture_message(struct capture_call *call, const struct msghdr *message,
 				   message->msg_namelen);
 	if (call->kind == FD_DATAGRAM)
 		datagram_arrived(call, message, size);
-	else if (call->kind == FD_STREAM)
-		connection_crossed(call, call->state, &call->info, message,
-				   size);
+	else if (fd_is_stream(call->kind))
+		connection_crossed(call, message, size);
 }
 
 void capture_fds(const struct msghdr *message)
@@ -112,11 +113,12 @@ void capture_fds(const struct msghdr *message)
 
 void capture_give_up(const struct capture_call *call)
 {
-	if (call->kind == FD_STREAM)
-		connection_give_up(call, call->state);
+	if (fd_is_stream(call->kind))
+		connection_give_up(call);
 	else if (capture_is_datagram(call) &&
 		 (call->info.serves ||
-		  socket_info_has_port(capture_ports, call->info.remote.port)))
+		  socket_info_has_port(capture_ports->dns,
+				       call->info.remote.port)))
 		enqueue_count_drop(DROP_STREAM, 1);
 }
 
@@ -153,10 +155,13 @@ void capture_connect(int fd, const struct sockaddr *name, socklen_t size)
 
 	if (!recording())
 		return;
-	if (!has_options(fd) && address_from_sockaddr(&remote, name, size))
+	if (!has_options(fd) && address_from_sockaddr(&remote, name, size)) {
 		fdtable_connected(fd, &remote);
-	else
+		if (socket_info_is_tls(capture_ports, remote.port))
+			tls_is_used = true;
+	} else {
 		fdtable_forget(fd); /* AF_UNSPEC: it may be connected anew */
+	}
 }
 
 void capture_unlearn(int fd)
@@ -190,7 +195,7 @@ void capture_accepted(int listener, int fd)
 	if (!recording() ||
 	    (sandbox_allows(SYS_getsockname) &&
 	     sandbox_allows(SYS_getsockopt)) ||
-	    fd_kind(fdtable_known(listener, &info)) != FD_STREAM)
+	    !fd_is_stream(fd_kind(fdtable_known(listener, &info))))
 		return;
 	same.local = info.local;
 	fdtable_fresh(fd, FD_FRESH_TCP);
@@ -232,7 +237,8 @@ bool capture_serves(const struct sockaddr *name, socklen_t size)
 	struct address address;
 
 	return recording() && address_from_sockaddr(&address, name, size) &&
-	       socket_info_has_port(capture_ports, address.port);
+	       (socket_info_has_port(capture_ports->dns, address.port) ||
+		socket_info_is_tls(capture_ports, address.port));
 }
 
 /* The octets of an address that has just been written are read in the same

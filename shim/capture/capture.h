@@ -17,17 +17,19 @@
 #include "shim/base/clock.h"
 #include "shim/base/thread.h"
 #include "shim/capture/fdtable.h"
+#include "shim/capture/socket_info.h"
+#include "shim/capture/tls.h"
 
-/* Messages from and to these ports (a bitmap, which must stay) are captured
- * from now on, for the rest of the process's life. */
-void capture_begin(const uint64_t *ports);
+/* Messages from and to the DNS ports are captured from now on, for the rest of the
+ * process's life. The ports must stay. */
+void capture_begin(const struct socket_ports *ports);
 
 /* No call begins any more that may carry messages, and none returns that does: its
  * thread goes to `halt`. Where that returns, in a forked child, all is as before. */
 void capture_halt(void (*halt)(void));
 
 extern _Atomic bool capture_active;
-extern const uint64_t *capture_ports;
+extern const struct socket_ports *capture_ports;
 
 /* A call that may carry messages, and what was known of its fd before it was
  * made: by the time it returns, another thread may have closed the fd. */
@@ -39,7 +41,8 @@ struct capture_call {
 	uint64_t stamp_ns;   /* clock_steady(): of the message */
 	struct fd_info info; /* of its kind */
 	uint32_t sequence;   /* fdtable_sequence(), where it may be a stream */
-	pool_block copy;     /* connection_depart()'s */
+	pool_block copy;     /* departed_copy()'s */
+	enum tls_protocol protocol; /* of the clear text, where it is such */
 };
 
 /* Not for callers: capture is not active. Returns whether it is now. */
@@ -56,8 +59,18 @@ static inline bool capture_is_active(void)
 /* False: nothing that happens on `fd` is of interest. */
 static inline bool capture_watches(int fd)
 {
-	return capture_is_active() && !thread_is_untraced() &&
-	       fd_kind(fdtable_state(fd)) != FD_NOT_DNS;
+	if (!capture_is_active() || thread_is_untraced())
+		return false;
+	enum fd_kind kind = fd_kind(fdtable_state(fd));
+	return kind != FD_NOT_DNS && kind != FD_TLS;
+}
+
+/* Not for callers: a signal finds the mark of the call that it has interrupted. */
+static inline void capture_mark(const void *frame)
+{
+	atomic_signal_fence(memory_order_seq_cst);
+	thread_state.inside = frame;
+	atomic_signal_fence(memory_order_seq_cst);
 }
 
 /* Not for callers: asks the kernel. */
@@ -73,27 +86,26 @@ static inline __attribute__((always_inline)) bool capture_enter(
 		return false;
 	call->fd = fd;
 	call->sent = sent;
+	call->protocol = TLS_NONE;
 	call->state = fdtable_known(fd, &call->info);
 	call->kind = fd_kind(call->state);
 	if (call->kind < FD_NOT_DNS && !capture_learn(call))
 		return false;
 	if (call->kind != FD_DATAGRAM)
 		call->sequence = fdtable_sequence(fd, sent);
-	thread_state.inside = call;
-	/* From here on a signal finds the mark. */
-	atomic_signal_fence(memory_order_seq_cst);
+	capture_mark(call);
 	if (sent)
 		call->stamp_ns = clock_steady();
 	return true;
 }
 
-/* Behind the real call, and what came of it: always where the answer was yes. */
+/* Behind the real call, and what came of it: always where the answer was yes. Within
+ * a call of a TLS library's the thread goes on. */
 static inline void capture_leave(void)
 {
-	atomic_signal_fence(memory_order_seq_cst);
-	thread_state.inside = NULL;
-	atomic_signal_fence(memory_order_seq_cst);
-	capture_is_active();
+	capture_mark(thread_state.session);
+	if (!thread_state.session)
+		capture_is_active();
 }
 
 /* Whether each call on the socket carries whole datagrams: the rest is TCP. */

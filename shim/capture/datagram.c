@@ -49,7 +49,8 @@ static bool fill(struct event *seen, const struct capture_call *call,
 	if (message->msg_name && message->msg_namelen &&
 	    name_of(&named, call, message))
 		remote = &named;
-	if (!info->serves && !socket_info_has_port(capture_ports, remote->port))
+	if (!info->serves &&
+	    !socket_info_has_port(capture_ports->dns, remote->port))
 		return false;
 	if (!local->known) {
 		told = *local;
@@ -271,7 +272,7 @@ static void land_corked(struct datagram_departure *departure,
 static void count_unread(const struct capture_call *call, size_t messages)
 {
 	if (call->info.serves ||
-	    socket_info_has_port(capture_ports, call->info.remote.port))
+	    socket_info_has_port(capture_ports->dns, call->info.remote.port))
 		enqueue_count_drop(DROP_POOL, messages);
 }
 

@@ -100,7 +100,7 @@ uint64_t fdtable_introduce(int fd, uint64_t state, const struct fd_info *info,
 
 	introduced.introduced = true;
 	memcpy(introduction + 1, octets, size);
-	return learn(fd, state, FD_STREAM, &introduced, introduction);
+	return learn(fd, state, fd_kind(state), &introduced, introduction);
 }
 
 size_t fdtable_introduction(struct fd_entry *entry, uint64_t state,
@@ -159,6 +159,8 @@ static enum fd_kind kind_without_address(enum fd_kind kind)
 		return FD_FRESH_UDP;
 	case FD_FRESH_TCP:
 	case FD_STREAM:
+	case FD_TLS_PORT:
+	case FD_TLS:
 		return FD_FRESH_TCP;
 	default:
 		return FD_UNKNOWN;

@@ -32,7 +32,9 @@ enum fd_kind {
 	FD_LEARNING, /* a thread is about to write the facts */
 	FD_NOT_DNS,  /* nothing of DNS */
 	FD_DATAGRAM,
-	FD_STREAM,
+	FD_STREAM,   /* DNS, or TLS: what this side sends first tells */
+	FD_TLS_PORT, /* TLS, or nothing that is looked at */
+	FD_TLS,      /* its octets tell nothing: its session is looked at */
 };
 
 struct fd_info {
@@ -128,6 +130,13 @@ static inline bool fdtable_read(struct fd_entry *entry, uint64_t state,
 	atomic_thread_fence(memory_order_acquire);
 	return atomic_load_explicit(&entry->state, memory_order_relaxed) ==
 	       state;
+}
+
+/* Whether an fd of this kind is a TCP connection, of which the octets are looked
+ * at. */
+static inline bool fd_is_stream(enum fd_kind kind)
+{
+	return kind == FD_STREAM || kind == FD_TLS_PORT;
 }
 
 /* Returns the fd's state; if that says what it is, *info is assigned. */

@@ -17,6 +17,11 @@
 #define IPPROTO_MPTCP 262
 #endif
 
+#define HTTPS_PORT 443 /* RFC 8484 5 */
+
+/* This process has a socket of a DNS server's. */
+static _Atomic bool serving;
+
 static int option(int fd, int level, int name)
 {
 	int value = -1;
@@ -86,8 +91,35 @@ static void ask_options(int fd, struct fd_info *info)
 	info->joins = option(fd, SOL_UDP, UDP_GRO) > 0;
 }
 
-static enum fd_kind ask(int fd, enum fd_kind known, const uint64_t *ports,
-			struct fd_info *info)
+bool socket_info_is_tls(const struct socket_ports *ports, uint16_t port)
+{
+	return socket_info_has_port(ports->tls, port) ||
+	       (port == HTTPS_PORT && ports->https && serving);
+}
+
+/* Of a socket that has both ports, or can have them: at a port of either kind this
+ * side serves. FD_NOT_DNS: both are others. */
+static enum fd_kind kind_by_ports(const struct socket_ports *ports,
+				  enum fd_kind kind, struct fd_info *info)
+{
+	uint16_t local = info->local.port, remote = info->remote.port;
+	bool dns = socket_info_has_port(ports->dns, local);
+	bool tls = kind == FD_STREAM && socket_info_is_tls(ports, local);
+
+	info->serves = dns || tls;
+	if (info->serves)
+		serving = true;
+	else
+		dns = socket_info_has_port(ports->dns, remote);
+	if (dns)
+		return kind;
+	if (kind == FD_STREAM && (tls || socket_info_is_tls(ports, remote)))
+		return FD_TLS_PORT;
+	return FD_NOT_DNS;
+}
+
+static enum fd_kind ask(int fd, enum fd_kind known,
+			const struct socket_ports *ports, struct fd_info *info)
 {
 	sa_family_t family = AF_INET6; /* the one with larger names */
 
@@ -105,9 +137,9 @@ static enum fd_kind ask(int fd, enum fd_kind known, const uint64_t *ports,
 					     : sizeof(struct sockaddr_in);
 	bool connected =
 		info->remote.known || peer_name(fd, &info->remote, family);
-	info->serves = socket_info_has_port(ports, info->local.port);
-	if (info->serves || socket_info_has_port(ports, info->remote.port))
-		return kind;
+	enum fd_kind known_by_ports = kind_by_ports(ports, kind, info);
+	if (known_by_ports != FD_NOT_DNS)
+		return known_by_ports;
 	if (connected)
 		return FD_NOT_DNS;
 	if (kind == FD_STREAM)
@@ -115,7 +147,8 @@ static enum fd_kind ask(int fd, enum fd_kind known, const uint64_t *ports,
 	return info->local.port ? FD_DATAGRAM : FD_FRESH_UDP;
 }
 
-enum fd_kind socket_info_ask(int fd, enum fd_kind known, const uint64_t *ports,
+enum fd_kind socket_info_ask(int fd, enum fd_kind known,
+			     const struct socket_ports *ports,
 			     struct fd_info *info)
 {
 	int saved = errno;

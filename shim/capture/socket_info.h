@@ -6,18 +6,29 @@
 
 #include "shim/capture/fdtable.h"
 
+/* Which ports carry DNS. */
+struct socket_ports {
+	const uint64_t *dns; /* bitmaps */
+	const uint64_t *tls; /* within TLS */
+	bool https; /* within TLS also that of HTTPS, once the process serves DNS */
+};
+
 /*
- * Assigns *info and returns FD_NOT_DNS, FD_DATAGRAM or FD_STREAM; FD_FRESH_*
- * while the socket has no port, or no peer, that tells; FD_UNKNOWN where there is
- * no such fd. `known` is the kind the table has, and *info its facts where that
- * is FD_FRESH_*; what is known need not be asked. `ports` is the bitmap of DNS
- * ports. A datagram socket that is not connected is never foreign: each message
- * has a remote port of its own. Preserves errno.
+ * Assigns *info and returns FD_NOT_DNS, FD_DATAGRAM, FD_STREAM or FD_TLS_PORT;
+ * FD_FRESH_* while the socket has no port, or no peer, that tells; FD_UNKNOWN where
+ * there is no such fd. `known` is the kind the table has, and *info its facts where
+ * that is FD_FRESH_*; what is known need not be asked. A datagram socket that is not
+ * connected is never foreign: each message has a remote port of its own. Preserves
+ * errno.
  */
-enum fd_kind socket_info_ask(int fd, enum fd_kind known, const uint64_t *ports,
+enum fd_kind socket_info_ask(int fd, enum fd_kind known,
+			     const struct socket_ports *ports,
 			     struct fd_info *info);
 
 static inline bool socket_info_has_port(const uint64_t *ports, uint16_t port)
 {
 	return ports[port >> 6] >> (port & 63) & 1;
 }
+
+/* Whether it is a port of DNS within TLS. */
+bool socket_info_is_tls(const struct socket_ports *ports, uint16_t port);

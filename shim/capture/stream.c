@@ -5,15 +5,18 @@
 #include "shim/capture/stream.h"
 
 #include "proto/event.h"
+#include "shim/capture/opening.h"
 
-/* A packed stream, from the lowest bit: state, shorts, and what the state needs
- * beside them. */
-#define SHORTS_SHIFT 3
+/* A packed stream, from the lowest bit: state, whether it is clear text, shorts, and
+ * what the state needs beside them. */
+#define CLEAR        (1 << 4)
+#define SHORTS_SHIFT 5
 #define REST_SHIFT   14
+#define STATE_MASK   (CLEAR - 1)
 #define SHORTS_MASK  ((1 << (REST_SHIFT - SHORTS_SHIFT)) - 1)
 #define POOR         (1 << 16)
 
-_Static_assert(STREAM_LOST < 1 << SHORTS_SHIFT, "states fit");
+_Static_assert(STREAM_LOST <= STATE_MASK, "states fit");
 _Static_assert(STREAM_SHORT_MAX < SHORTS_MASK, "shorts fit");
 _Static_assert(REST_SHIFT + POOL_NAME_BITS <= STREAM_BITS, "names fit");
 
@@ -21,12 +24,16 @@ static uint32_t pack_rest(const struct stream *stream)
 {
 	switch (stream->state) {
 	case STREAM_BEGINS:
+	case STREAM_HELLO:
+	case STREAM_RECORDS:
 	case STREAM_HALF:
+	case STREAM_HTTP:
 		return stream->half;
 	case STREAM_LENGTH:
 		return stream->length;
 	case STREAM_PASSING:
 	case STREAM_PROXY:
+	case STREAM_RECORD:
 		return stream->left | (stream->poor ? POOR : 0);
 	default:
 		return 0;
@@ -35,7 +42,8 @@ static uint32_t pack_rest(const struct stream *stream)
 
 uint32_t stream_pack(const struct stream *stream)
 {
-	return stream->state | (uint32_t)stream->shorts << SHORTS_SHIFT |
+	return stream->state | (stream->clear ? CLEAR : 0) |
+	       (uint32_t)stream->shorts << SHORTS_SHIFT |
 	       pack_rest(stream) << REST_SHIFT;
 }
 
@@ -43,13 +51,17 @@ struct stream stream_unpack(uint32_t packed)
 {
 	uint32_t rest = packed >> REST_SHIFT;
 	struct stream stream = {
-		.state = packed & ((1 << SHORTS_SHIFT) - 1),
+		.state = packed & STATE_MASK,
+		.clear = packed & CLEAR,
 		.shorts = packed >> SHORTS_SHIFT & SHORTS_MASK,
 	};
 
 	switch (stream.state) {
 	case STREAM_BEGINS:
+	case STREAM_HELLO:
+	case STREAM_RECORDS:
 	case STREAM_HALF:
+	case STREAM_HTTP:
 		stream.half = rest;
 		break;
 	case STREAM_LENGTH:
@@ -57,6 +69,7 @@ struct stream stream_unpack(uint32_t packed)
 		break;
 	case STREAM_PASSING:
 	case STREAM_PROXY:
+	case STREAM_RECORD:
 		stream.left = rest & 0xffff;
 		stream.poor = rest & POOR;
 		break;
@@ -78,6 +91,11 @@ void stream_abandon(struct stream *stream)
 	}
 	chain_give(stream->half);
 	stream->half = 0;
+}
+
+void stream_end(const struct stream *stream)
+{
+	chain_give(stream->half);
 }
 
 static pool_block chain_new_of(uint16_t size)
@@ -105,9 +123,6 @@ static enum stream_cut give_up(struct stream *stream)
 	stream->state = STREAM_LOST;
 	return STREAM_GIVEN_UP;
 }
-
-/* What a step returns that has found nothing: the next state's is to be taken. */
-#define STREAM_ON (STREAM_GIVEN_UP + 1)
 
 typedef int step(struct stream *stream, struct octets *octets,
 		 struct stream_found *found);
@@ -186,20 +201,11 @@ static int half(struct stream *stream, struct octets *octets,
 	return STREAM_MESSAGE;
 }
 
-static void pass(struct stream *stream, struct octets *octets)
-{
-	size_t part = stream->left < octets->left ? stream->left : octets->left;
-
-	octets_pass(octets, part);
-	stream->left -= part;
-}
-
 static int passing(struct stream *stream, struct octets *octets,
 		   struct stream_found *found)
 {
 	(void)found;
-	pass(stream, octets);
-	if (stream->left)
+	if (!opening_pass(stream, octets))
 		return STREAM_MORE;
 	stream->state = STREAM_BETWEEN;
 	if (stream->poor)
@@ -209,101 +215,30 @@ static int passing(struct stream *stream, struct octets *octets,
 	return STREAM_SHORT;
 }
 
-static int proxy(struct stream *stream, struct octets *octets,
-		 struct stream_found *found)
-{
-	(void)found;
-	pass(stream, octets);
-	if (stream->left)
-		return STREAM_MORE;
-	stream->state = STREAM_BETWEEN;
-	return STREAM_ON;
-}
-
-/* Of what has come of the connection, as much as a header is told by. */
-static size_t seen(const struct stream *stream, const struct octets *octets,
-		   uint8_t to[PROXY_SEEN_MAX])
-{
-	struct iovec iov[CHAIN_BLOCKS];
-	size_t have = stream->half ? chain_size(stream->half) : 0;
-	size_t more = octets->left < PROXY_SEEN_MAX - have
-			      ? octets->left
-			      : PROXY_SEEN_MAX - have;
-
-	if (have) {
-		struct octets kept = chain_octets(stream->half, iov);
-		octets_copy(&kept, to, have);
-	}
-	octets_copy(octets, to + have, more);
-	return have + more;
-}
-
-/* A header it will not be. All that was kept belongs to the first message: what
- * headers begin with reads as a length of thousands. */
-static int not_introduced(struct stream *stream, const uint8_t *kept)
-{
-	size_t size = stream->half ? chain_size(stream->half) : 0;
-
-	chain_give(stream->half);
-	stream->half = 0;
-	stream->state = size ? STREAM_LENGTH : STREAM_BETWEEN;
-	stream->length = kept[0];
-	if (size < 2)
-		return STREAM_ON;
-	struct iovec iov = { (void *)(kept + 2), size - 2 };
-	struct octets octets = { .iov = &iov, .left = size - 2 };
-	stream->half = chain_new_of(kept[0] << 8 | kept[1]);
-	if (!stream->half || !chain_append(stream->half, &octets, size - 2))
-		return give_up(stream);
-	stream->state = STREAM_HALF;
-	return STREAM_ON;
-}
-
-static int begins(struct stream *stream, struct octets *octets,
-		  struct stream_found *found)
-{
-	uint8_t octet[PROXY_SEEN_MAX];
-	size_t have = stream->half ? chain_size(stream->half) : 0;
-
-	if (!octets->left)
-		return STREAM_MORE;
-	size_t size = seen(stream, octets, octet);
-	long header = proxy_read(octet, size, &found->proxy);
-	if (header == PROXY_NONE)
-		return not_introduced(stream, octet);
-	if (header == PROXY_MORE) {
-		if (!stream->half)
-			stream->half = chain_new();
-		if (!stream->half ||
-		    !chain_append(stream->half, octets, octets->left))
-			return give_up(stream);
-		return STREAM_MORE;
-	}
-	chain_give(stream->half);
-	stream->half = 0;
-	stream->state = STREAM_PROXY;
-	size_t rest = header - have;
-	size_t part = rest < octets->left ? rest : octets->left;
-	octets_pass(octets, part);
-	stream->left = rest - part;
-	return STREAM_INTRODUCTION;
-}
-
 static int lost(struct stream *stream, struct octets *octets,
 		struct stream_found *found)
 {
 	(void)octets;
 	(void)found;
-	return give_up(stream);
+	if (stream->may & (STREAM_MAY_DNS | STREAM_MAY_HTTP))
+		return give_up(stream);
+	return STREAM_FOREIGN;
 }
 
 enum stream_cut stream_next(struct stream *stream, struct octets *octets,
 			    struct stream_found *found)
 {
 	static step *const steps[] = {
-		[STREAM_BEGINS] = begins,   [STREAM_BETWEEN] = between,
-		[STREAM_LENGTH] = length,   [STREAM_HALF] = half,
-		[STREAM_PASSING] = passing, [STREAM_PROXY] = proxy,
+		[STREAM_BEGINS] = opening_begins,
+		[STREAM_PROXY] = opening_proxy,
+		[STREAM_HELLO] = opening_hello,
+		[STREAM_RECORDS] = opening_records,
+		[STREAM_RECORD] = opening_record,
+		[STREAM_BETWEEN] = between,
+		[STREAM_LENGTH] = length,
+		[STREAM_HALF] = half,
+		[STREAM_PASSING] = passing,
+		[STREAM_HTTP] = lost,
 		[STREAM_LOST] = lost,
 	};
 	int cut;

@@ -16,31 +16,47 @@
 
 #include "proto/proxy.h"
 #include "shim/capture/chain.h"
+#include "shim/capture/hello.h"
 #include "shim/capture/octets.h"
 
 /* More messages too short for a header than that in one direction of a connection
  * are no DNS: to look at each costs more than to read it costs the server, and
  * nobody who means well sends even one. */
-#define STREAM_SHORT_MAX 1000
+#define STREAM_SHORT_MAX 500
 
 enum stream_state {
-	STREAM_BEGINS,  /* a proxy's header may come; `half` is what has */
+	/* How it opens (opening.c). `half` is what has come. */
+	STREAM_BEGINS,  /* a proxy's header may come */
+	STREAM_PROXY,   /* `left` octets go by of a proxy's header */
+	STREAM_HELLO,   /* a TLS hello may come */
+	STREAM_RECORDS, /* it is TLS, and its hello is still to come */
+	STREAM_RECORD,  /* `left` octets go by of another record */
+
 	STREAM_BETWEEN, /* messages */
 	STREAM_LENGTH,  /* one octet of a length has come */
 	STREAM_HALF,    /* a message is being put together in `half` */
 	STREAM_PASSING, /* `left` octets go by of a message not to be had */
-	STREAM_PROXY,   /* `left` octets go by of a proxy's header */
-	STREAM_LOST,    /* given up */
+	STREAM_HTTP, /* what it carries is cut by http.h; `half` is its name */
+	STREAM_LOST, /* given up, or not of interest */
 };
+
+/* What may come, for opening.c: first these, in this order; */
+#define STREAM_MAY_PROXY 1
+#define STREAM_MAY_TLS   2
+/* then one of these, or nothing that is looked at. */
+#define STREAM_MAY_DNS  4
+#define STREAM_MAY_HTTP 8
 
 /* All zero: a connection that begins. */
 struct stream {
 	enum stream_state state;
+	bool clear;      /* it is the clear text of a TLS connection */
 	uint16_t shorts; /* messages that were too short, so far */
 	uint16_t left;
 	uint8_t length; /* its first octet */
 	bool poor;      /* passing for want of memory, else too short */
 	pool_block half;
+	uint8_t may; /* STREAM_MAY_*: the caller's, and not packed */
 };
 
 /* The same in STREAM_BITS bits; all zero is all zero. Whoever has the bits has
@@ -55,17 +71,24 @@ enum stream_cut {
 	STREAM_SHORT,        /* a message too short for a header went by */
 	STREAM_NO_MEMORY,    /* a message went by that could not be kept */
 	STREAM_INTRODUCTION, /* found->proxy was read */
+	STREAM_IS_TLS,       /* for certain, but its hello is still to come */
+	STREAM_TLS_HELLO,    /* found->hello was read: nothing else is to be */
+	STREAM_OPENS_HTTP,   /* behind found->message: stream_http() follows */
+	STREAM_FOREIGN,      /* nothing of this direction is of interest */
 	STREAM_GIVEN_UP,     /* this is no DNS */
 };
 
 struct stream_found {
 	struct octets message;
 	struct proxy proxy;
+	struct hello hello;
 	struct iovec whole[CHAIN_BLOCKS]; /* where the message may lie */
+	uint8_t kept[PROXY_SEEN_MAX];     /* likewise */
 };
 
 /* Goes on to the end of the next message, which is to be copied before the next
- * call. To be called until it returns STREAM_MORE or STREAM_GIVEN_UP. */
+ * call. To be called until it returns one of the others than STREAM_MESSAGE,
+ * _SHORT, _NO_MEMORY, _INTRODUCTION and _IS_TLS. */
 enum stream_cut stream_next(struct stream *stream, struct octets *octets,
 			    struct stream_found *found);
 
@@ -75,3 +98,6 @@ bool stream_is_whole(struct octets octets);
 /* Gives back what the stream holds: the message that it is in is lost, the next
  * is not. */
 void stream_abandon(struct stream *stream);
+
+/* Gives back everything: the connection has ended. */
+void stream_end(const struct stream *stream);

@@ -13,6 +13,7 @@
 #include "shim/base/reach.h"
 #include "shim/capture/connection.h"
 #include "shim/capture/datagram.h"
+#include "shim/capture/departed.h"
 #include "shim/hook/observe.h"
 
 /* MSG_PROBE of the kernel's: a datagram is looked at, and not sent. */
@@ -36,7 +37,7 @@ void _pthread_cleanup_pop(struct _pthread_cleanup_buffer *buffer, int execute);
 /* The real call is a cancellation point, and then this is all that runs. */
 static void leave(void *call)
 {
-	connection_leave(call);
+	departed_end(call);
 }
 
 /* Before the real call. Returns false if it is of no interest. */
@@ -63,11 +64,11 @@ static void depart(struct sending *sending, const struct msghdr *message)
 
 	if (capture_is_datagram(call)) {
 		datagram_depart(&sending->departure, call, message);
-	} else if (call->kind == FD_STREAM) {
+	} else if (fd_is_stream(call->kind)) {
 		if (!reach_reads(message, sizeof(*message)))
 			message = &none;
 		reach_iovec(message->msg_iov, message->msg_iovlen, &size);
-		connection_depart(call, message, size);
+		departed_copy(call, message, size);
 		if (call->copy)
 			_pthread_cleanup_push(&sending->cleanup, leave, call);
 	}
@@ -83,9 +84,8 @@ static void land(struct sending *sending, const struct msghdr *message,
 		_pthread_cleanup_pop(&sending->cleanup, 0);
 	if (capture_is_datagram(call))
 		datagram_land(&sending->departure, call, result >= 0);
-	else if (call->kind == FD_STREAM)
-		connection_land(call, call->state, &call->info,
-				result > 0 ? result : 0);
+	else if (fd_is_stream(call->kind))
+		connection_land(call, result > 0 ? result : 0);
 	else
 		observe_message(call, message, result);
 	capture_leave();

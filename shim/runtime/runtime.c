@@ -51,6 +51,7 @@
 
 struct live *live;
 struct config *live_config;
+static struct socket_ports ports;
 static uint64_t exit_ns;
 
 __attribute__((visibility("default"))) const char dnstapshim_version[] =
@@ -285,7 +286,10 @@ static void begin(void)
 		.lost = live->metrics.lost,
 		.start = start_taps,
 	});
-	capture_begin(live_config->ports);
+	ports = (struct socket_ports){ live_config->ports,
+				       live_config->tls_ports,
+				       live_config->https };
+	capture_begin(&ports);
 }
 
 void runtime_begin(void)

@@ -21,6 +21,7 @@ static bool feed(struct stream *stream, const uint8_t *data, size_t size,
 	struct stream_found found;
 	static uint8_t copy[65535];
 
+	stream->may = STREAM_MAY_PROXY | STREAM_MAY_DNS;
 	for (;;) {
 		switch (stream_next(stream, &octets, &found)) {
 		case STREAM_MESSAGE:

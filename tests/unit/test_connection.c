@@ -9,6 +9,7 @@
 
 #include "shim/base/clock.h"
 #include "shim/capture/connection.h"
+#include "shim/capture/departed.h"
 #include "shim/capture/enqueue.h"
 #include "shim/queue.h"
 
@@ -44,6 +45,7 @@ static struct capture_call enter(bool sent)
 	struct capture_call call = { .fd = FD, .sent = sent };
 
 	call.state = fdtable_known(FD, &call.info);
+	call.kind = fd_kind(call.state);
 	call.sequence = fdtable_sequence(FD, sent);
 	call.stamp_ns = clock_steady();
 	return call;
@@ -55,7 +57,7 @@ static void received_by(const struct capture_call *call, const char *octets,
 	struct iovec iov = { (void *)octets, size };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-	connection_crossed(call, call->state, &call->info, &message, size);
+	connection_crossed(call, &message, size);
 }
 
 static void received(const char *octets, size_t size)
@@ -146,7 +148,7 @@ Test(connection, octets_that_nobody_sees_give_it_up)
 	struct capture_call call = enter(false);
 
 	received(query(1), 7);
-	connection_give_up(&call, call.state);
+	connection_give_up(&call);
 	received(query(1) + 7, 7);
 	received(query(2), 14);
 	cr_assert_eq(dropped(DROP_STREAM), 3);
@@ -287,7 +289,7 @@ static struct capture_call depart(char *octets, size_t size)
 	struct iovec iov = { octets, size };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-	connection_depart(&call, &message, size);
+	departed_copy(&call, &message, size);
 	return call;
 }
 
@@ -301,20 +303,20 @@ Test(connection, what_is_sent_is_copied_before_the_call)
 	memcpy(octets, query(1), 14);
 	memcpy(octets + 14, query(2), 14);
 	call = enter(true);
-	connection_depart(&call, &message, sizeof(octets));
+	departed_copy(&call, &message, sizeof(octets));
 	memset(octets, 0xff, sizeof(octets));
-	connection_land(&call, call.state, &call.info, 20);
+	connection_land(&call, 20);
 	cr_assert_eq(logged(), 1, "the second has not left yet");
 	cr_assert_eq(event(0)->payload[0], 1);
 
 	/* What was refused is sent again. */
 	memcpy(octets, query(2) + 6, 8);
 	call = enter(true);
-	connection_depart(&call, &message, 8);
-	connection_land(&call, call.state, &call.info, 0);
+	departed_copy(&call, &message, 8);
+	connection_land(&call, 0);
 	call = enter(true);
-	connection_depart(&call, &message, 8);
-	connection_land(&call, call.state, &call.info, 8);
+	departed_copy(&call, &message, 8);
+	connection_land(&call, 8);
 	cr_assert_eq(logged(), 2);
 	cr_assert_eq(event(1)->payload[0], 2);
 	cr_assert_eq(dropped(DROP_STREAM), 0);
@@ -331,8 +333,8 @@ Test(connection, what_never_lands_is_given_back)
 		struct iovec iov = { (void *)query(i), 14 };
 		struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 
-		connection_depart(&call, &message, 14);
-		connection_land(&call, call.state, &call.info, 14);
+		departed_copy(&call, &message, 14);
+		connection_land(&call, 14);
 	}
 	cr_assert_eq(logged(), 256);
 	cr_assert_eq(dropped(DROP_STREAM), 0);

@@ -36,6 +36,7 @@ static enum stream_cut feed(struct stream *stream, struct octets octets,
 	struct stream_found found;
 	enum stream_cut cut;
 
+	stream->may = STREAM_MAY_PROXY | STREAM_MAY_DNS;
 	while ((cut = stream_next(stream, &octets, &found)) == STREAM_MESSAGE) {
 		uint8_t *at = out->octets + out->size;
 		size_t size = found.message.left;
@@ -206,6 +207,7 @@ static void introduced(const char *text, size_t size, size_t piece)
 		struct octets octets = { .iov = &iov, .left = part };
 		enum stream_cut cut;
 
+		stream.may = STREAM_MAY_PROXY | STREAM_MAY_DNS;
 		while ((cut = stream_next(&stream, &octets, &found)))
 			if (cut == STREAM_INTRODUCTION) {
 				headers++;

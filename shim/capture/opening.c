@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The steps before the first message.
+ */
+#include "shim/capture/opening.h"
+
+_Static_assert(HELLO_SEEN_MAX <= PROXY_SEEN_MAX, "both are seen");
+
+bool opening_pass(struct stream *stream, struct octets *octets)
+{
+	size_t part = stream->left < octets->left ? stream->left : octets->left;
+
+	octets_pass(octets, part);
+	stream->left -= part;
+	return !stream->left;
+}
+
+/* Of what has come, as much as is told by. Returns how much of it was kept. */
+static size_t see(const struct stream *stream, const struct octets *octets,
+		  uint8_t to[PROXY_SEEN_MAX], size_t *size)
+{
+	struct iovec iov[CHAIN_BLOCKS];
+	size_t have = stream->half ? chain_size(stream->half) : 0;
+	size_t more = octets->left < PROXY_SEEN_MAX - have
+			      ? octets->left
+			      : PROXY_SEEN_MAX - have;
+
+	if (have) {
+		struct octets kept = chain_octets(stream->half, iov);
+		octets_copy(&kept, to, have);
+	}
+	octets_copy(octets, to + have, more);
+	*size = have + more;
+	return have;
+}
+
+static void give_half(struct stream *stream)
+{
+	chain_give(stream->half);
+	stream->half = 0;
+}
+
+static int give_up(struct stream *stream)
+{
+	give_half(stream);
+	stream->state = STREAM_LOST;
+	return STREAM_GIVEN_UP;
+}
+
+static int keep(struct stream *stream, struct octets *octets)
+{
+	if (!octets->left)
+		return STREAM_MORE;
+	if (!stream->half)
+		stream->half = chain_new();
+	if (!stream->half || !chain_append(stream->half, octets, octets->left))
+		return give_up(stream);
+	return STREAM_MORE;
+}
+
+/* The message begins with what was kept: what a header or a hello begins with reads
+ * as a length of thousands. */
+static int begin_message(struct stream *stream, const uint8_t *kept,
+			 size_t size)
+{
+	stream->state = size ? STREAM_LENGTH : STREAM_BETWEEN;
+	stream->length = kept[0];
+	if (size < 2)
+		return STREAM_ON;
+	struct iovec iov = { (void *)(kept + 2), size - 2 };
+	struct octets octets = { .iov = &iov, .left = size - 2 };
+	stream->half = chain_new();
+	if (!stream->half || !chain_append(stream->half, &octets, size - 2))
+		return give_up(stream);
+	chain_note(stream->half)->whole = kept[0] << 8 | kept[1];
+	stream->state = STREAM_HALF;
+	return STREAM_ON;
+}
+
+/* Nothing comes before the messages, but that `size` octets of them were kept. */
+static int opened(struct stream *stream, const uint8_t *kept, size_t size,
+		  struct stream_found *found)
+{
+	give_half(stream);
+	if (stream->may & STREAM_MAY_DNS)
+		return begin_message(stream, kept, size);
+	if (!(stream->may & STREAM_MAY_HTTP)) {
+		stream->state = STREAM_LOST;
+		return STREAM_FOREIGN;
+	}
+	stream->state = STREAM_HTTP;
+	for (size_t i = 0; i < size; i++)
+		found->kept[i] = kept[i];
+	found->whole[0] = (struct iovec){ found->kept, size };
+	found->message = (struct octets){ .iov = found->whole, .left = size };
+	return STREAM_OPENS_HTTP;
+}
+
+/* A header or a record, of which `have` octets were kept, goes by. */
+static void go_by(struct stream *stream, struct octets *octets, size_t size,
+		  size_t have, enum stream_state state)
+{
+	give_half(stream);
+	stream->state = state;
+	stream->left = size - have;
+	opening_pass(stream, octets);
+}
+
+int opening_begins(struct stream *stream, struct octets *octets,
+		   struct stream_found *found)
+{
+	uint8_t seen[PROXY_SEEN_MAX];
+	size_t size, have;
+
+	if (!octets->left)
+		return STREAM_MORE;
+	if (!(stream->may & STREAM_MAY_PROXY)) {
+		stream->state = STREAM_HELLO;
+		return STREAM_ON;
+	}
+	have = see(stream, octets, seen, &size);
+	long header = proxy_read(seen, size, &found->proxy);
+	if (header == PROXY_MORE)
+		return keep(stream, octets);
+	if (header == PROXY_NONE) {
+		stream->state = STREAM_HELLO;
+		return STREAM_ON;
+	}
+	go_by(stream, octets, header, have, STREAM_PROXY);
+	return STREAM_INTRODUCTION;
+}
+
+int opening_proxy(struct stream *stream, struct octets *octets,
+		  struct stream_found *found)
+{
+	(void)found;
+	if (!opening_pass(stream, octets))
+		return STREAM_MORE;
+	stream->state = STREAM_HELLO;
+	return STREAM_ON;
+}
+
+static int look_for_hello(struct stream *stream, struct octets *octets,
+			  struct stream_found *found)
+{
+	bool first = stream->state == STREAM_HELLO;
+	uint8_t seen[PROXY_SEEN_MAX];
+	size_t size, have = see(stream, octets, seen, &size);
+
+	if (!(stream->may & STREAM_MAY_TLS))
+		return opened(stream, seen, have, found);
+	switch (hello_read(seen, size, first, &found->hello)) {
+	case HELLO_NOT_TLS:
+		return first ? opened(stream, seen, have, found)
+			     : give_up(stream);
+	case HELLO_MORE:
+		return keep(stream, octets);
+	case HELLO_FOUND:
+		give_half(stream);
+		stream->state = STREAM_LOST;
+		return STREAM_TLS_HELLO;
+	default:
+		go_by(stream, octets, found->hello.record, have, STREAM_RECORD);
+		return first ? STREAM_IS_TLS : STREAM_ON;
+	}
+}
+
+int opening_hello(struct stream *stream, struct octets *octets,
+		  struct stream_found *found)
+{
+	return octets->left ? look_for_hello(stream, octets, found)
+			    : STREAM_MORE;
+}
+
+int opening_records(struct stream *stream, struct octets *octets,
+		    struct stream_found *found)
+{
+	return opening_hello(stream, octets, found);
+}
+
+int opening_record(struct stream *stream, struct octets *octets,
+		   struct stream_found *found)
+{
+	(void)found;
+	if (!opening_pass(stream, octets))
+		return STREAM_MORE;
+	stream->state = STREAM_RECORDS;
+	return STREAM_ON;
+}

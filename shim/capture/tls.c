@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * From a session to its connection.
+ */
+#include "shim/capture/tls.h"
+
+#include <string.h>
+
+#include "proto/common.h"
+#include "shim/capture/capture.h"
+#include "shim/capture/enqueue.h"
+#include "shim/capture/sessions.h"
+
+_Atomic bool tls_is_used;
+
+enum tls_protocol tls_protocol_of(const uint8_t *name, size_t size)
+{
+	static const struct {
+		const char *name;
+		enum tls_protocol protocol;
+	} known[] = {
+		{ "h2", TLS_HTTP_2 },
+		{ "http/1.1", TLS_HTTP_1 },
+		{ "http/1.0", TLS_HTTP_1 },
+	};
+
+	if (!size)
+		return TLS_UNNAMED;
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (size == strlen(known[i].name) &&
+		    !memcmp(name, known[i].name, size))
+			return known[i].protocol;
+	return TLS_DNS;
+}
+
+/* A server's session has the random number of the hello that it has sent, and so has
+ * a client's. */
+static int find(const struct tls_session *session)
+{
+	int fd = session->fd;
+
+	if (fd < 0 && session->server)
+		fd = sessions_find(true, session->server);
+	if (fd < 0 && session->client)
+		fd = sessions_find(false, session->client);
+	return fd;
+}
+
+/* What the table has of the connection, by now. A library that knows the socket has
+ * told that it is TLS, if its hello has not. */
+static bool known(struct capture_call *call)
+{
+	call->state = fdtable_known(call->fd, &call->info);
+	call->kind = fd_kind(call->state);
+	if (call->kind < FD_NOT_DNS && !capture_learn(call))
+		return false;
+	if (!fd_is_stream(call->kind))
+		return call->kind == FD_TLS;
+	call->state = fdtable_learn(call->fd, call->state, FD_TLS, &call->info);
+	call->kind = FD_TLS;
+	return call->state;
+}
+
+bool tls_enter(struct capture_call *call, const struct tls_session *session,
+	       bool sent)
+{
+	call->fd = find(session);
+	call->sent = sent;
+	call->copy = 0;
+	call->protocol = session->protocol;
+	if (call->fd < 0 || !known(call))
+		return false;
+	call->sequence = fdtable_sequence(call->fd, sent);
+	if (sent)
+		call->stamp_ns = clock_steady();
+	return true;
+}
+
+void tls_begin(const struct capture_call *call, uint64_t state,
+	       const struct hello *hello)
+{
+	/* Found first: from the next word on nobody looks for another hello. */
+	tls_is_used = true;
+	if (!sessions_add(hello, call->fd, state))
+		enqueue_count_drop(DROP_STREAM, 1);
+	fdtable_learn(call->fd, state, FD_TLS, &call->info);
+}
