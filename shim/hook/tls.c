@@ -38,19 +38,34 @@ struct tls_call {
 	struct _pthread_cleanup_buffer cleanup; /* while there is a copy */
 };
 
+/* The call that this one is made in. The mark is stale where the thread has jumped
+ * out of one. */
+static const struct tls_call *outer_of(const struct tls_call *tls)
+{
+	const struct tls_call *outer = thread_state.session;
+
+	return outer > tls ? outer : NULL;
+}
+
+/* GnuTLS makes some of its calls out of others. */
+static bool is_seen_already(const struct tls_call *tls)
+{
+	const struct tls_call *outer = outer_of(tls);
+
+	return outer && outer->session == tls->session;
+}
+
 /* Most processes that speak TLS have no DNS in it. */
-static inline bool is_watched(void)
+static inline bool is_watched(const struct tls_call *tls)
 {
 	return atomic_load_explicit(&tls_is_used, memory_order_relaxed) &&
-	       capture_is_active() && !thread_is_untraced();
+	       capture_is_active() && !thread_is_untraced() &&
+	       !is_seen_already(tls);
 }
 
 static void begin(struct tls_call *tls)
 {
-	const void *outer = thread_state.session;
-
-	/* The mark is stale where the thread has jumped out of a call. */
-	tls->outer = outer > (void *)tls ? outer : NULL;
+	tls->outer = outer_of(tls);
 	thread_state.session = tls;
 	capture_mark(tls);
 }
@@ -150,7 +165,7 @@ static inline void expect(struct tls_call *tls,
 	tls->library = library;
 	tls->session = session;
 	tls->state = 0;
-	tls->watched = is_watched();
+	tls->watched = is_watched(tls);
 	if (tls->watched)
 		watch(tls);
 }
@@ -179,7 +194,7 @@ static void take(struct tls_call *tls, void *to, size_t size)
 /* Behind it: within it the connection may have turned out to be of DNS. */
 static inline void received(struct tls_call *tls, void *to, size_t size)
 {
-	if (tls->watched || is_watched())
+	if (tls->watched || is_watched(tls))
 		take(tls, to, size);
 }
 
@@ -210,7 +225,7 @@ static inline void depart(struct tls_call *tls,
 {
 	tls->library = library;
 	tls->session = session;
-	tls->watched = is_watched();
+	tls->watched = is_watched(tls);
 	if (tls->watched)
 		copy(tls, from, size);
 }
@@ -343,5 +358,20 @@ ssize_t gnutls_record_send2(void *session, const void *from, size_t size,
 	ssize_t result =
 		library->gnutls_record_send2(session, from, size, pad, flags);
 	land(&tls, carried(result));
+	return result;
+}
+
+/* What it sends has crossed when it was put behind the cork: either it leaves, or the
+ * connection is at its end. */
+int gnutls_record_uncork(void *session, unsigned flags)
+{
+	const struct tls_library *library = LIBRARY(GNUTLS);
+	struct tls_call tls;
+
+	if (!library || !library->gnutls_record_uncork)
+		return -1;
+	depart(&tls, library, session, NULL, 0);
+	int result = library->gnutls_record_uncork(session, flags);
+	land(&tls, 0);
 	return result;
 }
