@@ -42,7 +42,12 @@ struct event {
 	/* Not the observer's to write. */
 	uint16_t part;  /* the how manieth message of its call, or thread */
 	uint32_t slots; /* that it takes in its queue */
-	uint64_t link;  /* to the next message of its call */
+	union {
+		uint64_t link; /* of a send: to the next message of its call */
+		/* The observer's, of EVENT_HTTP: which request of the
+		 * connection's it is, or answers. */
+		uint64_t exchange;
+	};
 
 	uint8_t payload[]; /* the message, without TCP's length prefix */
 };

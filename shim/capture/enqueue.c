@@ -103,6 +103,7 @@ static void enqueue_into(size_t index, struct thread_call *call,
 	if (!room.event)
 		return;
 	write_event(room.event, seen, message);
+	room.event->exchange = seen->exchange;
 	queue_commit(queue, room);
 }
 

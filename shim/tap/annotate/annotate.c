@@ -131,20 +131,21 @@ static enum side side_of(const struct tap_config *config,
 	return DNS_RD(flags) ? SIDE_CLIENT : SIDE_AUTH;
 }
 
-/* By the other side, the asker's port and the id, which are the same for a query
+/* By the other side, the asker's port, the id and the request of HTTP's, which are the same for a query
  * and its response, and in every process that sees one of them. */
 static bool in_sample(const struct tap_config *config,
 		      const struct match_message *message)
 {
 	const struct event *event = message->event;
-	uint64_t words[3];
+	uint64_t words[4];
 
 	if (config->sample <= 1)
 		return true;
 	memcpy(words, event->remote, 16);
 	words[2] = message->asked ? event->local_port : event->remote_port;
 	words[2] = words[2] << 16 | message->header.id;
-	return secret_hash(words, 3) % config->sample == 0;
+	words[3] = event->flags & EVENT_HTTP ? event->exchange : 0;
+	return secret_hash(words, 4) % config->sample == 0;
 }
 
 static void remember(struct annotator *annotator, struct match_message *query)

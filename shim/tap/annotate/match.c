@@ -83,6 +83,12 @@ static uint64_t hash_question(const struct dns_question *question)
 			  0x2020202020202020);
 }
 
+/* Requests of one connection may be under way at one time, all of one id. */
+static uint64_t exchange_of(const struct event *event)
+{
+	return event->flags & EVENT_HTTP ? event->exchange : 0;
+}
+
 /* Everything that a query and its response have in common, but for the question,
  * which a response may leave out, and the local address, which may not be
  * known of both. The secret keeps strangers from filling a bucket. */
@@ -95,7 +101,8 @@ static uint64_t transaction_of(const struct match_message *message)
 			(event->flags & (EVENT_TCP | EVENT_INET6)) << 1 |
 			message->asked;
 
-	return mix_octets(mix(secret_word(), hash), event->remote, 16, 0);
+	hash = mix(mix(secret_word(), hash), exchange_of(event));
+	return mix_octets(hash, event->remote, 16, 0);
 }
 
 void match_parse(const struct event *event, struct match_message *message)
@@ -131,6 +138,7 @@ static bool is_of(const struct match_message *response,
 	       a->remote_port == b->remote_port &&
 	       a->local_port == b->local_port &&
 	       !(either & (EVENT_TCP | EVENT_INET6)) &&
+	       exchange_of(a) == exchange_of(b) &&
 	       !memcmp(a->remote, b->remote, 16) &&
 	       (!(both & EVENT_LOCAL) || !memcmp(a->local, b->local, 16));
 }
