@@ -24,7 +24,8 @@
 struct chain_note {
 	uintptr_t frame;
 	pool_block previous;
-	uint32_t whole; /* octets that it is to have */
+	uint32_t whole;    /* octets that it is to have */
+	uint64_t stamp_ns; /* of the last that came */
 };
 
 /* Returns an empty chain, with an empty note, or 0. */

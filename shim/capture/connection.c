@@ -4,9 +4,9 @@
  */
 #include "shim/capture/connection.h"
 
-#include "shim/capture/capture.h"
 #include "shim/capture/departed.h"
 #include "shim/capture/enqueue.h"
+#include "shim/capture/http_pair.h"
 #include "shim/capture/side.h"
 
 _Static_assert(PROXY_WRITTEN_MAX < FD_INTRODUCTION_MAX, "a header fits");
@@ -34,12 +34,22 @@ static uint8_t may_come(const struct capture_call *call)
 {
 	uint8_t may = call->sent != call->info.serves ? STREAM_MAY_PROXY : 0;
 
-	if (!is_clear(call) && call->sent)
-		may |= STREAM_MAY_TLS;
-	if (call->protocol == TLS_HTTP_1 || call->protocol == TLS_HTTP_2)
+	switch (call->protocol) {
+	case TLS_NONE:
+		if (call->kind == FD_STREAM)
+			may |= STREAM_MAY_DNS;
+		return call->sent ? may | STREAM_MAY_TLS : may;
+	case TLS_DNS:
+		return may | STREAM_MAY_DNS;
+	case TLS_UNNAMED:
+		if (http_pair_waits(call))
+			return may | STREAM_MAY_HTTP;
+		if (call->sent)
+			may |= STREAM_MAY_HTTP;
+		return may | STREAM_MAY_DNS;
+	default:
 		return may | STREAM_MAY_HTTP;
-	return is_clear(call) || call->kind == FD_STREAM ? may | STREAM_MAY_DNS
-							 : may;
+	}
 }
 
 static void set_header(struct crossing *crossing, size_t size)
@@ -92,12 +102,73 @@ static void put(struct crossing *crossing, struct octets *message)
 	enqueue(&crossing->seen, message);
 }
 
+static bool cut_http(struct crossing *crossing, struct stream *stream,
+		     struct octets *octets)
+{
+	const struct capture_call *call = crossing->call;
+	bool requests = call->sent != call->info.serves;
+	struct http_found found;
+
+	crossing->seen.flags |= EVENT_HTTP;
+	for (;;) {
+		switch (http_next(stream->half, requests, octets, &found)) {
+		case HTTP_MESSAGE:
+			crossing->seen.exchange = found.stream;
+			put(crossing, &found.message);
+			break;
+		case HTTP_SHORT:
+			crossing->malformed++;
+			break;
+		case HTTP_NO_MEMORY:
+			enqueue_count_drop(DROP_POOL, 1);
+			break;
+		case HTTP_MORE:
+			return true;
+		case HTTP_GIVEN_UP:
+			return false;
+		}
+	}
+}
+
+static enum http_version version_of(const struct capture_call *call,
+				    const struct stream_found *found)
+{
+	switch (call->protocol) {
+	case TLS_HTTP_1:
+		return HTTP_1;
+	case TLS_HTTP_2:
+		return HTTP_2;
+	default:
+		return found->http;
+	}
+}
+
+/* What this side has told holds for the other direction too, which has been taken for
+ * DNS until now. */
+static void turn_other(const struct capture_call *call);
+
+static bool open_http(struct crossing *crossing, struct stream *stream,
+		      struct stream_found *found, struct octets *octets)
+{
+	const struct capture_call *call = crossing->call;
+
+	stream->half = http_pair_take(call, version_of(call, found));
+	if (!stream->half)
+		return false;
+	if (call->protocol == TLS_UNNAMED && call->sent)
+		turn_other(call);
+	return cut_http(crossing, stream, &found->message) &&
+	       cut_http(crossing, stream, octets);
+}
+
 /* Cuts what crossed into messages. Returns false if they cannot be followed. */
 static bool cut(struct crossing *crossing, struct stream *stream,
 		struct octets *octets)
 {
 	struct stream_found found;
 
+	if (stream->state == STREAM_HTTP)
+		return cut_http(crossing, stream, octets);
 	for (;;) {
 		switch (stream_next(stream, octets, &found)) {
 		case STREAM_MESSAGE:
@@ -121,10 +192,11 @@ static bool cut(struct crossing *crossing, struct stream *stream,
 			tls_begin(crossing->call, crossing->state,
 				  &found.hello);
 			return true;
+		case STREAM_OPENS_HTTP:
+			return open_http(crossing, stream, &found, octets);
 		case STREAM_MORE:
 		case STREAM_FOREIGN:
 			return true;
-		case STREAM_OPENS_HTTP:
 		case STREAM_GIVEN_UP:
 			return false;
 		}
@@ -201,6 +273,72 @@ static void cross_in_turn(struct crossing *crossing, struct fd_stream *side,
 	}
 	if (ours)
 		cut_and_count(crossing, &stream, octets);
+	if (stream.state == STREAM_HALF)
+		chain_note(stream.half)->stamp_ns = call->stamp_ns;
+	side_unlock(side, call->state, &stream);
+}
+
+/* The octets that have come of a message, which it was not. Returns false if they
+ * are not all there any more. */
+static bool take_back(struct stream *stream, uint8_t length[2],
+		      struct iovec iov[1 + CHAIN_BLOCKS], struct octets *octets)
+{
+	*octets = (struct octets){ .iov = iov };
+	iov[0] = (struct iovec){ length, 0 };
+	if (stream->state == STREAM_LENGTH) {
+		length[0] = stream->length;
+		iov[0].iov_len = 1;
+	} else if (stream->state == STREAM_HALF) {
+		size_t whole = chain_note(stream->half)->whole;
+
+		octets->left = chain_octets(stream->half, iov + 1).left;
+		if (octets->left == whole)
+			return false;
+		length[0] = whole >> 8;
+		length[1] = whole;
+		iov[0].iov_len = 2;
+	} else {
+		return false;
+	}
+	octets->left += iov[0].iov_len;
+	return true;
+}
+
+static void turn(struct crossing *crossing, struct stream *stream)
+{
+	struct iovec iov[1 + CHAIN_BLOCKS];
+	struct octets octets;
+	uint8_t length[2];
+	pool_block half = stream->half;
+	bool good = take_back(stream, length, iov, &octets);
+
+	stream->half = http_pair_take(crossing->call, HTTP_1);
+	stream->state = STREAM_HTTP;
+	good = good && stream->half && cut_http(crossing, stream, &octets);
+	chain_give(half);
+	if (good)
+		return;
+	stream_abandon(stream);
+	stream->state = STREAM_LOST;
+	enqueue_count_drop(DROP_STREAM, 1);
+}
+
+static void turn_other(const struct capture_call *call)
+{
+	struct capture_call other = *call;
+	struct crossing crossing;
+	struct stream stream;
+
+	other.sent = !call->sent;
+	struct fd_stream *side = side_of(&other);
+	if (!side_try_lock(side, call->state, &stream))
+		return;
+	if (stream.clear && stream.state > STREAM_RECORD) {
+		if (stream.state == STREAM_HALF)
+			other.stamp_ns = chain_note(stream.half)->stamp_ns;
+		cross(&crossing, &other);
+		turn(&crossing, &stream);
+	}
 	side_unlock(side, call->state, &stream);
 }
 

@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 
 #include "shim/base/sandbox.h"
+#include "shim/capture/http_pair.h"
 
 struct fd_entry *_Atomic fdtable_chunk[FDTABLE_MAX / FDTABLE_CHUNK];
 
@@ -220,6 +221,7 @@ static void drop_streams(struct fd_entry *entry)
 {
 	drop_stream(&entry->stream[0]);
 	drop_stream(&entry->stream[1]);
+	http_pair_drop(entry);
 }
 
 void fdtable_forget(int fd)

@@ -72,6 +72,7 @@ struct fd_entry {
 	_Alignas(64) _Atomic uint64_t state;
 	_Atomic uint64_t info[6];
 	struct fd_stream stream[2]; /* received, sent */
+	_Atomic uint64_t http;      /* see http_pair.h */
 	/* Its length in the first octet; follows the same rules as the facts. */
 	_Atomic uint64_t introduction[FD_INTRODUCTION_MAX / 8];
 };

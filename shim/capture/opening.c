@@ -4,6 +4,8 @@
  */
 #include "shim/capture/opening.h"
 
+#include "proto/common.h"
+
 _Static_assert(HELLO_SEEN_MAX <= PROXY_SEEN_MAX, "both are seen");
 
 bool opening_pass(struct stream *stream, struct octets *octets)
@@ -77,23 +79,91 @@ static int begin_message(struct stream *stream, const uint8_t *kept,
 	return STREAM_ON;
 }
 
-/* Nothing comes before the messages, but that `size` octets of them were kept. */
-static int opened(struct stream *stream, const uint8_t *kept, size_t size,
-		  struct stream_found *found)
+static int open_http(struct stream *stream, const uint8_t *kept, size_t size,
+		     struct stream_found *found)
 {
-	give_half(stream);
-	if (stream->may & STREAM_MAY_DNS)
-		return begin_message(stream, kept, size);
-	if (!(stream->may & STREAM_MAY_HTTP)) {
-		stream->state = STREAM_LOST;
-		return STREAM_FOREIGN;
-	}
 	stream->state = STREAM_HTTP;
 	for (size_t i = 0; i < size; i++)
 		found->kept[i] = kept[i];
 	found->whole[0] = (struct iovec){ found->kept, size };
 	found->message = (struct octets){ .iov = found->whole, .left = size };
 	return STREAM_OPENS_HTTP;
+}
+
+/* How a side begins that speaks HTTP: with a request or a status line (RFC 9112 2.1),
+ * the preface of HTTP/2 or, as a server, its SETTINGS (RFC 9113 3.4, 6.5), whose
+ * length may be any in one octet. As lengths of messages these are 17 thousand and
+ * more, or none at all, behind which no header of a message follows that this side
+ * would send. */
+static const struct {
+	const char *text;
+	size_t size;
+	enum http_version version;
+} http_begins[] = {
+	{ "HTTP/1.", 7, HTTP_1 },
+	{ "POST /", 6, HTTP_1 },
+	{ "GET /", 5, HTTP_1 },
+	{ "PRI * HTTP/2.0", 14, HTTP_2 },
+	{ "\0\0?\4\0\0\0\0\0", 9, HTTP_2 },
+};
+
+/* Does it begin so, as far as there are octets? */
+static bool begins_with(size_t i, const uint8_t *octets, size_t size)
+{
+	const char *text = http_begins[i].text;
+
+	for (size_t at = 0; at < size && at < http_begins[i].size; at++)
+		if (octets[at] != (uint8_t)text[at] && text[at] != '?')
+			return false;
+	return true;
+}
+
+enum told { TOLD_DNS, TOLD_HTTP, TOLD_MORE };
+
+static enum told tell(const uint8_t *octets, size_t size,
+		      enum http_version *version)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(http_begins); i++) {
+		if (!begins_with(i, octets, size))
+			continue;
+		*version = http_begins[i].version;
+		return size < http_begins[i].size ? TOLD_MORE : TOLD_HTTP;
+	}
+	return TOLD_DNS;
+}
+
+static int begin(struct stream *stream, bool http, const uint8_t *kept,
+		 size_t size, struct stream_found *found)
+{
+	give_half(stream);
+	return http ? open_http(stream, kept, size, found)
+		    : begin_message(stream, kept, size);
+}
+
+/* Nothing comes before the messages. Of the `size` octets that are there of them,
+ * `have` were kept. */
+static int opened(struct stream *stream, struct octets *octets,
+		  const uint8_t *seen, size_t size, size_t have,
+		  struct stream_found *found)
+{
+	switch (stream->may & (STREAM_MAY_DNS | STREAM_MAY_HTTP)) {
+	case 0:
+		give_half(stream);
+		stream->state = STREAM_LOST;
+		return STREAM_FOREIGN;
+	case STREAM_MAY_DNS:
+		return begin(stream, false, seen, have, found);
+	case STREAM_MAY_HTTP:
+		return begin(stream, true, seen, have, found);
+	}
+	switch (tell(seen, size, &found->http)) {
+	case TOLD_MORE:
+		return keep(stream, octets);
+	case TOLD_HTTP:
+		return begin(stream, true, seen, have, found);
+	default:
+		return begin(stream, false, seen, have, found);
+	}
 }
 
 /* A header or a record, of which `have` octets were kept, goes by. */
@@ -148,10 +218,10 @@ static int look_for_hello(struct stream *stream, struct octets *octets,
 	size_t size, have = see(stream, octets, seen, &size);
 
 	if (!(stream->may & STREAM_MAY_TLS))
-		return opened(stream, seen, have, found);
+		return opened(stream, octets, seen, size, have, found);
 	switch (hello_read(seen, size, first, &found->hello)) {
 	case HELLO_NOT_TLS:
-		return first ? opened(stream, seen, have, found)
+		return first ? opened(stream, octets, seen, size, have, found)
 			     : give_up(stream);
 	case HELLO_MORE:
 		return keep(stream, octets);

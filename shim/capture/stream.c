@@ -5,6 +5,7 @@
 #include "shim/capture/stream.h"
 
 #include "proto/event.h"
+#include "shim/capture/http/http.h"
 #include "shim/capture/opening.h"
 
 /* A packed stream, from the lowest bit: state, whether it is clear text, shorts, and
@@ -79,6 +80,20 @@ struct stream stream_unpack(uint32_t packed)
 	return stream;
 }
 
+void stream_end(const struct stream *stream)
+{
+	if (stream->state == STREAM_HTTP)
+		http_close(stream->half);
+	else
+		chain_give(stream->half);
+}
+
+static void give_half(struct stream *stream)
+{
+	stream_end(stream);
+	stream->half = 0;
+}
+
 void stream_abandon(struct stream *stream)
 {
 	if (stream->state == STREAM_HALF) {
@@ -87,15 +102,10 @@ void stream_abandon(struct stream *stream)
 		stream->left = chain_note(stream->half)->whole -
 			       chain_size(stream->half);
 	} else if (stream->half) {
+		give_half(stream);
 		stream->state = STREAM_LOST;
 	}
-	chain_give(stream->half);
-	stream->half = 0;
-}
-
-void stream_end(const struct stream *stream)
-{
-	chain_give(stream->half);
+	give_half(stream);
 }
 
 static pool_block chain_new_of(uint16_t size)
@@ -118,8 +128,7 @@ static void drop_half(struct stream *stream)
 
 static enum stream_cut give_up(struct stream *stream)
 {
-	chain_give(stream->half);
-	stream->half = 0;
+	give_half(stream);
 	stream->state = STREAM_LOST;
 	return STREAM_GIVEN_UP;
 }

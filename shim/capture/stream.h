@@ -17,6 +17,7 @@
 #include "proto/proxy.h"
 #include "shim/capture/chain.h"
 #include "shim/capture/hello.h"
+#include "shim/capture/http/http.h"
 #include "shim/capture/octets.h"
 
 /* More messages too short for a header than that in one direction of a connection
@@ -43,7 +44,8 @@ enum stream_state {
 /* What may come, for opening.c: first these, in this order; */
 #define STREAM_MAY_PROXY 1
 #define STREAM_MAY_TLS   2
-/* then one of these, or nothing that is looked at. */
+/* then one of these, as this side says by its first octets where it may be either,
+ * or nothing that is looked at. */
 #define STREAM_MAY_DNS  4
 #define STREAM_MAY_HTTP 8
 
@@ -73,15 +75,18 @@ enum stream_cut {
 	STREAM_INTRODUCTION, /* found->proxy was read */
 	STREAM_IS_TLS,       /* for certain, but its hello is still to come */
 	STREAM_TLS_HELLO,    /* found->hello was read: nothing else is to be */
-	STREAM_OPENS_HTTP,   /* behind found->message: stream_http() follows */
-	STREAM_FOREIGN,      /* nothing of this direction is of interest */
-	STREAM_GIVEN_UP,     /* this is no DNS */
+	/* What comes is found->http, beginning with found->message. The stream's
+	 * name of it is the caller's to set. */
+	STREAM_OPENS_HTTP,
+	STREAM_FOREIGN,  /* nothing of this direction is of interest */
+	STREAM_GIVEN_UP, /* this is no DNS */
 };
 
 struct stream_found {
 	struct octets message;
 	struct proxy proxy;
 	struct hello hello;
+	enum http_version http;           /* if it is this side that has told */
 	struct iovec whole[CHAIN_BLOCKS]; /* where the message may lie */
 	uint8_t kept[PROXY_SEEN_MAX];     /* likewise */
 };
