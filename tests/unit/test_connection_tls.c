@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A connection that turns out to be TLS, or looks as if it were, and its clear text.
+ */
+#include <criterion/criterion.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/base/clock.h"
+#include "shim/capture/connection.h"
+#include "shim/capture/departed.h"
+#include "shim/capture/enqueue.h"
+#include "shim/queue.h"
+
+#define FD 7
+
+/* Hellos of 100 octets in all. */
+#define CLIENT "\x16\x03\x01\x00\x5f\x01\x00\x00\x5b\x03\x03"
+#define SERVER "\x16\x03\x03\x00\x5f\x02\x00\x00\x5b\x03\x03"
+#define HELLO  100
+#define RANDOM "0123456789abcdef0123456789ABCDEF"
+
+#define POST                                        \
+	"POST /dns-query HTTP/1.1\r\n"              \
+	"Content-Type: application/dns-message\r\n" \
+	"Content-Length: 12\r\n\r\n"
+#define OK                                          \
+	"HTTP/1.1 200 OK\r\n"                       \
+	"Content-Type: application/dns-message\r\n" \
+	"Content-Length: 12\r\n\r\n"
+#define QUERY    "ab\0\0\0\0\0\0\0\0\0\0"
+#define RESPONSE "ab\x80\0\0\0\0\0\0\0\0\0"
+
+static struct queue *_Atomic queue;
+static _Atomic uint64_t lost;
+static uint64_t now;
+static const struct fd_info serving = {
+	.local = { .octets = { 192, 0, 2, 53 }, .port = 53, .known = true },
+	.remote = { .octets = { 192, 0, 2, 1 }, .port = 4242, .known = true },
+	.serves = true,
+};
+
+static void connect_as(enum fd_kind kind)
+{
+	fdtable_fresh(FD, FD_FRESH_TCP);
+	fdtable_learn(FD, fdtable_state(FD), kind, &serving);
+}
+
+static void begin(void)
+{
+	queue = queue_new(1000);
+	enqueue_begin(&(struct enqueue_setup){
+		.queues = 1, .queue = &queue, .lost = &lost });
+	now = clock_steady();
+	connect_as(FD_STREAM);
+}
+
+TestSuite(connection_tls, .init = begin);
+
+static void cross(struct capture_call *call, const void *octets, size_t size)
+{
+	struct iovec iov = { (void *)octets, size };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	call->stamp_ns = now++;
+	call->copy = 0;
+	if (!call->sent) {
+		connection_crossed(call, &message, size);
+		return;
+	}
+	departed_copy(call, &message, size);
+	connection_land(call, size);
+}
+
+/* What the hooks do around a call on the socket. */
+static void raw(bool sent, const void *octets, size_t size)
+{
+	struct capture_call call = { .fd = FD, .sent = sent };
+
+	if (!capture_watches(FD))
+		return;
+	call.state = fdtable_known(FD, &call.info);
+	call.kind = fd_kind(call.state);
+	call.sequence = fdtable_sequence(FD, sent);
+	cross(&call, octets, size);
+}
+
+/* And around one on its session. */
+static void clear(bool sent, enum tls_protocol protocol, const void *octets,
+		  size_t size)
+{
+	struct tls_session session = {
+		.fd = -1,
+		.server = (const uint8_t *)RANDOM,
+		.protocol = protocol,
+	};
+	struct capture_call call;
+
+	cr_assert(tls_enter(&call, &session, sent), "it is found");
+	cross(&call, octets, size);
+}
+
+static size_t logged(void)
+{
+	return queue_collect(queue, clock_steady() + NS_PER_S);
+}
+
+static const struct event *event(size_t i)
+{
+	return queue_event(queue, i);
+}
+
+static void hello(bool sent, const char *begins)
+{
+	static char octets[HELLO];
+
+	memcpy(octets, begins, 11);
+	memcpy(octets + 11, RANDOM, 32);
+	raw(sent, octets, HELLO);
+}
+
+static void nothing_dropped(void)
+{
+	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
+		cr_assert_eq(queue_dropped(queue, cause), 0, "cause %d", cause);
+}
+
+static void handshake(enum fd_kind kind)
+{
+	atomic_store(&capture_active, true);
+	connect_as(kind);
+	hello(false, CLIENT);
+	hello(true, SERVER);
+	raw(false, "\x17\x03\x03\0\5abcde", 10);
+	cr_assert_eq(fd_kind(fdtable_state(FD)), FD_TLS);
+}
+
+static void speaks_dns_within(enum fd_kind kind)
+{
+	handshake(kind);
+	clear(false, TLS_UNNAMED, "\0\14" QUERY, 14);
+	raw(true, "\x17\x03\x03\0\5abcde", 10);
+	clear(true, TLS_UNNAMED, "\0", 1);
+	clear(true, TLS_UNNAMED, "\14" RESPONSE, 13);
+	cr_assert_eq(logged(), 2);
+	for (size_t i = 0; i < 2; i++) {
+		cr_assert_eq(event(i)->size, 12);
+		cr_assert_eq(event(i)->flags & (EVENT_TCP | EVENT_TLS),
+			     EVENT_TCP | EVENT_TLS);
+		cr_assert(!(event(i)->flags & EVENT_HTTP));
+		cr_assert_eq(event(i)->remote_port, 4242);
+	}
+	nothing_dropped();
+}
+
+Test(connection_tls, at_a_port_of_dns)
+{
+	speaks_dns_within(FD_STREAM);
+}
+
+Test(connection_tls, at_a_port_of_tls)
+{
+	speaks_dns_within(FD_TLS_PORT);
+}
+
+Test(connection_tls, is_told_by_the_second_hello)
+{
+	static char retry[HELLO] = SERVER
+		"\xcf\x21\xad\x74\xe5\x9a\x61\x11\xbe\x1d\x8c\x02\x1e\x65\xb8\x91"
+		"\xc2\xa2\x11\x16\x7a\xbb\x8c\x5e\x07\x9e\x09\xe2\xc8\xa8\x33\x9c";
+
+	atomic_store(&capture_active, true);
+	hello(false, CLIENT);
+	raw(true, retry, 60);
+	raw(true, retry + 60, HELLO - 60);
+	raw(true, "\x14\x03\x03\0\1\1", 6);
+	cr_assert_eq(fd_kind(fdtable_state(FD)), FD_TLS_PORT);
+	hello(false, CLIENT);
+	hello(true, SERVER);
+	clear(false, TLS_DNS, "\0\14" QUERY, 14);
+	cr_assert_eq(logged(), 1);
+	nothing_dropped();
+}
+
+/* A client may begin as it likes: what the server sends tells. */
+Test(connection_tls, no_client_makes_itself_invisible)
+{
+	static char octets[2 + 0x1603 + 14];
+
+	atomic_store(&capture_active, true);
+	memcpy(octets, CLIENT, 11);
+	memcpy(octets + 2 + 0x1603, "\0\14" QUERY, 14);
+	raw(false, octets, HELLO);
+	raw(false, octets + HELLO, sizeof(octets) - HELLO);
+	raw(true, "\0\14" RESPONSE, 14);
+	cr_assert_eq(logged(), 3);
+	cr_assert_eq(event(0)->size, 0x1603);
+	cr_assert(!(event(1)->flags & EVENT_TLS));
+	nothing_dropped();
+}
+
+Test(connection_tls, no_dns_is_looked_for_outside_at_its_port)
+{
+	atomic_store(&capture_active, true);
+	connect_as(FD_TLS_PORT);
+	for (int i = 0; i < 3; i++) {
+		raw(false, "\0\14" QUERY, 14);
+		raw(true, "\0\14" RESPONSE, 14);
+	}
+	cr_assert_eq(logged(), 0);
+	nothing_dropped();
+}
+
+Test(connection_tls, a_session_is_not_found_on_the_next_connection)
+{
+	struct tls_session session = { .fd = -1,
+				       .server = (const uint8_t *)RANDOM };
+	struct capture_call call;
+
+	handshake(FD_TLS_PORT);
+	connect_as(FD_TLS_PORT);
+	cr_assert(!tls_enter(&call, &session, false));
+}
+
+static void expect_http(size_t i, const char *message)
+{
+	cr_assert_eq(event(i)->size, 12);
+	cr_assert_arr_eq(event(i)->payload, message, 12);
+	cr_assert_eq(event(i)->exchange, event(0)->exchange);
+	cr_assert(event(i)->flags & EVENT_HTTP);
+}
+
+Test(connection_tls, speaks_http_by_name)
+{
+	handshake(FD_TLS_PORT);
+	clear(false, TLS_HTTP_1, POST QUERY, sizeof(POST) - 1 + 12);
+	clear(true, TLS_HTTP_1, OK RESPONSE, sizeof(OK) - 1 + 12);
+	cr_assert_eq(logged(), 2);
+	expect_http(0, QUERY);
+	expect_http(1, RESPONSE);
+	nothing_dropped();
+}
+
+/* Cut anywhere, the request is kept until the server tells what it is. */
+Test(connection_tls, speaks_http_without_a_name)
+{
+	size_t size = sizeof(POST) - 1 + 12;
+
+	for (size_t first = 1; first < size; first++) {
+		handshake(FD_TLS_PORT);
+		clear(false, TLS_UNNAMED, POST QUERY, first);
+		clear(false, TLS_UNNAMED, &(POST QUERY)[first], size - first);
+		uint64_t asked = now - 1;
+		clear(true, TLS_UNNAMED, OK RESPONSE, 3);
+		clear(true, TLS_UNNAMED, &(OK RESPONSE)[3],
+		      sizeof(OK) - 1 + 12 - 3);
+		cr_assert_eq(logged(), 2, "cut at %zu", first);
+		expect_http(0, QUERY);
+		expect_http(1, RESPONSE);
+		cr_assert_eq(event(0)->stamp_ns, asked);
+		queue_release(queue, 2);
+	}
+	nothing_dropped();
+}
+
+/* And a client that only looks as if it spoke HTTP does not get away. */
+Test(connection_tls, is_not_http_before_the_server_says_so)
+{
+	handshake(FD_TLS_PORT);
+	clear(false, TLS_UNNAMED, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24);
+	static char rest[2 + 0x5052 - 24 + 14];
+	memcpy(rest + sizeof(rest) - 14, "\0\14" QUERY, 14);
+	clear(false, TLS_UNNAMED, rest, sizeof(rest));
+	clear(true, TLS_UNNAMED, "\0\14" RESPONSE, 14);
+	cr_assert_eq(logged(), 3);
+	cr_assert_eq(event(0)->size, 0x5052);
+	nothing_dropped();
+}
