@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/inspect/encryption.h"
 #include "cli/inspect/ldcache.h"
 #include "proto/common.h"
 
@@ -72,6 +73,7 @@ static void on_import(void *context, const char *name)
 
 	if (n >= 0)
 		module->calls |= UINT64_C(1) << n;
+	module->encryption |= encryption_bit(name);
 	if (begins(name, "io_uring_"))
 		module->uring = true;
 	if (begins(name, "xsk_"))

@@ -19,10 +19,11 @@ struct module {
 	char *name;     /* its base name, or the name it is needed by */
 	bool found;     /* otherwise a library that the linker will not find */
 	uint64_t calls; /* bit n: it imports imports_call(n) */
-	uint64_t bypassing; /* bit n: in the process it calls libc itself */
-	bool uring;         /* asks the kernel by io_uring */
-	bool xdp;           /* can exchange packets past the kernel's sockets */
-	bool dlopens;       /* may load more at run time */
+	uint64_t bypassing;  /* bit n: in the process it calls libc itself */
+	uint32_t encryption; /* encryption_bit() of what it imports */
+	bool uring;          /* asks the kernel by io_uring */
+	bool xdp;     /* can exchange packets past the kernel's sockets */
+	bool dlopens; /* may load more at run time */
 };
 
 /* All zero: empty. */

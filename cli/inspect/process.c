@@ -16,6 +16,7 @@
 #include "cli/configured.h"
 #include "cli/counters.h"
 #include "cli/inspect/bindings.h"
+#include "cli/inspect/encryption.h"
 #include "cli/proc.h"
 
 #define THREAD   "dnstapshim"
@@ -203,6 +204,7 @@ int process_examine(struct process *process, pid_t pid)
 	judge_library(process);
 	judge_bindings(process);
 	judge_confinement(process);
+	encryption_judge(&process->verdict, &process->imports);
 	return 0;
 }
 

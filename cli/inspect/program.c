@@ -14,6 +14,7 @@
 
 #include "cli/inspect/confine.h"
 #include "cli/inspect/elf.h"
+#include "cli/inspect/encryption.h"
 
 #define SCRIPT_DEPTH_MAX 4 /* as in Linux */
 #define SCRIPT_LINE_MAX  256
@@ -222,6 +223,7 @@ int program_examine_imports(struct program *program)
 		calls |= imports->modules[i].calls;
 	}
 	judge_calls(&program->verdict, calls);
+	encryption_judge(&program->verdict, imports);
 	if (imports->modules[0].dlopens)
 		verdict_add(&program->verdict, ANSWER_YES,
 			    "it can load modules while it runs; inspect the "

@@ -17,7 +17,9 @@ BUILD = pathlib.Path(os.environ.get("DNSTAPSHIM_BUILD", "build"))
 SERVERS = ["named", "unbound", "nsd", "knotd", "pdns_server", "pdns_recursor",
            "dnsmasq", "tinydns", "gdnsd", "yadifad", "rbldnsd", "dnsdist",
            "kresd", "smartdns"]
-HOOKED = {"named": ["syscall", "libuv.so.1"], "knotd": ["recvmmsg", "sendmmsg"],
+HOOKED = {"named": ["syscall", "libuv.so.1", "uses OpenSSL (libisc-"],
+          "knotd": ["recvmmsg", "sendmmsg"],
+          "kresd": ["uses GnuTLS (kresd): its DNS over TLS and HTTPS is seen"],
           "tinydns": ["recvfrom", "sendto"], "dnsmasq": ["recvmsg", "write"]}
 
 
