@@ -141,6 +141,10 @@ $(B)/bench/capture: FLAGS += -Wno-deprecated-declarations
 $(B)/bench/tap: $(CORE_O)
 $(B)/bench/host: $(B)/shim/base/clock.o
 $(B)/bench/sink: $(B)/shim/base/clock.o $(GEN).o
+$(B)/bench/tls: $(B)/shim/base/clock.o $(B)/bench/libstub.so
+$(B)/bench/libstub.so: bench/stub/ssl.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -O2 -fPIC -shared -Wl,-soname,$(abspath $@) $< -o $@
 $(B)/bench/%: bench/%.c | $(GEN).h
 	@echo "  BENCH $@"
 	@mkdir -p $(@D)

@@ -439,6 +439,8 @@ static void start_servers(void)
 	}
 }
 
+static const uint64_t no_ports[65536 / 64];
+
 /* A socket on a port of its own, the only DNS port here. */
 static void open_sockets(void)
 {
@@ -466,7 +468,7 @@ int main(void)
 		queues[tap] = queue_new(MESSAGES);
 	ring.slots = mmap(NULL, MESSAGES * STRIDE, PROT_READ | PROT_WRITE,
 			  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-	capture_begin(ports);
+	capture_begin(&(struct socket_ports){ .dns = ports, .tls = no_ports });
 	real.recvfrom = stub_recvfrom;
 	real.recvmsg = stub_recvmsg;
 	real.recvmmsg = stub_recvmmsg;

@@ -62,10 +62,13 @@ def pass_through_rows(r):
     for call in "recvfrom", "read":
         yield at_most(f"pass-through, {call} on another fd", 5,
                       r[f"pass_through.{call}.added"], " ns", " added")
+    yield at_most("pass-through, SSL_read without DNS", 5,
+                  r["tls.added"], " ns", " added")
 
 
 def server_rows(r):
-    limits = {"knotd": 0.4, "named": 0.7, "unbound": 0.7}
+    limits = {"knotd": 0.4, "named": 0.7, "unbound": 0.7, "named-tls": 0.7,
+              "unbound-tls": 0.7}
     for name, limit in limits.items():
         shim, native = (r["servers"][name][v] for v in ("shim", "native"))
         a, b = (v["added_sum"]["median"] for v in (shim, native))

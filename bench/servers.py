@@ -19,7 +19,8 @@ from statistics import median
 
 NAMES = 1000
 VARIANTS = "bare", "native", "shim", "recorder"
-RATES = {"knotd": 80000, "nsd": 80000, "named": 60000, "unbound": 60000}
+RATES = {"knotd": 80000, "nsd": 80000, "named": 60000, "unbound": 60000,
+         "named-tls": 15000, "unbound-tls": 15000}
 ROUNDS = 9
 SECONDS = 1.5  # at the given rate
 FULL_ROUNDS = 3  # as fast as they can
@@ -28,11 +29,20 @@ TMPFS = "/dev/shm"  # where a flight recorder is to be
 PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
 
 NAMED = """
-options { directory "%(room)s"; listen-on port %(port)s { 127.0.0.1; };
+%(tls)s
+options { directory "%(room)s"; listen-on port %(port)s %(listen)s { 127.0.0.1; };
     listen-on-v6 { none; }; recursion no; pid-file none; session-keyfile none;
     dnssec-validation no; notify no; minimal-responses yes; %(native)s };
 controls { };
 zone "bench.test" { type primary; file "%(zone)s"; };
+"""
+NAMED_TLS = """
+tls bench { cert-file "%(cert)s"; key-file "%(key)s"; };
+"""
+UNBOUND_TLS = """
+    tls-port: %(port)s
+    tls-service-pem: "%(cert)s"
+    tls-service-key: "%(key)s"
 """
 KNOT = """
 server:
@@ -77,12 +87,17 @@ server:
     pidfile: ""
     use-syslog: no
     module-config: "iterator"
+%(tls)s
 auth-zone:
     name: bench.test
     zonefile: %(zone)s
     for-upstream: no
 %(native)s
 """
+
+# Over TLS: what the configuration has for it, and the load generator.
+TLS = {"named-tls": NAMED_TLS, "unbound-tls": UNBOUND_TLS}
+OVER_TLS = ["-m", "dot", "-c", "10"]
 
 # name: command, configuration, what switches its own dnstap on.
 SERVERS = {
@@ -112,6 +127,8 @@ dnstap:
     dnstap-log-auth-response-messages: yes
 """),
 }
+for over_tls in TLS:
+    SERVERS[over_tls] = SERVERS[over_tls.removesuffix("-tls")]
 
 
 def free_port():
@@ -136,6 +153,13 @@ $TTL 3600
 @ NS ns
 ns A 192.0.2.1
 {hosts}""")
+
+
+def write_certificate(room):
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes",
+                    "-keyout", f"{room}/key.pem", "-out", f"{room}/cert.pem",
+                    "-days", "2", "-subj", "/CN=bench.test"], check=True,
+                   capture_output=True)
 
 
 class Sink:
@@ -170,7 +194,11 @@ class Variant:
         os.mkdir(place["room"])
         if variant != "bare":
             self.sink = Sink(build, place["tap"])
+        place.update(cert=f"{room}/cert.pem", key=f"{room}/key.pem")
         place["native"] = native % place if variant == "native" else ""
+        place["tls"] = TLS.get(server, "") % place
+        place["listen"] = "tls bench" if server in TLS else ""
+        self.transport = OVER_TLS if server in TLS else []
         config = write(f"{place['room']}/conf", text % place)
         # A copy: no AppArmor profile of the service's applies to it.
         words = (command % config).split()
@@ -207,7 +235,8 @@ class Variant:
         """Runs dnsperf. Returns queries completed and queries a second."""
         text = subprocess.run(
             ["taskset", "-c", LOAD_CPU, "dnsperf", "-s", "127.0.0.1", "-p",
-             str(self.port), "-d", self.queries, "-t", "1", *arguments],
+             str(self.port), "-d", self.queries, "-t", "1", *self.transport,
+             *arguments],
             capture_output=True, text=True).stdout
         completed = re.search(r"Queries completed:\s+(\d+)", text)
         per_second = re.search(r"Queries per second:\s+([\d.]+)", text)
