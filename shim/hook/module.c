@@ -30,6 +30,12 @@ static void read_entry(struct module *module, const ElfW(Dyn) * dyn)
 	case DT_GNU_HASH:
 		module->gnu_hash = pointer(module, dyn);
 		break;
+	case DT_VERSYM:
+		module->versions = pointer(module, dyn);
+		break;
+	case DT_VERNEED:
+		module->needed = pointer(module, dyn);
+		break;
 	case DT_JMPREL:
 		module->relocations[0] = pointer(module, dyn);
 		break;
@@ -124,4 +130,39 @@ uint32_t module_find(const struct module *module, const char *name)
 		if (is_definition(module, n, name))
 			return n;
 	return 0;
+}
+
+static const void *behind(const void *entry, size_t octets)
+{
+	return (const char *)entry + octets;
+}
+
+static const char *version_name(const struct module *module, ElfW(Half) version)
+{
+	const ElfW(Verneed) *from = module->needed;
+
+	while (from) {
+		const ElfW(Vernaux) *one = behind(from, from->vn_aux);
+
+		for (unsigned i = 0; i < from->vn_cnt; i++) {
+			if (one->vna_other == version)
+				return module->strings + one->vna_name;
+			one = behind(one, one->vna_next);
+		}
+		from = from->vn_next ? behind(from, from->vn_next) : NULL;
+	}
+	return NULL;
+}
+
+/* What it asks others for comes before what others can find. */
+const char *module_version(const struct module *module, const char *name)
+{
+	const uint32_t *gnu = module->gnu_hash;
+	uint32_t count = gnu ? gnu[1] : module->hash ? module->hash[1] : 0;
+
+	for (uint32_t n = 1; module->versions && n < count; n++)
+		if (!strcmp(module->strings + module->symbols[n].st_name, name))
+			return version_name(module,
+					    module->versions[n] & 0x7fff);
+	return NULL;
 }

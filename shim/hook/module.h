@@ -19,6 +19,8 @@ struct module {
 	const char *strings;
 	const ElfW(Sym) * symbols;
 	const uint32_t *hash, *gnu_hash;
+	const ElfW(Half) * versions;         /* of the symbols, as numbers */
+	const ElfW(Verneed) * needed;        /* what these stand for */
 	const ElfW(Rela) * relocations[2];   /* of the PLT, others */
 	size_t n_relocations[2], n_relative; /* the first of the others */
 };
@@ -31,3 +33,6 @@ bool module_has(const struct module *module, const void *address);
 
 /* Returns the number of the symbol by which it defines the name, or 0. */
 uint32_t module_find(const struct module *module, const char *name);
+
+/* Returns the version of the name that it asks others for, or NULL. */
+const char *module_version(const struct module *module, const char *name);

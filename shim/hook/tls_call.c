@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Finding out whose clear text it is, and handing it on.
+ */
+#include "shim/hook/tls_call.h"
+
+#include "shim/capture/connection.h"
+#include "shim/capture/departed.h"
+
+void _pthread_cleanup_push(struct _pthread_cleanup_buffer *buffer,
+			   void (*routine)(void *call), void *call);
+void _pthread_cleanup_pop(struct _pthread_cleanup_buffer *buffer, int execute);
+
+/* The call that this one is made in. The mark is stale where the thread has jumped
+ * out of one. */
+static const struct tls_call *outer_of(const struct tls_call *tls)
+{
+	const struct tls_call *outer = thread_state.session;
+
+	return outer > tls ? outer : NULL;
+}
+
+/* GnuTLS makes some of its calls out of others. */
+static bool is_seen_already(const struct tls_call *tls)
+{
+	const struct tls_call *outer = outer_of(tls);
+
+	return outer && outer->session == tls->session;
+}
+
+static bool is_watched(const struct tls_call *tls)
+{
+	return !tls_call_is_idle() && capture_is_active() &&
+	       !thread_is_untraced() && !is_seen_already(tls);
+}
+
+static void begin(struct tls_call *tls)
+{
+	tls->outer = outer_of(tls);
+	thread_state.session = tls;
+	capture_mark(tls);
+}
+
+static void end(struct tls_call *tls)
+{
+	thread_state.session = tls->outer;
+	capture_leave();
+}
+
+struct randoms {
+	unsigned char client[HELLO_RANDOM], server[HELLO_RANDOM];
+};
+
+static void ask_openssl(const struct tls_call *tls, bool sent,
+			struct randoms *randoms, struct tls_session *session)
+{
+	const struct tls_library *library = tls->library;
+
+	session->fd = sent ? library->SSL_get_wfd(tls->session)
+			   : library->SSL_get_rfd(tls->session);
+	if (session->fd >= 0 || !library->SSL_get_client_random ||
+	    !library->SSL_get_server_random)
+		return;
+	library->SSL_get_client_random(tls->session, randoms->client,
+				       HELLO_RANDOM);
+	library->SSL_get_server_random(tls->session, randoms->server,
+				       HELLO_RANDOM);
+	session->client = randoms->client;
+	session->server = randoms->server;
+}
+
+static const unsigned char *random_of(const struct tls_datum *datum)
+{
+	return datum->size == HELLO_RANDOM ? datum->data : NULL;
+}
+
+static void ask_gnutls(const struct tls_call *tls, struct tls_session *session)
+{
+	struct tls_datum client = { NULL, 0 }, server = { NULL, 0 };
+
+	if (!tls->library->gnutls_session_get_random)
+		return;
+	tls->library->gnutls_session_get_random(tls->session, &client, &server);
+	session->client = random_of(&client);
+	session->server = random_of(&server);
+}
+
+static enum tls_protocol protocol_of(const struct tls_call *tls)
+{
+	const struct tls_library *library = tls->library;
+	const unsigned char *name = NULL;
+	struct tls_datum datum = { NULL, 0 };
+	unsigned size = 0;
+
+	if (library->SSL_get0_alpn_selected) {
+		library->SSL_get0_alpn_selected(tls->session, &name, &size);
+		return tls_protocol_of(name, size);
+	}
+	if (library->gnutls_alpn_get_selected_protocol)
+		library->gnutls_alpn_get_selected_protocol(tls->session,
+							   &datum);
+	return tls_protocol_of(datum.data, datum.size);
+}
+
+static bool is_openssl(const struct tls_library *library)
+{
+	return library->SSL_get_rfd && library->SSL_get_wfd;
+}
+
+static bool enter(struct tls_call *tls, bool sent)
+{
+	struct tls_session session = { .fd = -1, .protocol = TLS_UNNAMED };
+	struct randoms randoms;
+
+	if (is_openssl(tls->library))
+		ask_openssl(tls, sent, &randoms, &session);
+	else
+		ask_gnutls(tls, &session);
+	return tls_enter(&tls->call, &session, sent);
+}
+
+static void watch(struct tls_call *tls)
+{
+	int fd = is_openssl(tls->library)
+			 ? tls->library->SSL_get_rfd(tls->session)
+			 : -1;
+
+	begin(tls);
+	tls->state = fdtable_state(fd);
+}
+
+/* Before the real call that reads. */
+void tls_expect(struct tls_call *tls, const struct tls_library *library,
+		void *session)
+{
+	tls->library = library;
+	tls->session = session;
+	tls->state = 0;
+	tls->watched = is_watched(tls);
+	if (tls->watched)
+		watch(tls);
+}
+
+/* Where the fd was known before, it is to be the same connection's still. */
+static bool is_same(const struct tls_call *tls)
+{
+	return !tls->state || fd_same_socket(tls->state, tls->call.state);
+}
+
+static void take(struct tls_call *tls, void *to, size_t size)
+{
+	struct iovec iov = { to, size };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	if (!tls->watched)
+		begin(tls);
+	if (size && enter(tls, false) && is_same(tls)) {
+		tls->call.protocol = protocol_of(tls);
+		tls->call.stamp_ns = clock_steady();
+		connection_crossed(&tls->call, &message, size);
+	}
+	end(tls);
+}
+
+void tls_received(struct tls_call *tls, void *to, size_t size)
+{
+	if (tls->watched || is_watched(tls))
+		take(tls, to, size);
+}
+
+void tls_received_late(const struct tls_library *library, void *session,
+		       void *to, size_t size)
+{
+	struct tls_call tls = { .library = library, .session = session };
+
+	tls_received(&tls, to, size);
+}
+
+/* The real call may be cancelled, and then this is all that runs. */
+static void leave(void *call)
+{
+	departed_end(call);
+}
+
+static void copy(struct tls_call *tls, const void *from, size_t size)
+{
+	struct iovec iov = { (void *)from, size };
+	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+
+	begin(tls);
+	tls->observed = enter(tls, true);
+	if (!tls->observed)
+		return;
+	departed_copy(&tls->call, &message, from ? size : 0);
+	if (tls->call.copy)
+		_pthread_cleanup_push(&tls->cleanup, leave, &tls->call);
+}
+
+void tls_depart(struct tls_call *tls, const struct tls_library *library,
+		void *session, const void *from, size_t size)
+{
+	tls->library = library;
+	tls->session = session;
+	tls->watched = is_watched(tls);
+	if (tls->watched)
+		copy(tls, from, size);
+}
+
+static void finish(struct tls_call *tls, size_t size)
+{
+	if (tls->observed && tls->call.copy)
+		_pthread_cleanup_pop(&tls->cleanup, 0);
+	if (tls->observed) {
+		tls->call.protocol = protocol_of(tls);
+		connection_land(&tls->call, size);
+	}
+	end(tls);
+}
+
+void tls_land(struct tls_call *tls, size_t size)
+{
+	if (tls->watched)
+		finish(tls, size);
+}
