@@ -107,7 +107,7 @@ static enum http2_state begin_rst_stream(struct http2 *http2)
 {
 	if (!http2->stream || http2->left != 4)
 		return HTTP2_LOST;
-	streams_reset(&http2->streams, http2->stream);
+	streams_cut(&http2->streams, http2->stream);
 	streams_reset(&http2->other->streams, http2->stream);
 	return HTTP2_REST;
 }
@@ -256,14 +256,13 @@ static bool is_there(const struct http2 *http2, const struct octets *octets)
 static int hand_on(struct http2 *http2, struct octets *octets,
 		   struct http_found *found)
 {
-	bool good = streams_close(&http2->streams, http2->half);
-
+	streams_close(&http2->streams, http2->half);
 	found->stream = http2->stream;
 	found->message = *octets;
 	found->message.left = http2->left - http2->padding;
 	octets_pass(octets, http2->left);
 	http2->state = HTTP2_FRAME;
-	return good ? HTTP_MESSAGE : HTTP_ON;
+	return HTTP_MESSAGE;
 }
 
 static int data(struct http2 *http2, struct octets *octets,

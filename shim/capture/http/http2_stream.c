@@ -25,8 +25,9 @@ int http2_end_stream(struct http2 *http2, uint32_t stream,
 {
 	struct half *half = streams_find(&http2->streams, stream);
 
-	if (!half || !streams_close(&http2->streams, half))
+	if (!half)
 		return HTTP_ON;
+	streams_close(&http2->streams, half);
 	return finish(http2, stream, half, found);
 }
 

@@ -20,35 +20,35 @@ static size_t cost(size_t size)
 	return size && size < STREAM_LEAST ? STREAM_LEAST : size;
 }
 
-static bool clear(struct streams *streams, unsigned i)
+static void clear(struct streams *streams, unsigned i)
 {
-	struct half *half = &streams->half[i];
-	bool reset = atomic_exchange_explicit(&streams->id[i], 0,
-					      memory_order_relaxed) &
-		     RESET;
-
-	streams->kept -= cost(body_size(&half->body));
-	if (reset)
-		body_spoil(&half->body, HTTP_MORE);
+	streams->kept -= cost(body_size(&streams->half[i].body));
+	atomic_store_explicit(&streams->id[i], 0, memory_order_relaxed);
 	while (streams->top && !id_of(streams, streams->top - 1))
 		streams->top--;
-	return !reset;
 }
 
 struct half *streams_find(struct streams *streams, uint32_t id)
 {
 	for (unsigned i = 0; i < streams->top; i++)
-		if (id_of(streams, i) == id)
+		if ((id_of(streams, i) & ~RESET) == id)
 			return &streams->half[i];
 	return NULL;
 }
 
-/* All but one, which its caller has in its hands. */
-static void clear_reset(struct streams *streams, const struct half *but)
+static void drop(struct streams *streams, unsigned i)
+{
+	clear(streams, i);
+	body_spoil(&streams->half[i].body, HTTP_MORE);
+}
+
+/* What is most likely not to be ended any more; not the one that its caller has in
+ * its hands. */
+static void drop_reset(struct streams *streams, const struct half *but)
 {
 	for (unsigned i = 0; i < streams->top; i++)
 		if (id_of(streams, i) & RESET && &streams->half[i] != but)
-			clear(streams, i);
+			drop(streams, i);
 }
 
 /* Is there room for a body, of `half`, to grow to so many octets? */
@@ -58,19 +58,29 @@ static bool has_room(struct streams *streams, const struct half *half,
 	size_t more = cost(size) - (half ? cost(body_size(&half->body)) : 0);
 
 	if (streams->kept + more > STREAMS_KEPT_MAX)
-		clear_reset(streams, half);
+		drop_reset(streams, half);
 	return streams->kept + more <= STREAMS_KEPT_MAX;
+}
+
+static unsigned first_free(struct streams *streams)
+{
+	unsigned i = 0;
+
+	while (i < STREAMS_MAX && id_of(streams, i))
+		i++;
+	return i;
 }
 
 bool streams_open(struct streams *streams, uint32_t id, const struct half *half)
 {
 	size_t size = body_size(&half->body);
-	unsigned i = 0;
 
-	clear_reset(streams, NULL);
-	while (i < STREAMS_MAX && id_of(streams, i))
-		i++;
-	if (i == STREAMS_MAX || !has_room(streams, NULL, size))
+	if (first_free(streams) == STREAMS_MAX)
+		drop_reset(streams, NULL);
+	if (!has_room(streams, NULL, size))
+		return false;
+	unsigned i = first_free(streams);
+	if (i == STREAMS_MAX)
 		return false;
 	streams->half[i] = *half;
 	streams->kept += cost(size);
@@ -91,9 +101,17 @@ void streams_add(struct streams *streams, struct half *half,
 	streams->kept += cost(body_size(&half->body)) - cost(have);
 }
 
-bool streams_close(struct streams *streams, struct half *half)
+void streams_close(struct streams *streams, struct half *half)
 {
-	return clear(streams, half - streams->half);
+	clear(streams, half - streams->half);
+}
+
+void streams_cut(struct streams *streams, uint32_t id)
+{
+	struct half *half = streams_find(streams, id);
+
+	if (half)
+		drop(streams, half - streams->half);
 }
 
 void streams_reset(struct streams *streams, uint32_t id)
@@ -109,9 +127,6 @@ void streams_reset(struct streams *streams, uint32_t id)
 
 void streams_drop(struct streams *streams)
 {
-	while (streams->top) {
-		unsigned i = streams->top - 1;
-		clear(streams, i);
-		body_spoil(&streams->half[i].body, HTTP_MORE);
-	}
+	while (streams->top)
+		drop(streams, streams->top - 1);
 }

@@ -32,7 +32,7 @@ struct half {
 
 /* All zero: none. */
 struct streams {
-	/* 0: no stream. A marked one was reset, and is nobody's any more. */
+	/* 0: no stream. A marked one was reset by the side that it is sent to. */
 	_Atomic uint32_t id[STREAMS_MAX];
 	struct half half[STREAMS_MAX];
 	unsigned top; /* there are none from here on */
@@ -50,11 +50,14 @@ bool streams_open(struct streams *streams, uint32_t id,
 void streams_add(struct streams *streams, struct half *half,
 		 struct octets *octets, size_t size);
 
-/* Its body is through, and the caller's. Returns false if it has been reset: then
- * the body has been given back. */
-bool streams_close(struct streams *streams, struct half *half);
+/* Its body is through, and the caller's. */
+void streams_close(struct streams *streams, struct half *half);
 
-/* Either side has reset it. For the threads of both directions. */
+/* The side that sends it has reset it: it will not be whole. */
+void streams_cut(struct streams *streams, uint32_t id);
+
+/* The other side has. What was on its way then crosses nevertheless, so this only makes
+ * room where that lacks. For the threads of both directions. */
 void streams_reset(struct streams *streams, uint32_t id);
 
 /* Gives back what is kept of all. */
