@@ -14,7 +14,7 @@
 #include "shim/capture/fdtable.h"
 
 #define PLACES 8 /* for one hash; a power of two */
-#define WORDS  (HELLO_RANDOM / 8)
+#define WORDS  (HELLO_RANDOM / 8 + 1)
 
 #define WRITING UINT32_MAX
 
@@ -22,8 +22,7 @@ struct place {
 	/* The upper half of the fd's state, and fd + 1 in the lower; 0: nobody's;
 	 * WRITING: somebody is about to write it. */
 	_Atomic uint64_t owner;
-	_Atomic uint64_t random[WORDS];
-	_Atomic uint64_t server;
+	_Atomic uint64_t word[WORDS]; /* the key */
 };
 
 static struct place *_Atomic table;
@@ -47,22 +46,31 @@ static struct place *table_make(void)
 	return none;
 }
 
-struct key {
-	uint64_t word[WORDS + 1]; /* the random number, and whose it is */
-};
+/* The last word of a key. */
+enum { CLIENT, SERVER, HANDLE };
 
-static struct key key_of(bool server, const uint8_t random[HELLO_RANDOM])
+struct sessions_key sessions_by_hello(bool server,
+				      const uint8_t random[HELLO_RANDOM])
 {
-	struct key key = { .word = { [WORDS] = server } };
+	struct sessions_key key = {
+		.word = { [WORDS - 1] = server ? SERVER : CLIENT },
+	};
 
 	memcpy(key.word, random, HELLO_RANDOM);
 	return key;
 }
 
-/* The other side must not be able to fill the places of one hash. */
-static struct place *places_of(struct place *in, const struct key *key)
+struct sessions_key sessions_by_handle(const void *session)
 {
-	uint64_t hash = secret_hash(key->word, WORDS + 1);
+	return (struct sessions_key){
+		.word = { (uintptr_t)session, [WORDS - 1] = HANDLE },
+	};
+}
+
+/* The other side must not be able to fill the places of one hash. */
+static struct place *places_of(struct place *in, const struct sessions_key *key)
+{
+	uint64_t hash = secret_hash(key->word, WORDS);
 
 	return in + (hash & (SESSIONS_MAX - 1) & ~(uint64_t)(PLACES - 1));
 }
@@ -79,7 +87,8 @@ static bool is_free(uint64_t owner)
 			  !fd_same_socket(fdtable_state(fd_of(owner)), owner));
 }
 
-static bool take(struct place *place, const struct key *key, uint64_t owner)
+static bool take(struct place *place, const struct sessions_key *key,
+		 uint64_t owner)
 {
 	uint64_t was = place->owner;
 
@@ -87,49 +96,62 @@ static bool take(struct place *place, const struct key *key, uint64_t owner)
 	    !atomic_compare_exchange_strong(&place->owner, &was, WRITING))
 		return false;
 	for (size_t i = 0; i < WORDS; i++)
-		place->random[i] = key->word[i];
-	place->server = key->word[WORDS];
+		place->word[i] = key->word[i];
 	place->owner = owner;
 	return true;
 }
 
-bool sessions_add(const struct hello *hello, int fd, uint64_t state)
+bool sessions_add(const struct sessions_key *key, int fd, uint64_t state)
 {
 	struct place *made = table_make();
-	struct key key = key_of(hello->server, hello->random);
 	uint64_t owner = (state & 0xffffffff00000000) | (uint32_t)(fd + 1);
 
 	if (!made)
 		return false;
-	struct place *place = places_of(made, &key);
+	struct place *place = places_of(made, key);
 	for (size_t i = 0; i < PLACES; i++)
-		if (take(&place[i], &key, owner))
+		if (take(&place[i], key, owner))
 			return true;
 	return false;
 }
 
-static bool has_key(const struct place *place, const struct key *key)
+static bool has_key(const struct place *place, const struct sessions_key *key)
 {
 	for (size_t i = 0; i < WORDS; i++)
-		if (place->random[i] != key->word[i])
+		if (place->word[i] != key->word[i])
 			return false;
-	return place->server == key->word[WORDS];
+	return true;
 }
 
-int sessions_find(bool server, const uint8_t random[HELLO_RANDOM])
+/* Returns its place and assigns whose that was, or returns NULL. */
+static struct place *find(const struct sessions_key *key, uint64_t *owner)
 {
 	struct place *made = table;
-	struct key key = key_of(server, random);
 
 	if (!made)
-		return -1;
-	struct place *place = places_of(made, &key);
+		return NULL;
+	struct place *place = places_of(made, key);
 	for (size_t i = 0; i < PLACES; i++) {
-		uint64_t owner = place[i].owner;
-
-		if (!is_free(owner) && (uint32_t)owner != WRITING &&
-		    has_key(&place[i], &key) && place[i].owner == owner)
-			return fd_of(owner);
+		*owner = place[i].owner;
+		if (!is_free(*owner) && (uint32_t)*owner != WRITING &&
+		    has_key(&place[i], key) && place[i].owner == *owner)
+			return &place[i];
 	}
-	return -1;
+	return NULL;
+}
+
+int sessions_find(const struct sessions_key *key)
+{
+	uint64_t owner;
+
+	return find(key, &owner) ? fd_of(owner) : -1;
+}
+
+void sessions_forget(const struct sessions_key *key)
+{
+	uint64_t owner;
+	struct place *place = find(key, &owner);
+
+	if (place)
+		atomic_compare_exchange_strong(&place->owner, &owner, 0);
 }

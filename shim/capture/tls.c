@@ -33,16 +33,28 @@ enum tls_protocol tls_protocol_of(const uint8_t *name, size_t size)
 	return TLS_DNS;
 }
 
+static int find_by_hello(bool server, const uint8_t *random)
+{
+	struct sessions_key key = sessions_by_hello(server, random);
+
+	return sessions_find(&key);
+}
+
 /* A server's session has the random number of the hello that it has sent, and so has
  * a client's. */
-static int find(const struct tls_session *session)
+int tls_find(const struct tls_session *session)
 {
-	int fd = session->fd;
+	struct sessions_key handle = sessions_by_handle(session->handle);
+	int fd = sessions_find(&handle);
 
-	if (fd < 0 && session->server)
-		fd = sessions_find(true, session->server);
+	if (fd >= 0)
+		return fd;
+	if (session->server)
+		fd = find_by_hello(true, session->server);
 	if (fd < 0 && session->client)
-		fd = sessions_find(false, session->client);
+		fd = find_by_hello(false, session->client);
+	if (fd >= 0)
+		sessions_add(&handle, fd, fdtable_state(fd));
 	return fd;
 }
 
@@ -61,14 +73,13 @@ static bool known(struct capture_call *call)
 	return call->state;
 }
 
-bool tls_enter(struct capture_call *call, const struct tls_session *session,
-	       bool sent)
+bool tls_enter(struct capture_call *call, int fd, bool sent)
 {
-	call->fd = find(session);
+	call->fd = fd;
 	call->sent = sent;
 	call->copy = 0;
-	call->protocol = session->protocol;
-	if (call->fd < 0 || !known(call))
+	call->protocol = TLS_UNNAMED;
+	if (fd < 0 || !known(call))
 		return false;
 	call->sequence = fdtable_sequence(call->fd, sent);
 	if (sent)
@@ -80,8 +91,18 @@ void tls_begin(const struct capture_call *call, uint64_t state,
 	       const struct hello *hello)
 {
 	/* Found first: from the next word on nobody looks for another hello. */
+	struct sessions_key key =
+		sessions_by_hello(hello->server, hello->random);
+
 	tls_is_used = true;
-	if (!sessions_add(hello, call->fd, state))
+	if (!sessions_add(&key, call->fd, state))
 		enqueue_count_drop(DROP_STREAM, 1);
 	fdtable_learn(call->fd, state, FD_TLS, &call->info);
+}
+
+void tls_end(const void *handle)
+{
+	struct sessions_key key = sessions_by_handle(handle);
+
+	sessions_forget(&key);
 }

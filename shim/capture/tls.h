@@ -27,18 +27,24 @@ enum tls_protocol {
 enum tls_protocol tls_protocol_of(const uint8_t *name, size_t size);
 
 struct tls_session {
-	int fd; /* that its octets cross; -1: the library does not know */
-	const uint8_t *client, *server; /* each HELLO_RANDOM octets */
-	enum tls_protocol protocol;
+	const void *handle;
+	/* Random numbers, each of HELLO_RANDOM octets; NULL: not known. */
+	const uint8_t *client, *server;
 };
 
 /* Some connection of the process may be DNS within TLS. */
 extern _Atomic bool tls_is_used;
 
-/* Finds the session's connection. Returns false if it carries no DNS; else as
- * capture_enter does, but that what follows is the session's clear text. */
-bool tls_enter(struct capture_call *call, const struct tls_session *session,
-	       bool sent);
+/* Returns the fd of the session's connection, or -1: it is none that may carry DNS, or
+ * its hello is still to come. Once found it stays so. */
+int tls_find(const struct tls_session *session);
+
+/* As capture_enter, but that what follows is the clear text of the session whose
+ * connection the fd is. */
+bool tls_enter(struct capture_call *call, int fd, bool sent);
+
+/* The handle will be another session's. */
+void tls_end(const void *handle);
 
 /* This side's hello was seen on the connection that the call is made on. */
 struct hello;

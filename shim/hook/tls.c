@@ -220,3 +220,30 @@ int gnutls_record_uncork(void *session, unsigned flags)
 	return tls_call_is_idle() ? REAL(gnutls_record_uncork)(session, flags)
 				  : uncork(library, session, flags);
 }
+
+static void end(void *session)
+{
+	if (!tls_call_is_idle())
+		tls_end(session);
+}
+
+void SSL_free(void *ssl)
+{
+	FIND(SSL_free, );
+	end(ssl);
+	REAL(SSL_free)(ssl);
+}
+
+int SSL_clear(void *ssl)
+{
+	FIND(SSL_clear, 0);
+	end(ssl);
+	return REAL(SSL_clear)(ssl);
+}
+
+void gnutls_deinit(void *session)
+{
+	FIND(gnutls_deinit, );
+	end(session);
+	REAL(gnutls_deinit)(session);
+}

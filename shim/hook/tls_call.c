@@ -51,15 +51,12 @@ struct randoms {
 	unsigned char client[HELLO_RANDOM], server[HELLO_RANDOM];
 };
 
-static void ask_openssl(const struct tls_call *tls, bool sent,
-			struct randoms *randoms, struct tls_session *session)
+static void ask_openssl(const struct tls_call *tls, struct randoms *randoms,
+			struct tls_session *session)
 {
 	const struct tls_library *library = tls->library;
 
-	session->fd = sent ? library->SSL_get_wfd(tls->session)
-			   : library->SSL_get_rfd(tls->session);
-	if (session->fd >= 0 || !library->SSL_get_client_random ||
-	    !library->SSL_get_server_random)
+	if (!library->SSL_get_client_random || !library->SSL_get_server_random)
 		return;
 	library->SSL_get_client_random(tls->session, randoms->client,
 				       HELLO_RANDOM);
@@ -107,44 +104,47 @@ static bool is_openssl(const struct tls_library *library)
 	return library->SSL_get_rfd && library->SSL_get_wfd;
 }
 
-static bool enter(struct tls_call *tls, bool sent)
+/* The fd that the library knows, or that the session is known to be on. */
+static int fd_of(const struct tls_call *tls, bool sent)
 {
-	struct tls_session session = { .fd = -1, .protocol = TLS_UNNAMED };
+	struct tls_session session = { .handle = tls->session };
 	struct randoms randoms;
+	int fd = -1;
 
-	if (is_openssl(tls->library))
-		ask_openssl(tls, sent, &randoms, &session);
-	else
+	if (!is_openssl(tls->library)) {
 		ask_gnutls(tls, &session);
-	return tls_enter(&tls->call, &session, sent);
+		return tls_find(&session);
+	}
+	fd = sent ? tls->library->SSL_get_wfd(tls->session)
+		  : tls->library->SSL_get_rfd(tls->session);
+	if (fd >= 0)
+		return fd;
+	ask_openssl(tls, &randoms, &session);
+	return tls_find(&session);
 }
 
-static void watch(struct tls_call *tls)
-{
-	int fd = is_openssl(tls->library)
-			 ? tls->library->SSL_get_rfd(tls->session)
-			 : -1;
-
-	begin(tls);
-	tls->state = fdtable_state(fd);
-}
-
-/* Before the real call that reads. */
 void tls_expect(struct tls_call *tls, const struct tls_library *library,
 		void *session)
 {
 	tls->library = library;
 	tls->session = session;
-	tls->state = 0;
+	tls->fd = -1;
 	tls->watched = is_watched(tls);
-	if (tls->watched)
-		watch(tls);
+	if (!tls->watched)
+		return;
+	begin(tls);
+	/* Within the call the session may be given other random numbers. */
+	tls->fd = fd_of(tls, false);
+	tls->state = fdtable_state(tls->fd);
 }
 
-/* Where the fd was known before, it is to be the same connection's still. */
-static bool is_same(const struct tls_call *tls)
+/* The fd that was known before is to be the same connection's still. */
+static bool enter_received(struct tls_call *tls)
 {
-	return !tls->state || fd_same_socket(tls->state, tls->call.state);
+	if (tls->fd < 0)
+		return tls_enter(&tls->call, fd_of(tls, false), false);
+	return tls_enter(&tls->call, tls->fd, false) &&
+	       fd_same_socket(tls->state, tls->call.state);
 }
 
 static void take(struct tls_call *tls, void *to, size_t size)
@@ -154,7 +154,7 @@ static void take(struct tls_call *tls, void *to, size_t size)
 
 	if (!tls->watched)
 		begin(tls);
-	if (size && enter(tls, false) && is_same(tls)) {
+	if (size && enter_received(tls)) {
 		tls->call.protocol = protocol_of(tls);
 		tls->call.stamp_ns = clock_steady();
 		connection_crossed(&tls->call, &message, size);
@@ -171,7 +171,9 @@ void tls_received(struct tls_call *tls, void *to, size_t size)
 void tls_received_late(const struct tls_library *library, void *session,
 		       void *to, size_t size)
 {
-	struct tls_call tls = { .library = library, .session = session };
+	struct tls_call tls = { .library = library,
+				.session = session,
+				.fd = -1 };
 
 	tls_received(&tls, to, size);
 }
@@ -188,7 +190,7 @@ static void copy(struct tls_call *tls, const void *from, size_t size)
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	begin(tls);
-	tls->observed = enter(tls, true);
+	tls->observed = tls_enter(&tls->call, fd_of(tls, true), true);
 	if (!tls->observed)
 		return;
 	departed_copy(&tls->call, &message, from ? size : 0);

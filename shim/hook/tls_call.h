@@ -18,11 +18,12 @@
 struct tls_call {
 	const struct tls_library *library;
 	void *session;
-	bool watched;             /* from before the real call on */
-	bool observed;            /* it is one of DNS */
-	uint64_t state;           /* of the fd that the library knows, before */
-	const void *outer;        /* the call that this one is made in */
-	struct capture_call call; /* where it is observed */
+	bool watched;      /* from before the real call on */
+	bool observed;     /* it is one of DNS */
+	int fd;            /* of a call that reads, as known before it, */
+	uint64_t state;    /* and its state then; or -1 */
+	const void *outer; /* the call that this one is made in */
+	struct capture_call call;               /* where it is observed */
 	struct _pthread_cleanup_buffer cleanup; /* while there is a copy */
 };
 

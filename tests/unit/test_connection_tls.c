@@ -90,14 +90,13 @@ static void raw(bool sent, const void *octets, size_t size)
 static void clear(bool sent, enum tls_protocol protocol, const void *octets,
 		  size_t size)
 {
-	struct tls_session session = {
-		.fd = -1,
-		.server = (const uint8_t *)RANDOM,
-		.protocol = protocol,
-	};
+	struct tls_session session = { .handle = &session,
+				       .server = (const uint8_t *)RANDOM };
 	struct capture_call call;
 
-	cr_assert(tls_enter(&call, &session, sent), "it is found");
+	cr_assert(tls_enter(&call, tls_find(&session), sent), "it is found");
+	tls_end(&session);
+	call.protocol = protocol;
 	cross(&call, octets, size);
 }
 
@@ -214,13 +213,25 @@ Test(connection_tls, no_dns_is_looked_for_outside_at_its_port)
 
 Test(connection_tls, a_session_is_not_found_on_the_next_connection)
 {
-	struct tls_session session = { .fd = -1,
-				       .server = (const uint8_t *)RANDOM };
-	struct capture_call call;
+	struct tls_session session = { .server = (const uint8_t *)RANDOM };
 
 	handshake(FD_TLS_PORT);
 	connect_as(FD_TLS_PORT);
-	cr_assert(!tls_enter(&call, &session, false));
+	cr_assert_eq(tls_find(&session), -1);
+}
+
+/* A handshake within the session changes its random numbers. */
+Test(connection_tls, a_session_stays_found)
+{
+	struct tls_session session = { .handle = &session,
+				       .server = (const uint8_t *)RANDOM };
+
+	handshake(FD_TLS_PORT);
+	cr_assert_eq(tls_find(&session), FD);
+	session.server = NULL;
+	cr_assert_eq(tls_find(&session), FD);
+	tls_end(&session);
+	cr_assert_eq(tls_find(&session), -1);
 }
 
 static void expect_http(size_t i, const char *message)
