@@ -43,8 +43,8 @@ void queue_free(struct queue *queue);
 /* Producers. The room is for `size` octets of payload; event->size and what is not
  * the observer's to write are set, the rest is the caller's to fill. */
 
-/* For a message that has crossed its socket: it counts as captured, and where
- * there is no room as dropped. */
+/* For a message that has crossed its socket. Where there is no room it counts as
+ * lost. */
 struct queue_room queue_reserve_for(struct queue *queue,
 				    struct thread_call *call, size_t size);
 static inline struct queue_room queue_reserve(struct queue *queue, size_t size)
@@ -53,7 +53,7 @@ static inline struct queue_room queue_reserve(struct queue *queue, size_t size)
 }
 void queue_commit(struct queue *queue, struct queue_room room);
 
-/* For one that is about to be sent: it counts when it lands. */
+/* For one that is about to be sent: it counts when it has landed. */
 struct queue_room queue_depart(struct queue *queue, struct thread_call *call,
 			       size_t size);
 void queue_departed(struct queue *queue, struct queue_room room); /* filled */
@@ -63,24 +63,23 @@ uint64_t queue_link(const struct queue *queue, struct queue_room room);
 bool queue_has(const struct queue *queue, uint64_t link);
 struct event *queue_linked(const struct queue *queue, uint64_t link);
 
-/* The call is over: `n` of its messages crossed. Then each reservation lands, in
- * their order; false: it was not this call's any more. At last: so many of the
- * `n` had none. */
-void queue_landing(struct queue *queue, uint64_t n);
+/* The call is over: each reservation lands, in their order; false: it was not this
+ * call's any more. At last: `n` of them have crossed. */
 bool queue_land(struct queue *queue, const struct thread_call *call,
 		uint64_t link, bool crossed);
-void queue_landed(struct queue *queue, enum drop_cause cause, uint64_t missing);
+void queue_landed(struct queue *queue, const struct thread_call *call,
+		  uint64_t n);
 
 /* This thread has jumped out of the call, and will not come back to it. The link:
  * of one of its reservations, or call->newest. */
 void queue_abandon(struct queue *queue, const struct thread_call *call,
 		   uint64_t link);
 
-/* `n` messages that crossed, and never got in. */
+/* `n` messages that crossed, and never got in: captured, and dropped. */
 void queue_count_lost(struct queue *queue, enum drop_cause cause, uint64_t n);
 
 /* Messages that crossed, as the producers counted them. Any thread. */
-uint64_t queue_captured(const struct queue *queue);
+uint64_t queue_counted(const struct queue *queue);
 
 /*
  * The consumer. queue_collect finds what has been committed and returns how
@@ -90,6 +89,10 @@ uint64_t queue_captured(const struct queue *queue);
  * its response, and no thread overtakes itself. Younger ones come next time.
  */
 size_t queue_collect(struct queue *queue, uint64_t now_ns);
+
+/* Likewise, at the end: of what is in flight that is left whose thread lives. */
+size_t queue_collect_last(struct queue *queue, uint64_t now_ns);
+
 struct event *queue_event(const struct queue *queue, size_t index);
 
 /* The first `count` pending events are done with; their slots are free. */
@@ -123,6 +126,10 @@ void queue_forked(const struct queue *queue);
 
 /* Captured, but not collected when that was last tried. */
 uint64_t queue_in_ring(const struct queue *queue);
+
+/* Messages that crossed: as the producers counted them, and those that a producer
+ * has left before it counted them. */
+uint64_t queue_captured(const struct queue *queue);
 
 /* At that time: is a query still being sent that was stamped before this? */
 bool queue_awaits(const struct queue *queue, uint64_t stamp_ns);

@@ -44,7 +44,7 @@ uint64_t enqueue_captured(void)
 	struct queue *queue =
 		atomic_load_explicit(setup.queue, memory_order_acquire);
 
-	return queue ? queue_captured(queue) : 0;
+	return queue ? queue_counted(queue) : 0;
 }
 
 void enqueue_count_drop(enum drop_cause cause, uint64_t n)
@@ -181,10 +181,10 @@ static void complete(struct event *event, const struct address *local)
 	event->flags |= EVENT_LOCAL;
 }
 
-/* Lands one after the other, and counts for each queue those that had crossed.
+/* Lands one after the other, and counts for each queue those that have crossed.
  * Returns false if they were not to be found. */
-static bool land_all(struct enqueue_flight *flight, uint32_t count,
-		     const struct address *local, uint16_t landed[])
+static bool land_each(struct enqueue_flight *flight, uint32_t count,
+		      const struct address *local, uint16_t landed[])
 {
 	uint64_t link = flight->call->first, next;
 	struct queue *queue;
@@ -197,29 +197,33 @@ static bool land_all(struct enqueue_flight *flight, uint32_t count,
 		next = event->link;
 		if (crossed && local)
 			complete(event, local);
-		landed[index] +=
-			queue_land(queue, flight->call, link, crossed) &&
-			crossed;
+		/* What is not this call's any more has been found abandoned. */
+		queue_land(queue, flight->call, link, crossed);
+		landed[index] += crossed;
 	}
 	return !link;
 }
 
-static void count_landing(size_t index, uint64_t crossed)
+/* Within the call: nobody else adds to what it counts. */
+static void count_landed(const struct thread_call *call,
+			 const uint16_t landed[])
 {
-	struct queue *queue = queue_of(index);
+	for (size_t i = 0; i < setup.queues; i++) {
+		struct queue *queue = landed[i] ? queue_of(i) : NULL;
 
-	if (queue)
-		queue_landing(queue, crossed);
+		if (queue)
+			queue_landed(queue, call, landed[i]);
+	}
 }
 
-static void count_landed(size_t index, enum drop_cause cause, uint64_t missing)
+/* Of `count` messages that have crossed. */
+static void count_missing(uint32_t count, const uint16_t landed[],
+			  enum drop_cause cause)
 {
-	struct queue *queue = queue_of(index);
-
-	if (queue)
-		queue_landed(queue, cause, missing);
-	else
-		count_lost(index, DROP_UNSTARTED, missing);
+	for (size_t i = 0; i < setup.queues; i++)
+		if (landed[i] < count)
+			count_lost(i, queue_of(i) ? cause : DROP_UNSTARTED,
+				   count - landed[i]);
 }
 
 void enqueue_land(struct enqueue_flight *flight, uint32_t count,
@@ -228,13 +232,10 @@ void enqueue_land(struct enqueue_flight *flight, uint32_t count,
 	uint16_t landed[ENQUEUE_QUEUES_MAX] = { 0 };
 	bool found = false;
 
-	for (size_t i = 0; count && i < setup.queues; i++)
-		count_landing(i, count);
 	if (flight->call) {
-		found = land_all(flight, count, local, landed);
+		found = land_each(flight, count, local, landed);
+		count_landed(flight->call, landed);
 		thread_close(flight->call, abandon);
 	}
-	for (size_t i = 0; count && i < setup.queues; i++)
-		count_landed(i, found ? DROP_QUEUE_FULL : DROP_ABANDONED,
-			     count - landed[i]);
+	count_missing(count, landed, found ? DROP_QUEUE_FULL : DROP_ABANDONED);
 }

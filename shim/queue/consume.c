@@ -86,6 +86,7 @@ static void append(const struct queue *queue, struct event *event)
 {
 	struct shared *shared = queue->shared;
 
+	shared->found++;
 	queue->pending[shared->first + shared->count++] =
 		(struct pending){ event->stamp_ns, event };
 }
@@ -116,15 +117,6 @@ static void note_sent(struct shared *shared, uint64_t mark,
 			(struct call){ thread_of(mark), event->stamp_ns };
 }
 
-static void count_left(const struct queue *queue, enum mark_state state)
-{
-	atomic_fetch_add_explicit(&queue->shared->dropped[DROP_ABANDONED], 1,
-				  memory_order_relaxed);
-	if (state == MARK_LEFT_SENT)
-		atomic_fetch_add_explicit(&queue->shared->left, 1,
-					  memory_order_relaxed);
-}
-
 /* Returns the slots that need not be looked at again. */
 static uint64_t read_slot(struct queue *queue, uint32_t number, size_t slot,
 			  uint64_t mark, uint64_t now_ns)
@@ -143,8 +135,8 @@ static uint64_t read_slot(struct queue *queue, uint32_t number, size_t slot,
 		note_sent(shared, mark, event);
 		return 0;
 	case MARK_LEFT:
-	case MARK_LEFT_SENT:
-		count_left(queue, state_of(mark));
+		shared->found++;
+		queue_count_drop(queue, DROP_ABANDONED, 1);
 		/* fall through */
 	case MARK_VOID:
 		finish_slots(queue, number, bits(slot, 1));
@@ -309,6 +301,16 @@ size_t queue_collect(struct queue *queue, uint64_t now_ns)
 	return shared->count;
 }
 
+size_t queue_collect_last(struct queue *queue, uint64_t now_ns)
+{
+	queue_collect(queue, now_ns);
+	/* Notes what is in flight, and then asks after it. */
+	for (int i = 0; i < 2; i++)
+		for (size_t run = 0; run < queue->shared->opens; run++)
+			ask_after(queue, queue->open[run]);
+	return queue_collect(queue, now_ns);
+}
+
 struct event *queue_event(const struct queue *queue, size_t index)
 {
 	return queue->pending[queue->shared->first + index].event;
@@ -340,6 +342,17 @@ size_t queue_pending(const struct queue *queue)
 uint64_t queue_in_ring(const struct queue *queue)
 {
 	return queue->shared->in_ring;
+}
+
+/* A thread that is gone may not have counted what it had reserved: it is found all
+ * the same. */
+uint64_t queue_captured(const struct queue *queue)
+{
+	const struct shared *shared = queue->shared;
+	uint64_t counted = queue_counted(queue);
+	uint64_t found = shared->found + shared->in_ring + lost_in_all(queue);
+
+	return counted > found ? counted : found;
 }
 
 bool queue_awaits(const struct queue *queue, uint64_t stamp_ns)

@@ -252,14 +252,14 @@ static struct queue_room reserve(struct queue *queue, struct thread_call *call,
 	return (struct queue_room){ event, generation_of(position) | mine };
 }
 
-static void count_captured(struct queue *queue, const struct thread_call *call,
-			   uint64_t n)
+static void count(struct queue *queue, const struct thread_call *call,
+		  uint64_t n)
 {
 	struct lane *lane = this_lane(queue);
-	_Atomic uint64_t *sum = &lane->captured[call - thread_state.call];
+	_Atomic uint64_t *sum = &lane->counted[call - thread_state.call];
 
 	if (call == thread_state.call || !thread_state.owns_lane)
-		atomic_fetch_add_explicit(&lane->captured[0], n,
+		atomic_fetch_add_explicit(&lane->counted[0], n,
 					  memory_order_relaxed);
 	else /* costs less, and nobody else adds to it */
 		atomic_store_explicit(
@@ -279,11 +279,11 @@ struct queue_room queue_reserve_for(struct queue *queue,
 {
 	if (!call)
 		call = thread_state.call;
-	/* First: what is left here has crossed, and is missed. */
-	count_captured(queue, call, 1);
 	struct queue_room room = reserve(queue, call, size, MARK_HELD);
-	if (!room.event)
-		queue_count_drop(queue, DROP_QUEUE_FULL, 1);
+	if (room.event)
+		count(queue, call, 1);
+	else
+		queue_count_lost(queue, DROP_QUEUE_FULL, 1);
 	return room;
 }
 
@@ -336,11 +336,6 @@ static bool is_mine(const struct queue *queue, const struct thread_call *call,
 	       (mark & INDEX_MASK) == signature(queue, call, state_of(mark));
 }
 
-void queue_landing(struct queue *queue, uint64_t n)
-{
-	count_captured(queue, thread_state.call, n);
-}
-
 bool queue_land(struct queue *queue, const struct thread_call *call,
 		uint64_t link, bool crossed)
 {
@@ -354,10 +349,10 @@ bool queue_land(struct queue *queue, const struct thread_call *call,
 		       with_state(was, crossed ? MARK_DONE : MARK_VOID));
 }
 
-void queue_landed(struct queue *queue, enum drop_cause cause, uint64_t missing)
+void queue_landed(struct queue *queue, const struct thread_call *call,
+		  uint64_t n)
 {
-	if (missing)
-		queue_count_drop(queue, cause, missing);
+	count(queue, call, n);
 	queue_nudge(queue);
 }
 
@@ -379,25 +374,37 @@ void queue_abandon(struct queue *queue, const struct thread_call *call,
 
 void queue_count_lost(struct queue *queue, enum drop_cause cause, uint64_t n)
 {
-	count_captured(queue, thread_state.call, n);
-	queue_count_drop(queue, cause, n);
+	atomic_fetch_add_explicit(&queue->shared->lost[cause], n,
+				  memory_order_relaxed);
 }
 
 uint64_t queue_dropped(const struct queue *queue, enum drop_cause cause)
 {
-	return atomic_load_explicit(&queue->shared->dropped[cause],
-				    memory_order_relaxed);
+	const struct shared *shared = queue->shared;
+
+	return atomic_load_explicit(&shared->dropped[cause],
+				    memory_order_relaxed) +
+	       atomic_load_explicit(&shared->lost[cause], memory_order_relaxed);
 }
 
-uint64_t queue_captured(const struct queue *queue)
+uint64_t lost_in_all(const struct queue *queue)
 {
-	uint64_t sum = atomic_load_explicit(&queue->shared->left,
+	uint64_t sum = 0;
+
+	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
+		sum += atomic_load_explicit(&queue->shared->lost[cause],
 					    memory_order_relaxed);
+	return sum;
+}
+
+uint64_t queue_counted(const struct queue *queue)
+{
+	uint64_t sum = lost_in_all(queue);
 
 	for (size_t i = 0; i < LANES; i++)
 		for (size_t k = 0; k <= THREAD_CALLS_MAX; k++)
 			sum += atomic_load_explicit(
-				&queue->shared->lane[i].captured[k],
+				&queue->shared->lane[i].counted[k],
 				memory_order_relaxed);
 	return sum;
 }

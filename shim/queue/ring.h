@@ -71,9 +71,8 @@ enum mark_state {
 	MARK_MORE, /* the message of an earlier slot goes on here */
 	MARK_DONE,
 	MARK_VOID,
-	MARK_REST,      /* nobody will use this slot and those behind it */
-	MARK_LEFT,      /* retired: its message is lost */
-	MARK_LEFT_SENT, /* likewise, if it has crossed at all */
+	MARK_REST, /* nobody will use this slot and those behind it */
+	MARK_LEFT, /* retired: its message is lost, if it has crossed at all */
 };
 
 _Static_assert(SLOT_SIZE % CACHELINE == 0, "slots share no cache line");
@@ -87,9 +86,10 @@ struct lane {
 	/* Its position in its run; 0: none. */
 	_Alignas(2 * CACHELINE) _Atomic uint64_t open;
 
-	/* What its owner has captured, in each of the calls that may be open at
-	 * once, so that none adds while another does; and, [0], all others. */
-	_Atomic uint64_t captured[1 + THREAD_CALLS_MAX];
+	/* The messages of its owner that have got in, in each of the calls that may
+	 * be open at once, so that none adds while another does; and, [0], those of
+	 * all others. */
+	_Atomic uint64_t counted[1 + THREAD_CALLS_MAX];
 };
 
 struct ring {
@@ -156,12 +156,14 @@ struct shared {
 	/* The consumer's. */
 	_Alignas(2 * CACHELINE) size_t first, count; /* of pending */
 	size_t opens;
-	uint64_t in_ring, oldest_query, asked_ns;
+	uint64_t in_ring, found, oldest_query, asked_ns;
 	size_t calls;
 	struct call call[CALLS_MAX];
 
+	/* Of what has got in; and what has not, which is thereby captured as well:
+	 * one word, so that a thread can leave nothing half counted. */
 	_Alignas(2 * CACHELINE) _Atomic uint64_t dropped[DROP_CAUSE_COUNT];
-	_Atomic uint64_t left; /* captured only by being counted as lost */
+	_Atomic uint64_t lost[DROP_CAUSE_COUNT];
 	_Atomic uint64_t finish_deadline;
 	_Atomic uint32_t done;
 
@@ -262,7 +264,7 @@ static inline void retire(_Atomic uint64_t *mark, uint64_t was)
 	static const enum mark_state becomes[] = {
 		[MARK_HELD] = MARK_LEFT,
 		[MARK_FILL] = MARK_VOID,
-		[MARK_SENT] = MARK_LEFT_SENT,
+		[MARK_SENT] = MARK_LEFT,
 		[MARK_MORE] = MARK_VOID,
 	};
 
@@ -281,6 +283,9 @@ void finish_slots(struct queue *queue, uint32_t number, uint64_t slots);
  * unless it has. And what is to be done before that for those that have not. */
 void move_run(struct queue *queue, uint32_t number);
 void move_runs(struct queue *queue);
+
+/* What has never got in. */
+uint64_t lost_in_all(const struct queue *queue);
 
 /* Claims the next run of a ring and leaves it unused. */
 bool claim_unused(struct queue *queue, int which);

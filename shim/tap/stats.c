@@ -212,7 +212,7 @@ void stats_close(struct stats *stats)
 void stats_unstarted(struct metrics *metrics, const struct tap_config *config,
 		     size_t index, struct queue *queue)
 {
-	size_t left = queue ? queue_collect(queue, STATS_ALL) : 0;
+	size_t left = queue ? queue_collect_last(queue, STATS_ALL) : 0;
 	struct metrics_counts now;
 
 	log_refused(metrics, config, index);

@@ -159,7 +159,7 @@ static bool is_over(struct tap *tap, uint64_t deadline)
 /* `sent`: of the end's beginning. */
 static void finish(struct tap *tap, uint64_t sent)
 {
-	queue_collect(tap->queue, STATS_ALL);
+	queue_collect_last(tap->queue, STATS_ALL);
 	look_at_endpoint(tap);
 	bool own = !tap->recording.predecessor;
 	uint64_t left = drain_waiting(&tap->drain),

@@ -44,7 +44,8 @@ def test_sleep():
 def test_abandoned(scene):
     """What a thread leaves half done stops neither the host nor the tap; what
     cannot be logged until that is noticed is counted."""
-    running = host.Host(host.build("odd"), scene, DNSTAP_EXIT_MS="60000")
+    running = host.Host(host.build("odd"), scene, DNSTAP_EXIT_MS="60000",
+                        **metrics.SETTING)
     running.wire.leave_out(5300)
     running.udp(EACH)
     running.udp(EACH)
@@ -55,6 +56,7 @@ def test_abandoned(scene):
     logged = [tap for tap in taps if tap.query_port not in (None, 5300)]
     assert len(asked) == 4 * EACH and len(logged) >= 2 * EACH
     assert len(logged) + lost >= len(asked), (len(asked), len(logged), lost)
+    metrics.Metrics().check()
     return f"{len(taps)} messages, {lost} counted"
 
 

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -284,6 +285,87 @@ Test(enqueue, retires_what_a_handler_has_left)
 	expect(1, 1);
 	cr_assert_eq(queue_dropped(queue[0], DROP_ABANDONED), 1);
 	cr_assert_eq(queue_captured(queue[0]), 2);
+}
+
+/* Cancellation, at any instruction */
+
+#define CANCELLED 400
+#define BURST     5 /* messages of one call; the last one has not crossed */
+
+static uint64_t taken[TAPS];
+
+static void take_all(uint64_t now_ns)
+{
+	for (int i = 0; i < TAPS; i++) {
+		size_t count = queue_collect(queue[i], now_ns);
+
+		queue_release(queue[i], count);
+		taken[i] += count;
+	}
+}
+
+static void send_burst(void)
+{
+	struct event seen = { .stamp_ns = 1, .size = SIZE };
+	struct iovec iov = { page, SIZE };
+	struct enqueue_flight flight;
+
+	enqueue_flight_begin(&flight);
+	for (int i = 0; i < BURST; i++)
+		enqueue_depart(&flight, &seen,
+			       &(struct octets){ .iov = &iov, .left = SIZE });
+	enqueue_land(&flight, BURST - 1, NULL);
+}
+
+static void *send_and_receive(void *begun)
+{
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+	for (;;) {
+		send_burst();
+		put_whole();
+		atomic_store((_Atomic int *)begun, 1);
+	}
+	return NULL;
+}
+
+/* Most of the time there is room in the queues. */
+static void cancel_one(int looks)
+{
+	_Atomic int begun = 0;
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, send_and_receive, &begun);
+	while (!atomic_load(&begun))
+		sched_yield();
+	while (looks--)
+		take_all(UINT64_MAX);
+	pthread_cancel(thread);
+	pthread_join(thread, NULL);
+}
+
+static void expect_sum(int tap)
+{
+	uint64_t captured = queue_captured(queue[tap]), left = 0;
+
+	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
+		left += queue_dropped(queue[tap], cause);
+	cr_assert_eq(queue_in_ring(queue[tap]), 0);
+	cr_assert_eq(captured, taken[tap] + left, "%zu = %zu + %zu",
+		     (size_t)captured, (size_t)taken[tap], (size_t)left);
+}
+
+/* Whatever it was in the midst of has been logged or is counted as lost, once. */
+Test(enqueue, accounts_for_what_a_cancelled_thread_has_left)
+{
+	srand(1);
+	for (int i = 0; i < CANCELLED; i++)
+		cancel_one(rand() % 20);
+	/* As time passes it becomes known who has ended. */
+	for (int i = 0; i < 5; i++)
+		take_all(clock_steady() + i * NS_PER_S);
+	take_all(UINT64_MAX);
+	for (int i = 0; i < TAPS; i++)
+		expect_sum(i);
 }
 
 /* Forks */

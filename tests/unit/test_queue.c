@@ -295,6 +295,24 @@ Test(queue, retires_what_a_thread_has_left_that_has_ended)
 	queue_free(queue);
 }
 
+/* The end comes before they are asked after. */
+Test(queue, retires_at_the_end_what_threads_have_left)
+{
+	struct queue *queue = queue_new(MESSAGES);
+	struct queue_room room = queue_reserve(queue, 12);
+	pthread_t thread;
+
+	cr_assert(put(queue, 1, 12));
+	pthread_create(&thread, NULL, reserve_and_end, queue);
+	pthread_join(thread, NULL);
+	cr_assert_eq(queue_collect_last(queue, UINT64_MAX), 1);
+	cr_assert_eq(queue_dropped(queue, DROP_ABANDONED), 3);
+	cr_assert_eq(queue_captured(queue), 5);
+	cr_assert_eq(queue_in_ring(queue), 1, "its thread lives");
+	queue_commit(queue, room);
+	queue_free(queue);
+}
+
 Test(queue, keeps_what_a_living_thread_has_reserved)
 {
 	struct queue *queue = queue_new(MESSAGES);
@@ -341,10 +359,9 @@ Test(queue, counts_what_is_sent_when_it_has_landed)
 	cr_assert_eq(collect(queue), 0);
 	cr_assert_eq(queue_captured(queue), 0);
 	cr_assert_eq(queue_in_ring(queue), 0);
-	queue_landing(queue, 1);
 	land(queue, crossed, true);
 	land(queue, stayed, false);
-	queue_landed(queue, DROP_QUEUE_FULL, 0);
+	queue_landed(queue, thread_state.call, 1);
 	cr_assert_eq(queue_captured(queue), 1);
 	cr_assert_eq(collect(queue), 1);
 	queue_release(queue, 1);

@@ -9,7 +9,8 @@
 #include "host.h"
 
 #define EACH   40
-#define HOSTS  200
+#define HOSTS  2000
+#define JUMPS  200
 #define FORKS  60
 #define MILLIS 1000 /* microseconds */
 
@@ -46,16 +47,23 @@ static void *answer_and_wait(void *waits)
 	return NULL;
 }
 
+static const char other[] = "127.0.0.9";
+
+static int bound_to(const char *address, unsigned short port)
+{
+	struct sockaddr_in name = host_address(address, port);
+	int made = socket(AF_INET, SOCK_DGRAM, 0);
+
+	MUST(!bind(made, (struct sockaddr *)&name, sizeof(name)));
+	return made;
+}
+
 static void play_cancel(void)
 {
-	struct sockaddr_in name = { .sin_family = AF_INET,
-				    .sin_port = htons(53) };
 	pthread_t thread;
 	void *result;
 
-	silent = socket(AF_INET, SOCK_DGRAM, 0);
-	inet_pton(AF_INET, "127.0.0.9", &name.sin_addr);
-	MUST(!bind(silent, (struct sockaddr *)&name, sizeof(name)));
+	silent = bound_to(other, 53);
 	for (int i = 0; i < 4; i++) {
 		_Atomic int waits = 0;
 
@@ -69,29 +77,44 @@ static void play_cancel(void)
 	}
 }
 
-/* Cancelled wherever they are. */
-static void *be_cancelled(void *unused)
+/* Cancelled wherever they are: they send by each kind of call, and receive. */
+static void *be_cancelled(void *asking)
 {
-	struct sockaddr_in nobody = { .sin_family = AF_INET,
-				      .sin_port = htons(5300) };
-	char octets[100] = { 0, 0, (char)0x80 };
+	struct sockaddr_in to = host_address(other, 53),
+			   nobody = host_address(ADDRESS, 5300);
+	char octets[100] = { 0, 0, (char)0x80 }, room[100];
+	struct iovec iov = { octets, sizeof(octets) };
+	struct mmsghdr list[3];
 
+	for (size_t i = 0; i < 3; i++)
+		list[i] = (struct mmsghdr){
+			.msg_hdr = { .msg_name = &nobody,
+				     .msg_namelen = sizeof(nobody),
+				     .msg_iov = &iov,
+				     .msg_iovlen = 1 },
+		};
 	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
-	inet_pton(AF_INET, ADDRESS, &nobody.sin_addr);
-	for (;;)
+	for (;;) {
 		sendto(fd, octets, sizeof(octets), 0,
 		       (struct sockaddr *)&nobody, sizeof(nobody));
-	return unused;
+		sendmmsg(fd, list, 3, 0);
+		sendto(*(int *)asking, octets, sizeof(octets), 0,
+		       (struct sockaddr *)&to, sizeof(to));
+		recv(silent, room, sizeof(room), MSG_DONTWAIT);
+	}
+	return NULL;
 }
 
 static void play_cancel_async(void)
 {
 	pthread_t thread;
+	int asking = bound_to(ADDRESS, 5300);
 
+	silent = bound_to(other, 53);
 	host_serve(fd, EACH);
 	for (int i = 0; i < HOSTS; i++) {
-		MUST(!pthread_create(&thread, NULL, be_cancelled, NULL));
-		usleep(500);
+		MUST(!pthread_create(&thread, NULL, be_cancelled, &asking));
+		usleep(i % 200);
 		MUST(!pthread_cancel(thread));
 		MUST(!pthread_join(thread, NULL));
 	}
@@ -145,7 +168,7 @@ static void play_jump_anywhere(void)
 	on(SIGPROF, jump);
 	every(ITIMER_PROF, 1 * MILLIS);
 	sigsetjmp(back, 1);
-	while (jumps < HOSTS)
+	while (jumps < JUMPS)
 		sendto(fd, octets, sizeof(octets), 0,
 		       (struct sockaddr *)&nobody, sizeof(nobody));
 	every(ITIMER_PROF, 0);
