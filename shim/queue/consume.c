@@ -391,13 +391,20 @@ static bool is_empty(const struct queue *queue)
 	return !shared->count && !atomic_load(&shared->finish_deadline);
 }
 
+/* Another number than the last one's, as who woke it may be late; never 0. */
+static uint32_t next_sleep(struct shared *shared)
+{
+	shared->sleeps += 2;
+	return shared->sleeps | 1;
+}
+
 bool queue_sleep(struct queue *queue)
 {
 	if (!is_empty(queue))
 		return false;
 	/* Whoever produces exchanges a mark and then looks at asleep. Either we
 	 * see its mark or it sees that we sleep. */
-	atomic_store(&queue->shared->asleep, 1);
+	atomic_store(&queue->shared->asleep, next_sleep(queue->shared));
 	if (is_empty(queue))
 		return true;
 	queue_awake(queue);

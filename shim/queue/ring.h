@@ -144,7 +144,8 @@ struct move {
 struct shared {
 	uint64_t epoch;
 
-	/* Read by every producer, written when the consumer goes to sleep. */
+	/* Read by every producer, written when the consumer goes to sleep: which
+	 * sleep it is, or 0. */
 	_Alignas(2 * CACHELINE) _Atomic uint32_t asleep;
 	_Atomic bool attended; /* there is a consumer */
 	_Atomic pid_t process, thread;
@@ -156,6 +157,7 @@ struct shared {
 	/* The consumer's. */
 	_Alignas(2 * CACHELINE) size_t first, count; /* of pending */
 	size_t opens;
+	uint32_t sleeps;
 	uint64_t in_ring, found, oldest_query, asked_ns;
 	size_t calls;
 	struct call call[CALLS_MAX];

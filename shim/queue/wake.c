@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <linux/futex.h>
+#include <pthread.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -44,20 +45,36 @@ void queue_await_consumer(struct queue *queue, void (*begin)(void))
 	atomic_store(&queue->shared->asleep, 1);
 }
 
+/* Once: not by a handler that comes in between as well. */
+static void begin_once(struct shared *shared, void (*begin)(void))
+{
+	int cancel;
+
+	/* Who is cancelled here asynchronously would leave it to nobody. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+	if (atomic_exchange(&shared->asleep, 0))
+		begin();
+	pthread_setcancelstate(cancel, NULL);
+}
+
 void queue_nudge(struct queue *queue)
 {
 	struct shared *shared = queue->shared;
+	uint32_t sleep = atomic_load(&shared->asleep);
 	void (*begin)(void);
 
-	if (!atomic_load(&shared->asleep) ||
-	    !atomic_exchange(&shared->asleep, 0))
+	if (!sleep)
 		return;
 	begin = atomic_load(&shared->attended) ? NULL
 					       : atomic_load(&shared->begin);
-	if (begin)
-		begin();
-	else
+	if (begin) {
+		begin_once(shared, begin);
+	} else {
+		/* Rather twice than not at all, where a thread goes no further
+		 * than this. It may sleep again by now. */
 		queue_wake(queue);
+		atomic_compare_exchange_strong(&shared->asleep, &sleep, 0);
+	}
 }
 
 bool queue_wakes(const struct queue *queue)

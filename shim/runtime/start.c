@@ -5,6 +5,7 @@
 #include "shim/runtime/start.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "shim/base/clock.h"
@@ -143,14 +144,18 @@ static void take_signals(void)
 
 void start_taps(void)
 {
-	int saved = errno;
+	int saved = errno, cancel;
 	uint64_t now = clock_steady(), never = 0;
 
+	/* A thread that is cancelled asynchronously would leave libc's locks held,
+	 * and a tap that nobody starts. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
 	if (!process_is_vfork_child()) {
 		atomic_compare_exchange_strong(&live->began_ns, &never, now);
 		start_all(now);
 		take_signals();
 	}
+	pthread_setcancelstate(cancel, NULL);
 	errno = saved;
 }
 

@@ -12,6 +12,7 @@ from harness.each import each
 from harness.process import until
 
 EACH = 40
+FIRSTS = 200
 # What the clients ask in each scene of host/odd.c.
 ODD = {"cancel": 160, "jump": 40, "handler": 80, "both": 200, "sigurg": 160}
 LIBRARIES = "/usr/lib/x86_64-linux-gnu"
@@ -58,6 +59,15 @@ def test_abandoned(scene):
     assert len(logged) + lost >= len(asked), (len(asked), len(logged), lost)
     metrics.Metrics().check()
     return f"{len(taps)} messages, {lost} counted"
+
+
+def test_begun():
+    """A thread that is cancelled while the library begins in it withholds nothing
+    from the next one: no lock of libc's, and no message."""
+    running = host.Host(host.build("odd"), "cancel_first", DNSTAP_EXIT_MS="60000")
+    running.end()
+    seen = {dns.ident(tap.payload) for tap in running.collector.taps(orderly=False)}
+    assert not set(range(FIRSTS)) - seen, set(range(FIRSTS)) - seen
 
 
 def test_early():

@@ -8,6 +8,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
@@ -496,6 +497,36 @@ Test(queue, asks_for_a_consumer)
 	cr_assert(put(unattended, 7, 10));
 	cr_assert_eq(begun, 3);
 	queue_free(unattended);
+}
+
+static sigjmp_buf back;
+static volatile sig_atomic_t wakes;
+
+static void jump(int number)
+{
+	(void)number;
+	wakes++;
+	siglongjmp(back, 1);
+}
+
+/* Nobody can tell whether it has been woken. */
+Test(queue, is_woken_again_when_a_thread_has_left_in_the_midst_of_it)
+{
+	struct queue *queue = queue_new(MESSAGES);
+
+	queue_attend(queue, getpid(), gettid());
+	signal(QUEUE_WAKE_SIGNAL, jump);
+	cr_assert(queue_sleep(queue));
+	for (volatile int i = 0; i < 3; i++)
+		if (!sigsetjmp(back, 1))
+			put(queue, 1, 10);
+	cr_assert_eq(wakes, 3);
+	signal(QUEUE_WAKE_SIGNAL, SIG_IGN);
+	put(queue, 1, 10);
+	signal(QUEUE_WAKE_SIGNAL, jump);
+	put(queue, 1, 10);
+	cr_assert_eq(wakes, 3);
+	queue_free(queue);
 }
 
 static uint64_t processor_ns(void)

@@ -11,6 +11,7 @@
 #define EACH   40
 #define HOSTS  2000
 #define JUMPS  200
+#define FIRSTS 200
 #define FORKS  60
 #define MILLIS 1000 /* microseconds */
 
@@ -119,6 +120,59 @@ static void play_cancel_async(void)
 		MUST(!pthread_join(thread, NULL));
 	}
 	host_serve(fd, EACH);
+}
+
+static void ask(unsigned short id)
+{
+	struct sockaddr_in to = host_address(other, 53);
+	unsigned char query[] = { id >> 8, id, 0, 0, 0, 1, 0, 0, 0,
+				  0,       0,  0, 0, 0, 1, 0, 1 };
+
+	sendto(silent, query, sizeof(query), 0, (struct sockaddr *)&to,
+	       sizeof(to));
+}
+
+static void *ask_first(void *asks)
+{
+	pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, NULL);
+	atomic_store((_Atomic int *)asks, 1);
+	ask(FIRSTS);
+	for (;;)
+		pause();
+	return NULL;
+}
+
+/* Cancelled in the midst of a process's first message. */
+static void play_first(void)
+{
+	int number = atoi(getenv("NUMBER"));
+	_Atomic int asks = 0;
+	pthread_t thread;
+
+	silent = bound_to(ADDRESS, 5300);
+	MUST(!pthread_create(&thread, NULL, ask_first, &asks));
+	while (!atomic_load(&asks))
+		;
+	for (volatile int i = 0; i < number * 200; i++)
+		;
+	MUST(!pthread_cancel(thread));
+	MUST(!pthread_join(thread, NULL));
+	ask(number);
+}
+
+static void play_cancel_first(void)
+{
+	char number[10];
+
+	for (int i = 0; i < FIRSTS; i++) {
+		pid_t child = fork();
+
+		sprintf(number, "%d", i);
+		setenv("NUMBER", number, 1);
+		if (!child)
+			execl("/proc/self/exe", "odd", "first", NULL);
+		host_await(child, 0);
+	}
 }
 
 static sigjmp_buf back;
@@ -302,6 +356,8 @@ static void play_sigurg(void)
 static const struct scene scenes[] = {
 	{ "cancel", play_cancel },
 	{ "cancel_async", play_cancel_async },
+	{ "cancel_first", play_cancel_first },
+	{ "first", play_first },
 	{ "jump", play_jump },
 	{ "jump_anywhere", play_jump_anywhere },
 	{ "fork_anywhere", play_fork_anywhere },
