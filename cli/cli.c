@@ -151,7 +151,8 @@ static int prepare(const struct config *config)
 	int status = EX_OK;
 
 	for (size_t i = 0; i < config->n_taps; i++) {
-		if (!transport_prepare(&config->taps[i], &prepared, error))
+		if (!transport_prepare(&config->taps[i], &prepared, error) &&
+		    !transport_try(&config->taps[i], prepared, error))
 			continue;
 		cli_warn("%s: %s", config->taps[i].socket, error);
 		status = EX_CONFIG;

@@ -30,6 +30,11 @@ void capture_begin(const struct socket_ports *ports)
 	atomic_store_explicit(&capture_active, true, memory_order_release);
 }
 
+void capture_end(void)
+{
+	atomic_store(&capture_active, false);
+}
+
 void capture_halt(void (*halt)(void))
 {
 	atomic_store(&halted, halt);

@@ -24,6 +24,9 @@
  * process's life. The ports must stay. */
 void capture_begin(const struct socket_ports *ports);
 
+/* But where it turns out that nothing can be done with them: none any more. */
+void capture_end(void);
+
 /* No call begins any more that may carry messages, and none returns that does: its
  * thread goes to `halt`. Where that returns, in a forked child, all is as before. */
 void capture_halt(void (*halt)(void));

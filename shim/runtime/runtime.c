@@ -67,6 +67,16 @@ static const struct log_writer *const log_writers[] = {
 /* Two for each tap: its first connection, and what it lacks. */
 _Static_assert(2 * CONFIG_TAPS_MAX <= LOG_KEYS_MAX, "every key is remembered");
 
+static void reserve(void)
+{
+	int error = tap_reserve(live_config);
+
+	for (size_t i = 0; error && i < live_config->n_taps; i++)
+		if (log_first(&live_config->taps[i].socket))
+			log_line(live_config->taps[i].socket, STATS_REFUSED,
+				 strerrordesc_np(-error));
+}
+
 void runtime_reserve(void)
 {
 	static _Atomic bool reserved;
@@ -74,13 +84,10 @@ void runtime_reserve(void)
 
 	if (live && !process_is_vfork_child() && start_may() &&
 	    !atomic_exchange(&reserved, true)) {
-		int error = tap_reserve(live_config);
-
-		for (size_t i = 0; error && i < live_config->n_taps; i++)
-			if (log_first(&live_config->taps[i].socket))
-				log_line(live_config->taps[i].socket,
-					 STATS_REFUSED,
-					 strerrordesc_np(-error));
+		if (tap_try(live_config))
+			reserve();
+		else
+			capture_end();
 	}
 	errno = saved;
 }

@@ -323,6 +323,47 @@ bool tap_prepare(const struct config *config)
 	return true;
 }
 
+struct trial {
+	struct worker_task task;
+	const struct config *config;
+	size_t tap; /* that has failed, or how many there are */
+	char error[TRANSPORT_ERROR_MAX];
+};
+
+static void try_each(void *argument)
+{
+	struct trial *trial = argument;
+	const struct config *config = trial->config;
+
+	for (; trial->tap < config->n_taps; trial->tap++)
+		if (transport_try(&config->taps[trial->tap],
+				  prepared[trial->tap], trial->error))
+			return;
+}
+
+static bool has_kind(const struct config *config, enum endpoint_kind kind)
+{
+	for (size_t i = 0; i < config->n_taps; i++)
+		if (config->taps[i].kind == kind)
+			return true;
+	return false;
+}
+
+bool tap_try(const struct config *config)
+{
+	struct trial trial = {
+		.task = { .run = try_each, .argument = &trial },
+		.config = config,
+	};
+
+	if (!has_kind(config, ENDPOINT_TLS) ||
+	    worker_run(&trial.task, TLS_STACK_SIZE) ||
+	    trial.tap == config->n_taps)
+		return true;
+	log_line(config->taps[trial.tap].socket, "not tapped: %s", trial.error);
+	return false;
+}
+
 int tap_start(const struct config *config, size_t index, struct queue *queue,
 	      struct metrics *metrics)
 {

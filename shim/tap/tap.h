@@ -15,6 +15,10 @@
  */
 bool tap_prepare(const struct config *config);
 
+/* Once it is known that the process is a DNS server: tries out what those files
+ * hold, on a thread of its own, likewise. Where no thread can be had, true. */
+bool tap_try(const struct config *config);
+
 /* Where malloc(3) may be called: tap_start() will not need it then. Returns 0 or
  * -errno of what is short. */
 int tap_reserve(const struct config *config);

@@ -212,19 +212,32 @@ static void spend(void)
 		;
 }
 
-int worker_start(struct worker_task *task, size_t stack)
+static int start(struct worker_task *task, size_t stack, int detached,
+		 pthread_t *thread)
 {
-	pthread_t thread;
-
 	task->filters = sandbox_bequest();
-	int error =
-		create(&thread, run_task, task, stack, PTHREAD_CREATE_DETACHED);
+	int error = create(thread, run_task, task, stack, detached);
 
 	if (!error) {
 		uncount();
 		spend();
 	}
 	return error;
+}
+
+int worker_start(struct worker_task *task, size_t stack)
+{
+	pthread_t thread;
+
+	return start(task, stack, PTHREAD_CREATE_DETACHED, &thread);
+}
+
+int worker_run(struct worker_task *task, size_t stack)
+{
+	pthread_t thread;
+	int error = start(task, stack, PTHREAD_CREATE_JOINABLE, &thread);
+
+	return error ? error : -pthread_join(thread, NULL);
 }
 
 static void *return_at_once(void *unused)

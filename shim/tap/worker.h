@@ -34,6 +34,10 @@ struct worker_task {
  */
 int worker_start(struct worker_task *task, size_t stack);
 
+/* Likewise, and waits until it is done: for what needs more stack than the calling
+ * thread may have. */
+int worker_run(struct worker_task *task, size_t stack);
+
 /* Threads of ours that have been told to end make their last system calls behind
  * the last that is heard of them: waits until they are gone, at the longest until
  * `deadline_ns` of clock_steady(). */

@@ -203,6 +203,35 @@ def test_bad_file(kind):
     return said.partition("not tapped: ")[2]
 
 
+def test_bad_file_of_client():
+    """A program that binds no DNS port hears of it from the tap's thread."""
+    done = subprocess.run(
+        [program("dig"), "+tries=1", "+time=1", f"@{namespace.SERVER4}", "host1.test"],
+        env=servers.tap_environment(
+            f"dnstap {BY_NAME} full {{ tls /etc/passwd /etc/passwd }}"),
+        text=True, capture_output=True)
+    assert done.returncode == 9, done
+    assert BAD["not_pem"][1] in done.stderr, done
+
+
+def faults(config):
+    """Pages that a program touches which merely starts: no load changes that."""
+    child = os.posix_spawn("/bin/true", ["true"], servers.tap_environment(config))
+    _, status, used = os.wait4(child, 0)
+    assert not status
+    return used.ru_minflt
+
+
+def test_no_server():
+    """A program that has nothing to do with DNS is spared OpenSSL."""
+    ours = Authority("ours")
+    certificate, key = ours.sign("client")
+    own = f"{BY_NAME} full {{ tls {certificate} {key} {ours.certificate} }}"
+    more = faults(f"dnstap {own}") - faults(f"dnstap unix://{namespace.ROOM}/tap.sock full")
+    assert more < 50, more
+    return f"{more} pages"
+
+
 def test_s_server():
     """OpenSSL's own server takes the stream, dnstap-read reads it."""
     setting = Setting(*GOOD)

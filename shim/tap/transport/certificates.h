@@ -10,9 +10,13 @@
 #include "shim/tap/transport/transport.h"
 
 /* As transport_ops.prepare: reads the files that the tap names, or the system's
- * certificate authorities, and tries the former out. */
+ * certificate authorities. */
 int certificates_prepare(const struct tap_config *config,
 			 struct prepared **prepared, char *error);
+
+/* As transport_ops.try: the tap's own files; the system's are not the user's fault. */
+int certificates_try(const struct tap_config *config,
+		     const struct prepared *prepared, char *error);
 
 /*
  * A context in an OpenSSL library context of its own: made anew in every

@@ -93,6 +93,14 @@ int transport_prepare(const struct tap_config *config,
 	return ops->prepare ? ops->prepare(config, prepared, error) : 0;
 }
 
+int transport_try(const struct tap_config *config,
+		  const struct prepared *prepared, char *error)
+{
+	const struct transport_ops *ops = kinds[config->kind].ops;
+
+	return ops->try ? ops->try(config, prepared, error) : 0;
+}
+
 struct transport *transport_new(const struct tap_config *config,
 				const struct prepared *prepared)
 {

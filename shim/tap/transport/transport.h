@@ -24,10 +24,12 @@ struct transport;
 struct transport_ops {
 	size_t size; /* of the structure that begins with struct transport */
 
-	/* NULL where there is nothing to prepare or to begin. prepare: see
+	/* NULL where there is nothing to prepare or to begin. prepare, try: see
 	 * transport_prepare. begin: as endpoint_ops.begin. end: undoes it. */
 	int (*prepare)(const struct tap_config *config,
 		       struct prepared **prepared, char *error);
+	int (*try)(const struct tap_config *config,
+		   const struct prepared *prepared, char *error);
 	int (*begin)(struct transport *transport);
 	void (*end)(struct transport *transport);
 
@@ -76,6 +78,11 @@ extern const struct transport_ops transport_unix, transport_tcp, transport_tls,
  */
 int transport_prepare(const struct tap_config *config,
 		      struct prepared **prepared, char *error);
+
+/* Tries out what was read, which takes milliseconds and much stack: 0, or -errno and
+ * likewise a sentence. */
+int transport_try(const struct tap_config *config,
+		  const struct prepared *prepared, char *error);
 
 /* False if the host's own seccomp filter might end the process for a call that this
  * endpoint needs to be opened. */
