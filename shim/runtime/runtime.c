@@ -47,7 +47,8 @@
 
 #define CHILD_NS    (300 * NS_PER_MS) /* the end of a child, and an exec */
 #define CHILD_SHARE 10                /* and a tenth of its time */
-#define GONE_NS     NS_PER_S          /* a thread has long ended by then */
+#define BEGUN_NS    NS_PER_S          /* a thread has long begun by then, */
+#define GONE_NS     (5 * NS_PER_S)    /* and ended, on the slowest machine */
 
 struct live *live;
 struct config *live_config;
@@ -211,11 +212,13 @@ bool runtime_confine(const struct sock_fprog *program, bool all)
 	if (!live || process_is_vfork_child())
 		return false;
 	if (all)
-		await_begun(clock_steady() + GONE_NS);
+		await_begun(clock_steady() + BEGUN_NS);
 	if (!sandbox_read(program, all)) {
+		worker_hurry(true);
 		runtime_end();
 		runtime_resume();
 		worker_await_gone(clock_steady() + GONE_NS);
+		worker_hurry(false);
 	} else if (sandbox_foresees(SYS_tgkill) != SANDBOX_ALLOWED) {
 		for (size_t i = 0; i < live_config->n_taps; i++)
 			if (atomic_load(&live->state[i]) == RUNNING)

@@ -136,6 +136,18 @@ static void note(void)
 	}
 }
 
+static _Atomic bool hurries;
+
+void worker_hurry(bool hurry)
+{
+	atomic_store(&hurries, hurry);
+}
+
+bool worker_hurries(void)
+{
+	return atomic_load(&hurries);
+}
+
 void worker_await_gone(uint64_t deadline_ns)
 {
 	const struct timespec pause = { 0, NS_PER_MS / 10 };

@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -42,6 +43,11 @@ int worker_run(struct worker_task *task, size_t stack);
  * the last that is heard of them: waits until they are gone, at the longest until
  * `deadline_ns` of clock_steady(). */
 void worker_await_gone(uint64_t deadline_ns);
+
+/* Until they are, each breaks off what takes long, and leaves behind what would take
+ * long to free. */
+void worker_hurry(bool hurry);
+bool worker_hurries(void);
 
 /*
  * glibc keeps the stack of a thread that has ended, and what was allocated with

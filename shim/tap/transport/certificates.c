@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "proto/common.h"
+#include "shim/tap/worker.h"
 
 #define FILE_SIZE_MAX (16 << 20)
 
@@ -110,7 +111,10 @@ static int no_passphrase(char *out, int size, int writing, void *data)
 
 static X509 *next_certificate(SSL_CTX *context, BIO *from)
 {
-	X509 *certificate = X509_new_ex(SSL_CTX_get_app_data(context), NULL);
+	X509 *certificate =
+		worker_hurries()
+			? NULL
+			: X509_new_ex(SSL_CTX_get_app_data(context), NULL);
 
 	if (certificate &&
 	    !PEM_read_bio_X509(from, &certificate, no_passphrase, NULL)) {
@@ -232,6 +236,10 @@ SSL_CTX *certificates_context(const struct tap_config *config,
 			 strerror(ENOMEM));
 	}
 	ERR_pop_to_mark();
+	if (worker_hurries()) {
+		snprintf(error, TRANSPORT_ERROR_MAX, "%s", strerror(ECANCELED));
+		good = false;
+	}
 	if (!good && context)
 		certificates_free(context);
 	return good ? context : NULL;
@@ -241,6 +249,9 @@ void certificates_free(SSL_CTX *context)
 {
 	OSSL_LIB_CTX *library = context ? SSL_CTX_get_app_data(context) : NULL;
 
+	/* A hundred authorities are 100,000 pieces of memory. */
+	if (worker_hurries())
+		return;
 	SSL_CTX_free(context);
 	OSSL_LIB_CTX_free(library);
 }

@@ -2,8 +2,10 @@
  *
  * One server for each system call that there is: a child that gives it up, on
  * pain of death, goes on answering, and ends. The command line says what it does
- * (a scene), WHEN it gives it up, and the environment also which calls are left
- * out (SKIP) and whether those without which nothing can be said are meant (MUTE).
+ * (a scene), the environment WHEN it gives it up, which calls are left out (SKIP),
+ * whether those without which nothing can be said are meant (MUTE), or only those
+ * of the allocator (MEMORY); and what is awaited before it: that other threads of
+ * the child have used so many milliseconds (BUSY), or that there is this file (SAID).
  *
  * Written to standard output are the numbers of those that ended otherwise.
  */
@@ -31,10 +33,13 @@ static const int speech[] = {
 	SYS_ppoll,
 };
 
-static bool is_speech(int number)
+/* What malloc(3) and free(3) come to in a thread. */
+static const int memory[] = { SYS_openat, SYS_mprotect, SYS_madvise };
+
+static bool is_in(const int list[], size_t count, int number)
 {
-	for (size_t i = 0; i < ARRAY_SIZE(speech); i++)
-		if (speech[i] == number)
+	for (size_t i = 0; i < count; i++)
+		if (list[i] == number)
 			return true;
 	return false;
 }
@@ -44,7 +49,9 @@ static bool is_skipped(int number)
 	const char *mute = getenv("MUTE"), *skip = getenv("SKIP");
 	char *end;
 
-	if (mute && is_speech(number) != (*mute == '1'))
+	if (mute && is_in(speech, ARRAY_SIZE(speech), number) != (*mute == '1'))
+		return true;
+	if (getenv("MEMORY") && !is_in(memory, ARRAY_SIZE(memory), number))
 		return true;
 	for (; skip && *skip; skip = *end ? end + 1 : end)
 		if (strtol(skip, &end, 10) == number)
@@ -212,6 +219,44 @@ static const struct scene scenes[] = {
 	{ "exec", play_exec },       { "_Exit", play_exit_at_once },
 };
 
+static long milliseconds(clockid_t clock)
+{
+	struct timespec time;
+
+	MUST(!clock_gettime(clock, &time));
+	return time.tv_sec * 1000 + time.tv_nsec / 1000000;
+}
+
+/* What others than this thread have used. */
+static long others(void)
+{
+	return milliseconds(CLOCK_PROCESS_CPUTIME_ID) -
+	       milliseconds(CLOCK_THREAD_CPUTIME_ID);
+}
+
+static void await_others(void)
+{
+	const char *busy = getenv("BUSY"), *said = getenv("SAID");
+
+	while (busy && others() < atoi(busy))
+		usleep(1000);
+	while (said && access(said, F_OK))
+		usleep(1000);
+	if (said)
+		unlink(said);
+}
+
+/* Whoever goes on behind the filter is to come to his calls. */
+static void let_others_finish(void)
+{
+	long used;
+
+	do {
+		used = others();
+		usleep(100000);
+	} while (others() > used);
+}
+
 static void live(int number, const char *scene, bool behind)
 {
 	bool over_tcp = strcmp(scene, "tcp") == 0;
@@ -221,8 +266,11 @@ static void live(int number, const char *scene, bool behind)
 	if (behind && !over_tcp) {
 		host_answer(udp);
 		left--;
+		await_others();
 	}
 	forbid(number);
+	if (getenv("MEMORY"))
+		let_others_finish();
 	host_play(scenes, ARRAY_SIZE(scenes), scene);
 }
 
