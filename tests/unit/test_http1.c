@@ -250,6 +250,7 @@ Test(http1, lines_that_servers_differ_in_are_given_up)
 	gives_up("GET /?dns=cXVlc3Rpb24gb25l HTTP/2.0\r\n\r\n");
 	gives_up("GET /?dns=cXVlc3Rpb24gb25l HTTP/1.10\r\n\r\n");
 	gives_up("GET/?dns=cXVlc3Rpb24gb25l HTTP/1.1\r\n\r\n");
+	gives_up("HTTP/1.1\r\n\r\n");
 }
 
 Test(http1, what_becomes_another_protocol_is_given_up)
