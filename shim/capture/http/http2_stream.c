@@ -63,8 +63,9 @@ static int begin_stream(struct http2 *http2, uint32_t stream,
 		return HTTP_ON;
 	if (http2->ends)
 		return finish(http2, stream, &half, found);
+	bool evicted = streams_evict(&http2->streams);
 	if (streams_open(&http2->streams, stream, &half))
-		return HTTP_ON;
+		return evicted ? HTTP_NO_MEMORY : HTTP_ON;
 	body_spoil(&half.body, HTTP_MORE);
 	found->stream = stream;
 	return HTTP_NO_MEMORY;

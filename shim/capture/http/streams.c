@@ -42,13 +42,18 @@ static void drop(struct streams *streams, unsigned i)
 	body_spoil(&streams->half[i].body, HTTP_MORE);
 }
 
-/* What is most likely not to be ended any more; not the one that its caller has in
- * its hands. */
-static void drop_reset(struct streams *streams, const struct half *but)
+/* Of what is most likely not to be ended any more, but for the one that its caller has
+ * in its hands, the octets go. If it is ended, it counts as lost. */
+static void spoil_reset(struct streams *streams, const struct half *but)
 {
-	for (unsigned i = 0; i < streams->top; i++)
-		if (id_of(streams, i) & RESET && &streams->half[i] != but)
-			drop(streams, i);
+	for (unsigned i = 0; i < streams->top; i++) {
+		struct half *half = &streams->half[i];
+
+		if (!(id_of(streams, i) & RESET) || half == but)
+			continue;
+		streams->kept -= cost(body_size(&half->body));
+		body_spoil(&half->body, HTTP_NO_MEMORY);
+	}
 }
 
 /* Is there room for a body, of `half`, to grow to so many octets? */
@@ -58,7 +63,7 @@ static bool has_room(struct streams *streams, const struct half *half,
 	size_t more = cost(size) - (half ? cost(body_size(&half->body)) : 0);
 
 	if (streams->kept + more > STREAMS_KEPT_MAX)
-		drop_reset(streams, half);
+		spoil_reset(streams, half);
 	return streams->kept + more <= STREAMS_KEPT_MAX;
 }
 
@@ -74,13 +79,9 @@ static unsigned first_free(struct streams *streams)
 bool streams_open(struct streams *streams, uint32_t id, const struct half *half)
 {
 	size_t size = body_size(&half->body);
-
-	if (first_free(streams) == STREAMS_MAX)
-		drop_reset(streams, NULL);
-	if (!has_room(streams, NULL, size))
-		return false;
 	unsigned i = first_free(streams);
-	if (i == STREAMS_MAX)
+
+	if (i == STREAMS_MAX || !has_room(streams, NULL, size))
 		return false;
 	streams->half[i] = *half;
 	streams->kept += cost(size);
@@ -112,6 +113,23 @@ void streams_cut(struct streams *streams, uint32_t id)
 
 	if (half)
 		drop(streams, half - streams->half);
+}
+
+bool streams_evict(struct streams *streams)
+{
+	unsigned oldest = STREAMS_MAX;
+
+	if (first_free(streams) != STREAMS_MAX)
+		return false;
+	for (unsigned i = 0; i < STREAMS_MAX; i++)
+		if (id_of(streams, i) & RESET &&
+		    (oldest == STREAMS_MAX ||
+		     id_of(streams, i) < id_of(streams, oldest)))
+			oldest = i;
+	if (oldest == STREAMS_MAX)
+		return false;
+	drop(streams, oldest);
+	return true;
 }
 
 void streams_reset(struct streams *streams, uint32_t id)

@@ -50,6 +50,10 @@ bool streams_open(struct streams *streams, uint32_t id,
 void streams_add(struct streams *streams, struct half *half,
 		 struct octets *octets, size_t size);
 
+/* Where the table is full the oldest goes that the other side has reset: whoever sends it may
+ * end it yet, so it is to be counted as lost. Returns whether one went. */
+bool streams_evict(struct streams *streams);
+
 /* Its body is through, and the caller's. */
 void streams_close(struct streams *streams, struct half *half);
 
