@@ -244,12 +244,14 @@ static void cross_alone(struct crossing *crossing, struct octets *octets)
 static bool is_of(const struct capture_call *call, struct stream *stream,
 		  bool *anew)
 {
-	*anew = is_clear(call) && !stream->clear;
+	bool lost = stream->state == STREAM_LOST;
+
+	*anew = is_clear(call) && !stream->clear && !lost;
 	if (*anew) {
 		stream_end(stream);
 		*stream = (struct stream){ .clear = true };
 	}
-	return stream->clear == is_clear(call);
+	return stream->clear == is_clear(call) || lost;
 }
 
 static void cross_in_turn(struct crossing *crossing, struct fd_stream *side,
@@ -366,7 +368,7 @@ static bool is_foreign(const struct capture_call *call)
 {
 	struct fd_stream *side = side_of(call);
 
-	return call->kind == FD_TLS_PORT && side && side_is_lost(side, call);
+	return side && side_now(side, call) == STREAM_IGNORED;
 }
 
 void connection_land(struct capture_call *call, size_t size)

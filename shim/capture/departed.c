@@ -27,8 +27,9 @@ static void sweep(uintptr_t frame)
 static bool is_followed(const struct capture_call *call)
 {
 	struct fd_stream *side = side_of(call);
+	enum stream_state state = side ? side_now(side, call) : STREAM_LOST;
 
-	return side && !side_is_lost(side, call);
+	return state != STREAM_LOST && state != STREAM_IGNORED;
 }
 
 void departed_copy(struct capture_call *call, const struct msghdr *message,

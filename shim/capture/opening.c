@@ -149,7 +149,7 @@ static int opened(struct stream *stream, struct octets *octets,
 	switch (stream->may & (STREAM_MAY_DNS | STREAM_MAY_HTTP)) {
 	case 0:
 		give_half(stream);
-		stream->state = STREAM_LOST;
+		stream->state = STREAM_IGNORED;
 		return STREAM_FOREIGN;
 	case STREAM_MAY_DNS:
 		return begin(stream, false, seen, have, found);
@@ -227,7 +227,7 @@ static int look_for_hello(struct stream *stream, struct octets *octets,
 		return keep(stream, octets);
 	case HELLO_FOUND:
 		give_half(stream);
-		stream->state = STREAM_LOST;
+		stream->state = STREAM_IGNORED;
 		return STREAM_TLS_HELLO;
 	default:
 		go_by(stream, octets, found->hello.record, have, STREAM_RECORD);

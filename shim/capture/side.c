@@ -73,12 +73,15 @@ void side_set(struct fd_stream *side, uint64_t state,
 	}
 }
 
-bool side_is_lost(struct fd_stream *side, const struct capture_call *call)
+enum stream_state side_now(struct fd_stream *side,
+			   const struct capture_call *call)
 {
 	uint64_t found = atomic_load(&side->state);
 	struct stream stream = stream_unpack(found);
+	bool clear = call->protocol != TLS_NONE;
 
-	return fd_same_socket(found, call->state) &&
-	       !(found & FD_STREAM_LOCKED) && stream.state == STREAM_LOST &&
-	       stream.clear == (call->protocol != TLS_NONE);
+	if (!fd_same_socket(found, call->state) || found & FD_STREAM_LOCKED ||
+	    (stream.clear != clear && stream.state != STREAM_LOST))
+		return STREAM_BEGINS;
+	return stream.state;
 }

@@ -22,5 +22,7 @@ void side_unlock(struct fd_stream *side, uint64_t state,
 void side_set(struct fd_stream *side, uint64_t state,
 	      const struct stream *stream);
 
-/* Whether what the call carries is not followed any further. */
-bool side_is_lost(struct fd_stream *side, const struct capture_call *call);
+/* The state of the stream that the call's octets are of; STREAM_BEGINS where it will
+ * begin with them, or somebody has it locked. */
+enum stream_state side_now(struct fd_stream *side,
+			   const struct capture_call *call);

@@ -229,8 +229,15 @@ static int lost(struct stream *stream, struct octets *octets,
 {
 	(void)octets;
 	(void)found;
-	if (stream->may & (STREAM_MAY_DNS | STREAM_MAY_HTTP))
-		return give_up(stream);
+	return give_up(stream);
+}
+
+static int ignored(struct stream *stream, struct octets *octets,
+		   struct stream_found *found)
+{
+	(void)stream;
+	(void)octets;
+	(void)found;
 	return STREAM_FOREIGN;
 }
 
@@ -248,6 +255,7 @@ enum stream_cut stream_next(struct stream *stream, struct octets *octets,
 		[STREAM_HALF] = half,
 		[STREAM_PASSING] = passing,
 		[STREAM_HTTP] = lost,
+		[STREAM_IGNORED] = ignored,
 		[STREAM_LOST] = lost,
 	};
 	int cut;

@@ -38,7 +38,8 @@ enum stream_state {
 	STREAM_HALF,    /* a message is being put together in `half` */
 	STREAM_PASSING, /* `left` octets go by of a message not to be had */
 	STREAM_HTTP, /* what it carries is cut by http.h; `half` is its name */
-	STREAM_LOST, /* given up, or not of interest */
+	STREAM_IGNORED, /* not of interest */
+	STREAM_LOST,    /* given up */
 };
 
 /* What may come, for opening.c: first these, in this order; */
