@@ -50,8 +50,7 @@ GEN     := $(B)/proto/dnstap.pb-c
 RUNTIME := $(addprefix shim/runtime/,runtime.c start.c so_main.c)
 CORE    := $(filter-out $(RUNTIME),$(wildcard shim/*.c shim/base/*.c \
              shim/queue/*.c shim/capture/*.c shim/capture/*/*.c shim/tap/*.c \
-             shim/tap/*/*.c \
-             shim/runtime/*.c proto/*.c config/*.c))
+             shim/tap/*/*.c shim/runtime/*.c proto/*.c proto/*/*.c config/*.c))
 HOOK    := $(RUNTIME) $(wildcard shim/hook/*.c shim/hook/*.S)
 CLI     := $(filter-out cli/main.c,$(wildcard cli/*.c cli/*/*.c))
 obj      = $(addprefix $(B)/,$(addsuffix .o,$(basename $(1))))

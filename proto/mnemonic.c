@@ -6,6 +6,7 @@
 #include "proto/mnemonic.h"
 
 #include <stddef.h>
+#include <strings.h>
 
 #include "proto/common.h"
 
@@ -93,4 +94,22 @@ const char *mnemonic_class(uint16_t class)
 const char *mnemonic_rcode(uint16_t rcode)
 {
 	return find(rcodes, ARRAY_SIZE(rcodes), rcode);
+}
+
+static int number(const struct mnemonic *table, size_t n, const char *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strcasecmp(table[i].name, name))
+			return table[i].number;
+	return -1;
+}
+
+int mnemonic_type_number(const char *name)
+{
+	return number(types, ARRAY_SIZE(types), name);
+}
+
+int mnemonic_rcode_number(const char *name)
+{
+	return number(rcodes, ARRAY_SIZE(rcodes), name);
 }
