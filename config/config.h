@@ -12,6 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "proto/filter/filter.h"
+
 #define CONFIG_TAPS_MAX         64
 #define CONFIG_QUEUE_UNIT       10000 /* messages; `queue` multiplies it */
 #define CONFIG_QUEUE_MAX        4096
@@ -74,6 +76,7 @@ struct tap_config {
 	unsigned queue;        /* times CONFIG_QUEUE_UNIT messages */
 	bool skip_verify;
 	uint32_t types; /* bit 1 << Dnstap.Message.Type; all by default */
+	struct filter filter;
 	enum tap_role role;
 	unsigned sample;       /* one transaction in N; 1: every one */
 	uint64_t rotate_size;  /* octets; 0: never */
@@ -135,6 +138,18 @@ struct config_error {
  */
 int config_load(const struct config_env *env, struct config **out,
 		struct config_error **errors);
+
+/*
+ * Reads the properties that choose messages, those of a tap's braces: types, name
+ * and so on. `source` is what errors say that the text stands in. Adds to
+ * tap->types and tap->filter of a tap that was given its defaults
+ * (config_choice_init); release them with config_choice_free, also after an
+ * error. Returns as config_load does.
+ */
+int config_choice_read(const char *text, const char *source,
+		       struct tap_config *tap, struct config_error **errors);
+void config_choice_init(struct tap_config *tap);
+void config_choice_free(struct tap_config *tap);
 
 /* Fills a config_env from secure_getenv(3), gethostname(2) and the program's
  * name. host_name points into *env. */

@@ -304,6 +304,46 @@ int config_load(const struct config_env *env, struct config **out,
 	return err;
 }
 
+/* Hands the errors over as the caller gets them. */
+static int finish(struct errors *errors, struct config_error **found)
+{
+	errors_finish(errors);
+	if (errors->no_memory) {
+		config_errors_free(errors->first);
+		return -ENOMEM;
+	}
+	if (!errors->count)
+		return 0;
+	*found = errors->first;
+	return -EINVAL;
+}
+
+int config_choice_read(const char *text, const char *source,
+		       struct tap_config *tap, struct config_error **found)
+{
+	struct errors errors;
+	struct reader reader;
+
+	errors_init(&errors);
+	errors.source = source;
+	if (!reader_init(&reader, text, strlen(text), NULL, &errors))
+		parse_choice(&reader, tap);
+	else
+		errors.no_memory = true;
+	reader_release(&reader);
+	return finish(&errors, found);
+}
+
+void config_choice_init(struct tap_config *tap)
+{
+	tap_config_init(tap);
+}
+
+void config_choice_free(struct tap_config *tap)
+{
+	tap_config_release(tap);
+}
+
 void config_free(struct config *config)
 {
 	if (!config)

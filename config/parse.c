@@ -116,6 +116,40 @@ static void parse_block(struct reader *reader, struct draft *draft)
 	reader_advance(reader);
 }
 
+/* A word where a property that chooses should be. */
+static void report_choice(struct reader *reader, const char *before)
+{
+	const struct token *word = &reader->token;
+
+	if (before && !keywords_nearest(choosing, word->text))
+		errors_add(reader->errors, word,
+			   "expected a \";\" or the end after \"%s\"", before);
+	else
+		errors_add_unknown(reader->errors, word,
+				   "what chooses messages", choosing);
+	reader_skip_words(reader);
+}
+
+void parse_choice(struct reader *reader, struct tap_config *tap)
+{
+	struct draft draft = { .tap = *tap };
+	const char *before = NULL;
+
+	while (!reader_at(reader, TOKEN_END)) {
+		const char *word = reader->token.text;
+
+		if (!reader_at(reader, TOKEN_WORD)) {
+			before = NULL;
+			reader_advance(reader);
+		} else if (keywords_find(choosing, word) < 0) {
+			report_choice(reader, before);
+		} else {
+			parse_property(reader, &draft, &before);
+		}
+	}
+	*tap = draft.tap;
+}
+
 static bool number(struct reader *reader, struct range range, unsigned *out)
 {
 	uint64_t value;

@@ -18,5 +18,9 @@
 #include "config/lex.h"
 #include "config/setting.h"
 
+/* Adds what the text, of the properties that choose messages, says to *tap. A brace
+ * is an end of a line. */
+void parse_choice(struct reader *reader, struct tap_config *tap);
+
 /* Adds what the text sets to *settings; errors go to the reader's. */
 void parse_configuration(struct reader *reader, struct settings *settings);

@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <stdlib.h>
 
+#include "config/filter.h"
 #include "config/selection.h"
 #include "config/value.h"
 #include "proto/common.h"
@@ -168,6 +169,7 @@ static bool is_socket(const struct tap_config *tap)
 
 #define FIELD(name) offsetof(struct tap_config, name)
 #define WHOLE_TAP   0 /* for a property of several fields */
+#define CHOOSING    8
 
 static const struct property table[] = {
 	{ "identity", " IDENTITY", 1, 1, FIELD(identity), set_identity,
@@ -185,8 +187,6 @@ static const struct property table[] = {
 	  .misfit = "expected it with a tls:// SOCKET that does not listen" },
 	{ "skipverify", "", 0, 0, FIELD(skip_verify), set_flag, NULL,
 	  is_flagged, .fits = is_tls },
-	{ "types", " WORD...", 1, WORDS_MAX, FIELD(types), selection_set_types,
-	  selection_show_types, .fits = NULL },
 	{ "role", " auto|client|auth", 1, 1, FIELD(role), selection_set_role,
 	  selection_show_role, .fits = NULL },
 	{ "sample", " N", 1, 1, FIELD(sample), selection_set_sample,
@@ -199,12 +199,34 @@ static const struct property table[] = {
 	  is_rotated, .fits = is_file,
 	  .misfit =
 		  "expected it with a file:// SOCKET: nothing else is rotated" },
+
+	/* Those that choose messages: CHOOSING rows, to the end. */
+	{ "types", " WORD...", 1, WORDS_MAX, FIELD(types), selection_set_types,
+	  selection_show_types, .fits = NULL },
+	{ "name", " NAME...", 1, WORDS_MAX, FIELD(filter), filter_set,
+	  filter_show_name, filter_has_name, .fits = NULL },
+	{ "qtype", " TYPE...", 1, WORDS_MAX, FIELD(filter), filter_set,
+	  filter_show_qtype, filter_has_qtype, .fits = NULL },
+	{ "client", " NETWORK...", 1, WORDS_MAX, FIELD(filter), filter_set,
+	  filter_show_client, filter_has_client, .fits = NULL },
+	{ "rcode", " RCODE...", 1, WORDS_MAX, FIELD(filter), filter_set,
+	  filter_show_rcode, filter_has_rcode, .fits = NULL },
+	{ "rsize", " OCTETS", 1, 1, FIELD(filter), filter_set,
+	  filter_show_rsize, filter_has_rsize, .fits = NULL },
+	{ "duration", " TIME", 1, 1, FIELD(filter), filter_set,
+	  filter_show_duration, filter_has_duration, .fits = NULL },
+	{ "not", " name|qtype|client|rcode|rsize|duration WORD...", 2,
+	  WORDS_MAX, FIELD(filter), filter_set_not, filter_show_not,
+	  filter_has_not, .fits = NULL },
 };
 
 _Static_assert(ARRAY_SIZE(table) <= PROPERTIES_MAX, "raise PROPERTIES_MAX");
 
 const struct keywords properties = { table, sizeof(table[0]),
 				     ARRAY_SIZE(table) };
+
+const struct keywords choosing = { &table[ARRAY_SIZE(table) - CHOOSING],
+				   sizeof(table[0]), CHOOSING };
 
 const struct property *property_at(size_t i)
 {

@@ -13,7 +13,7 @@
 #include "config/value.h"
 
 /* No more rows than this. */
-#define PROPERTIES_MAX 16
+#define PROPERTIES_MAX 24
 
 struct property {
 	const char *name;
@@ -37,5 +37,8 @@ struct property {
 };
 
 extern const struct keywords properties;
+
+/* Those that choose messages by what they are. */
+extern const struct keywords choosing;
 
 const struct property *property_at(size_t i);

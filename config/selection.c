@@ -22,6 +22,10 @@ const uint32_t selection_all_types = BOTH(AUTH) | BOTH(RESOLVER) |
 				     BOTH(CLIENT) | BOTH(FORWARDER) |
 				     BOTH(UPDATE);
 
+const uint32_t selection_response_types =
+	RESPONSE(AUTH) | RESPONSE(RESOLVER) | RESPONSE(CLIENT) |
+	RESPONSE(FORWARDER) | RESPONSE(UPDATE);
+
 static const struct type_name {
 	const char *name;
 	uint32_t types;

@@ -13,7 +13,7 @@
 #include "config/error.h"
 #include "config/value.h"
 
-extern const uint32_t selection_all_types;
+extern const uint32_t selection_all_types, selection_response_types;
 
 /* The types that can be, given how a server's own queries are typed. */
 uint32_t selection_possible_types(enum tap_role role);

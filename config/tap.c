@@ -46,6 +46,7 @@ void tap_config_release(struct tap_config *tap)
 #define RELEASE(name) free(tap->name);
 	TAP_STRINGS(RELEASE)
 #undef RELEASE
+	filter_release(&tap->filter);
 }
 
 void config_add_tap(struct config *config, struct tap_config *tap,
@@ -98,6 +99,16 @@ static bool nothing_to_log(const struct tap_config *tap)
 	return (tap->types & selection_possible_types(tap->role)) == 0;
 }
 
+/* A query has no RCODE. */
+static bool responses_of_queries(const struct tap_config *tap)
+{
+	unsigned of_responses =
+		1u << FILTER_RCODE | 1u << FILTER_RSIZE | 1u << FILTER_DURATION;
+
+	return tap->filter.only.set & of_responses &&
+	       !(tap->types & selection_response_types);
+}
+
 static const struct {
 	bool (*wrong)(const struct tap_config *tap);
 	const char *message;
@@ -114,6 +125,9 @@ static const struct {
 	{ nothing_to_log,
 	  "expected other types or another role: with these no message is "
 	  "ever logged" },
+	{ responses_of_queries,
+	  "expected a type of response, too: no query has what rcode, rsize or "
+	  "duration asks for" },
 };
 
 static bool same(const char *a, const char *b)

@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a tap leaves out: of messages by `sample`, of addresses by `anonymize`."""
+"""What a tap leaves out: of messages by `sample` and filters, of addresses by
+`anonymize`."""
 
+import dataclasses
+import ipaddress
 import socket
 import struct
 from collections import Counter
 
 from harness import dns, load, namespace, servers
 from harness.collector import Collector
+from harness.each import each
+from harness.metrics import Metrics
 from harness.scene import Scene
 
 IDS, TIMES, PORT = 200, 4, 40100
@@ -93,3 +98,86 @@ def test_anonymize():
     upstreams = {tap.extra.split()[-1] for tap in taps}
     assert upstreams == {b"-", b"127.0.0.0:53"}, upstreams
     return f"{len(taps)} messages, {len(taps) - whole} of them without their octets"
+
+
+WILD = dns.name("wild.test")
+
+
+def below_wild(tap, asked):
+    """Asked about a name below wild.test."""
+    question = dns.first_question(asked)
+    return bool(question) and question[:-4].endswith(WILD) and len(question) > len(WILD) + 4
+
+
+def rcode(tap):
+    """Of a message without an OPT record of its own: what servers of the test say."""
+    return dns.flags(tap.payload) & 15
+
+
+# What a tap says, and what is then to be in its log; `asked`: the query's octets.
+FILTERS = {
+    "name *.wild.test": below_wild,
+    "not name *.wild.test; qtype AAAA MX":
+        lambda tap, asked: not below_wild(tap, asked) and dns.qtype(asked) in (28, 15),
+    f"client {namespace.CLIENTS4[1]}":
+        lambda tap, asked: tap.query_address == namespace.CLIENTS4[1],
+    "not client 127.0.0.0/8":
+        lambda tap, asked: ipaddress.ip_address(tap.query_address).version == 6,
+    "rcode NXDOMAIN; name *.wild.test *.test":
+        lambda tap, asked: (tap.is_response and rcode(tap) == 3
+                            and (dns.first_question(asked) or b"")[:-4].endswith(
+                                b"\4test\0")),
+    "rsize 100": lambda tap, asked: tap.is_response and len(tap.payload) >= 100,
+    "not rsize 100; not duration 1us":
+        lambda tap, asked: not tap.is_response or (
+            len(tap.payload) < 100 and tap.query_time is None),
+    "duration 1us; types client-response":
+        lambda tap, asked: tap.type == "CLIENT_RESPONSE" and tap.query_time is not None,
+}
+
+
+def with_questions(taps):
+    """Each with the query that it is or answers."""
+    queries = {}
+    for tap in taps:
+        key = (tap.protocol, tap.query_address, tap.query_port, tap.response_address,
+               tap.response_port, dns.ident(tap.payload))
+        if not tap.is_response:
+            queries[key] = tap.payload
+        known = tap.is_response and tap.query_time is not None
+        yield tap, queries[key] if known else tap.payload
+
+
+def timeless(taps):
+    """Each tap sets its clock by itself: times differ by nanoseconds."""
+    return Counter(dataclasses.replace(tap, query_time=None, response_time=None)
+                   for tap in taps)
+
+
+@each(["named", "dnsmasq"])
+def test_filter(name):
+    """A tap each, beside one that logs all. What is left out is counted."""
+    everything = Collector(name="all")
+    chosen = [Collector(name=f"tap{i}") for i in range(len(FILTERS))]
+    text = f"dnstap {everything.endpoint} full\n" + "".join(
+        f"dnstap {collector.endpoint} full {{ {words} }}\n"
+        for collector, words in zip(chosen, FILTERS))
+    scene = Scene(name, text)
+    mix = load.Mix("filter")
+    load.udp(scene.server.addresses, 600, mix)
+    load.tcp(scene.server.addresses, 100, mix)
+    scene.stop()
+    whole = list(with_questions(everything.taps()))
+    assert len(whole) == len(scene.facts())
+    counts = []
+    for at, (collector, words) in enumerate(zip(chosen, FILTERS)):
+        expected = timeless(tap for tap, asked in whole if FILTERS[words](tap, asked))
+        found = timeless(collector.taps())
+        assert found == expected, (words, list((expected - found).items())[:2],
+                                   list((found - expected).items())[:2])
+        metrics = Metrics(at + 1)
+        left_out = metrics.count["skipped_total"] + metrics.dropped["unsolicited"]
+        assert left_out == metrics.crossed() - found.total(), (words, metrics.count)
+        counts.append(found.total())
+    assert all(counts[:6]) and counts[-1], counts
+    return f"of {len(whole)} messages " + ", ".join(map(str, counts))

@@ -104,6 +104,29 @@ static void fuzz_text(char *text)
 	fuzz_environment(&env);
 }
 
+/* Whatever the filter, the text is a message that it can judge. */
+static void fuzz_filter(const char *text, size_t size)
+{
+	struct config_error *errors = NULL;
+	struct tap_config tap;
+
+	config_choice_init(&tap);
+	config_choice_read(text, "text", &tap, &errors);
+	check_errors(errors);
+	for (size_t n = 12; n <= size; n += size - n ?: 1) {
+		const struct filter_message message = {
+			.payload = (const uint8_t *)text,
+			.size = n,
+			.response = n & 1,
+		};
+
+		filter_wants_question(&tap.filter, &message);
+		filter_wants_response(&tap.filter, &message);
+	}
+	config_errors_free(errors);
+	config_choice_free(&tap);
+}
+
 static void fuzz_variable(char which, const char *text)
 {
 	struct config_env env = { .config = "/a", .lookup = lookup };
@@ -129,6 +152,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (*text) {
 		fuzz_variable(text[0], text + 1);
 		fuzz_text(text);
+		fuzz_filter(text, strlen(text));
 	}
 	free(text);
 	return 0;

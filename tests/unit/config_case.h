@@ -85,6 +85,25 @@ static inline bool case_same_strings(const struct tap_config *a,
 #undef SAME
 }
 
+static inline bool case_same_side(const struct filter_side *a,
+				  const struct filter_side *b)
+{
+	char word[FILTER_WORD_MAX], other[FILTER_WORD_MAX];
+
+	for (enum filter_key key = 0; key < FILTER_KEYS; key++) {
+		bool more, others;
+		size_t i = 0;
+
+		do {
+			more = filter_word(a, key, i, word);
+			others = filter_word(b, key, i++, other);
+			if (more != others || (more && strcmp(word, other)))
+				return false;
+		} while (more);
+	}
+	return a->set == b->set;
+}
+
 static inline bool case_same_tap(const struct tap_config *a,
 				 const struct tap_config *b)
 {
@@ -96,7 +115,10 @@ static inline bool case_same_tap(const struct tap_config *a,
 	       a->rotate_size == b->rotate_size &&
 	       a->rotate_count == b->rotate_count &&
 	       a->anonymize_v4 == b->anonymize_v4 &&
-	       a->anonymize_v6 == b->anonymize_v6 && case_same_strings(a, b);
+	       a->anonymize_v6 == b->anonymize_v6 &&
+	       case_same_side(&a->filter.only, &b->filter.only) &&
+	       case_same_side(&a->filter.except, &b->filter.except) &&
+	       case_same_strings(a, b);
 }
 
 static inline bool case_same(const struct config *a, const struct config *b)

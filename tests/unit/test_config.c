@@ -281,3 +281,97 @@ Test(config, tls)
 	cr_expect_not(case_refused("tls://:1 { skipverify }"));
 	cr_expect_not(case_refused("tls://:1 { tls_servername n }"));
 }
+
+static void expect_words(const struct filter_side *side, enum filter_key key,
+			 const char *words)
+{
+	char all[1024] = "", word[FILTER_WORD_MAX];
+
+	for (size_t i = 0; filter_word(side, key, i, word); i++) {
+		strcat(all, i ? " " : "");
+		strcat(all, word);
+	}
+	cr_expect_str_eq(all, words);
+}
+
+Test(config, filters_add_up)
+{
+	struct config *config = case_load_text(
+		"dnstap a { name a b\nqtype A\nname b c; not name x.a\n"
+		"not name y.a; rsize 5; rsize 6; not rcode 0 }");
+	const struct filter *filter = &config->taps[0].filter;
+
+	expect_words(&filter->only, FILTER_NAME, "a. b. c.");
+	expect_words(&filter->only, FILTER_QTYPE, "A");
+	expect_words(&filter->only, FILTER_RSIZE, "6");
+	expect_words(&filter->only, FILTER_RCODE, "");
+	expect_words(&filter->except, FILTER_NAME, "x.a. y.a.");
+	expect_words(&filter->except, FILTER_RCODE, "NOERROR");
+	config_free(config);
+}
+
+/* More words than a line may have are written on several. */
+Test(config, filters_of_many_words)
+{
+	char text[4096] = "dnstap a {", *end = text + strlen(text);
+	struct config *config, *again;
+	char *printed;
+
+	for (int i = 0; i < 100; i++)
+		end += sprintf(end, "\nname n%d\nnot name m%d", i, i);
+	strcpy(end, "\n}");
+	config = case_load_text(text);
+	printed = case_print(config);
+	again = case_load_text(printed);
+	cr_expect(case_same(config, again), "%s", printed);
+	free(printed);
+	config_free(again);
+	config_free(config);
+}
+
+static struct config_error *choose(struct tap_config *tap, const char *text)
+{
+	struct config_error *errors = NULL;
+
+	config_choice_init(tap);
+	cr_expect_eq(config_choice_read(text, "-f", tap, &errors),
+		     errors ? -EINVAL : 0);
+	return errors;
+}
+
+/* What a tap's braces choose by, alone. */
+Test(config, choice)
+{
+	static const struct {
+		const char *text, *error;
+	} wrong[] = {
+		{ "name a; rcode NXDOMIAN",
+		  "-f:1:15: \"NXDOMIAN\": expected an RCODE such as NXDOMAIN, "
+		  "or a number up to 4095" },
+		{ "nam a", "-f:1:1: \"nam\": expected what chooses messages; "
+			   "did you mean \"name\"?" },
+		{ "identity a",
+		  "-f:1:1: \"identity\": expected what chooses messages: types, "
+		  "name, qtype, client, rcode, rsize, duration or not" },
+		{ "rsize 5 rcode 3 } x", "-f:1:19: \"x\": expected what" },
+		{ "rsize 5 12",
+		  "-f:1:9: \"12\": expected a \";\" or the end after" },
+	};
+	struct config_error *errors;
+	struct tap_config tap;
+
+	cr_expect(!choose(&tap, "types client; name a\nnot qtype ANY"));
+	cr_expect_eq(tap.types, 0x60);
+	expect_words(&tap.filter.only, FILTER_NAME, "a.");
+	expect_words(&tap.filter.except, FILTER_QTYPE, "ANY");
+	config_choice_free(&tap);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		errors = choose(&tap, wrong[i].text);
+		cr_assert(errors, "%s", wrong[i].text);
+		cr_expect(!strncmp(errors->text, wrong[i].error,
+				   strlen(wrong[i].error)),
+			  "%s", errors->text);
+		config_errors_free(errors);
+		config_choice_free(&tap);
+	}
+}

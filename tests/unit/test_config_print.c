@@ -57,6 +57,12 @@ static const char *const blocks[] = {
 	"types resolver",
 	"role auth",
 	"sample 99",
+	"name *.example.com \"a\\;b\"",
+	"not name . a",
+	"qtype any type65; not qtype MX",
+	"client 2001:db8::/32; not client 0.0.0.0/0",
+	"rsize 512; not duration 3ms",
+	"not rcode noerror 23",
 	"anonymize 0 128",
 	"unidirectional",
 };
@@ -132,10 +138,12 @@ Test(config, example)
 	}
 	fclose(in);
 	config = case_load_text(text);
-	cr_expect_eq(config->n_taps, 6, "%s", text);
+	cr_expect_eq(config->n_taps, 7, "%s", text);
 	cr_expect_str_eq(config->taps[0].identity, "ns1.example.net");
 	cr_expect_str_eq(config->metrics_path, "/run/dnstap-%p.prom");
-	cr_expect_eq(config->taps[5].types, 0x64);
+	cr_expect_eq(config->taps[5].filter.only.set,
+		     (1 << FILTER_KEYS) - 1 - (1 << FILTER_RSIZE));
+	cr_expect_eq(config->taps[6].types, 0x64);
 	expect_round_trip(config);
 	config_free(config);
 }

@@ -28,6 +28,13 @@ static const struct example {
 	{ "anonymize", "/a", "24 48", "16 32" },
 	{ "unidirectional", "/a", "", "" },
 	{ "rotate", "file:///a", "1M 3", "2M" },
+	{ "name", "/a", LONG ".x *.example.com", LONG ".y" },
+	{ "qtype", "/a", "A AAAA TYPE65280", "MX" },
+	{ "client", "/a", "192.0.2.0/24 2001:db8::/32", "10.0.0.0/8" },
+	{ "rcode", "/a", "SERVFAIL 23", "REFUSED" },
+	{ "rsize", "/a", "1232", "512" },
+	{ "duration", "/a", "100ms", "2s" },
+	{ "not", "/a", "name " LONG ".z", "duration 100us" },
 };
 
 Test(config_property, each_has_an_example)
@@ -37,6 +44,15 @@ Test(config_property, each_has_an_example)
 	for (size_t i = 0; i < properties.count; i++)
 		cr_expect_geq(keywords_find(rows, property_at(i)->name), 0,
 			      "%s", property_at(i)->name);
+}
+
+/* They stand at the table's end. */
+Test(config_property, choosing)
+{
+	cr_expect_str_eq(keywords_at(choosing, 0), "types");
+	cr_expect_str_eq(keywords_at(choosing, choosing.count - 1), "not");
+	cr_expect_eq(keywords_at(choosing, choosing.count - 1),
+		     keywords_at(properties, properties.count - 1));
 }
 
 Test(config_property, each_is_printed)

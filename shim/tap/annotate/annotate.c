@@ -24,9 +24,10 @@ struct annotator {
 	struct asked *asked;
 	struct local_addresses *addresses; /* NULL: not asked for */
 	bool trusted;                      /* see annotator_trust */
-	struct extra *extra;               /* NULL: no template */
-	struct upstream *upstream;         /* NULL: not wanted */
-	uint64_t transaction;              /* of the last message */
+	struct address remote;     /* of this message, before it is masked */
+	struct extra *extra;       /* NULL: no template */
+	struct upstream *upstream; /* NULL: not wanted */
+	uint64_t transaction;      /* of the last message */
 	char text[ANNOTATE_EXTRA_MAX];
 };
 
@@ -148,8 +149,48 @@ static bool in_sample(const struct tap_config *config,
 	return secret_hash(words, 4) % config->sample == 0;
 }
 
+static struct address address_of(const uint8_t *octets, uint16_t known,
+				 uint16_t flags)
+{
+	struct address address = { 0 };
+
+	if (flags & known)
+		address_set(&address, octets, flags & EVENT_INET6);
+	return address;
+}
+
+/* Who asked; `client`: by a proxy's word, if known. */
+static struct address asker_of(const struct annotator *annotator,
+			       const struct match_message *message,
+			       const struct address *client)
+{
+	const struct event *event = message->event;
+
+	if (message->asked)
+		return address_of(event->local, EVENT_LOCAL, event->flags);
+	return client->known ? *client : annotator->remote;
+}
+
+/* As far as its question goes. */
+static bool asks_wanted(const struct annotator *annotator,
+			const struct match_message *message,
+			const struct address *client)
+{
+	const struct filter *filter = &annotator->config->filter;
+
+	return filter_is_empty(filter) ||
+	       filter_wants_question(
+		       filter,
+		       &(struct filter_message){
+			       .payload = message->event->payload,
+			       .size = message->event->size,
+			       .client = asker_of(annotator, message, client),
+		       });
+}
+
 static void remember(struct annotator *annotator, struct match_message *query)
 {
+	query->unwanted = !asks_wanted(annotator, query, &query->client);
 	if (annotator->extra)
 		extra_query_read(query->event, &query->extra);
 	match_query(annotator->match, query);
@@ -315,6 +356,8 @@ static bool look_at(struct annotator *annotator, struct event *event,
 {
 	if (!proxied_strip(event, &message->client))
 		return false;
+	annotator->remote =
+		address_of(event->remote, EVENT_REMOTE, event->flags);
 	mask_alike(annotator, event);
 	match_parse(event, message);
 	annotator->transaction = message->transaction;
@@ -364,6 +407,45 @@ static const struct address *client_of(const struct match_message *message,
 		       : &message->client;
 }
 
+/* As far as its question goes, a response goes with its query. */
+static bool is_question_wanted(const struct annotator *annotator,
+			       const struct match_message *message,
+			       const struct related *related)
+{
+	if (related->query)
+		return !related->query->unwanted;
+	if (!DNS_QR(message->header.flags))
+		return !message->unwanted;
+	return asks_wanted(annotator, message, client_of(message, related));
+}
+
+static bool is_response_wanted(const struct annotator *annotator,
+			       const struct match_message *message,
+			       const struct match_message *query)
+{
+	const struct event *event = message->event;
+	struct filter_message response = {
+		.payload = event->payload,
+		.size = event->size,
+		.response = DNS_QR(message->header.flags),
+		.timed = query,
+	};
+
+	if (query && event->stamp_ns > query->event->stamp_ns)
+		response.duration_ns = event->stamp_ns - query->event->stamp_ns;
+	return filter_wants_response(&annotator->config->filter, &response);
+}
+
+static bool passes(const struct annotator *annotator,
+		   const struct match_message *message,
+		   const struct related *related)
+{
+	return annotator->trusted ||
+	       filter_is_empty(&annotator->config->filter) ||
+	       (is_question_wanted(annotator, message, related) &&
+		is_response_wanted(annotator, message, related->query));
+}
+
 enum annotated annotate(struct annotator *annotator, struct event *event,
 			const struct clock_pair *clocks, enum aside_room room,
 			struct record *record)
@@ -386,7 +468,8 @@ enum annotated annotate(struct annotator *annotator, struct event *event,
 	record->type = types[side_of(config, query ? query : &message)]
 			    [record->response];
 	proxied_show(event, client_of(&message, &related), &record->proxy);
-	if (!is_wanted(annotator, &message, 1u << record->type))
+	if (!is_wanted(annotator, &message, 1u << record->type) ||
+	    !passes(annotator, &message, &related))
 		return ANNOTATE_SKIP;
 	record->bare = !anonymize(config, event, &record->proxy);
 	if (annotator->extra)

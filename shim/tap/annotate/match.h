@@ -34,10 +34,11 @@ struct match_message {
 	uint64_t question_hash; /* of name without case, type and class */
 	uint64_t transaction;   /* the same of a query and its responses */
 	struct address client;  /* by a proxy's word, if known */
+	bool unwanted;          /* a query that the filter leaves out */
 	struct record_query extra; /* of a query, if the caller wants it kept */
 };
 
-/* Fills all of *message but for `time_ns`, `client` and `extra`. */
+/* Fills all of *message but for `time_ns`, `client`, `unwanted` and `extra`. */
 void match_parse(const struct event *event, struct match_message *message);
 
 /* Returns NULL when out of memory. */
