@@ -68,7 +68,9 @@ FUZZER  := -g -pthread -fsanitize=fuzzer,address,undefined \
 FUZZED  := $(patsubst %.c,$(B)/fuzz/%.o,$(CORE) $(CLI)) $(B)/fuzz/gen.o
 BENCH   := $(patsubst bench/%.c,$(B)/bench/%,$(wildcard bench/*.c))
 
-all: $(B)/libdnstapshim.so $(B)/dnstapshim ## the library and the command
+SHELLS  := $(B)/completion/dnstapshim $(B)/completion/_dnstapshim
+
+all: $(B)/libdnstapshim.so $(B)/dnstapshim $(SHELLS) ## the library and the command
 
 unit: $(UNITS) ## the unit tests: no root, nothing installed
 	$(Q)set -e; for test in $^; do $$test; done
@@ -108,6 +110,15 @@ $(B)/exports.map: shim/hook/calls.h shim/hook/tls_calls.h shim/hook/exports.map.
 $(B)/dnstapshim: $(B)/cli/main.o $(CLI_O) $(CORE_O)
 	@echo "  LINK  $@"
 	$(Q)$(CC) -pie -o $@ $^ $(LDFLAGS) $(LINK) $(DEPS) -lldns
+
+# How bash and zsh complete its words, by the names that they look for.
+$(B)/completion/dnstapshim: $(B)/dnstapshim
+	@mkdir -p $(@D)
+	$(Q)$< completion bash >$@
+
+$(B)/completion/_dnstapshim: $(B)/dnstapshim
+	@mkdir -p $(@D)
+	$(Q)$< completion zsh >$@
 
 $(B)/unit: $(UNIT_O) $(CORE_O) $(CLI_O)
 	@echo "  LINK  $@"

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/command.h"
 #include "config/print.h"
 #include "shim/base/clock.h"
 #include "shim/tap/endpoint/listener.h"
@@ -21,15 +22,29 @@
 
 #define TICK_MS 100
 
-static const char usage[] =
-	"usage: dnstapshim check [--connect] [FILE | -]\n"
-	"\n"
+enum { OPTION_CONNECT = 256 };
+
+static const struct command_option options[] = {
+	OPTION(OPTION_CONNECT, "connect", NULL,
+	       "open each endpoint instead, make the handshake and say\n"
+	       "what came back (exit status 69 if one of them fails)"),
+	{ 0 },
+};
+
+static command_main check_main;
+
+const struct command check_command = {
+	"check",
+	"show a configuration, or what is wrong with it",
+	check_main,
+	COMMAND_ANY_ORDER,
+	"[--connect] [FILE | -]",
 	"Prints the configuration that FILE, standard input (-) or the\n"
 	"environment has, with every default spelled out; or everything that\n"
-	"is wrong with it (exit status 78).\n"
-	"\n"
-	"  --connect  open each endpoint instead, make the handshake and say\n"
-	"             what came back (exit status 69 if one of them fails)\n";
+	"is wrong with it (exit status 78).\n",
+	options,
+	.operands = "FILE",
+};
 
 /* All of standard input (release with free), or NULL. */
 static char *read_input(void)
@@ -220,24 +235,16 @@ static int check(const char *text, bool connect)
 	return status;
 }
 
-int check_main(int argc, char **argv)
+static int check_main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ "connect", no_argument, NULL, 'c' },
-		{ 0 },
-	};
 	bool connect = false;
 	char *text = NULL;
-	int option, status;
+	int option, status = EX_OK;
 
-	while ((option = getopt_long(argc, argv, ":h", options, NULL)) != -1) {
-		if (option == 'h') {
-			fputs(usage, stdout);
-			return EX_OK;
-		}
-		if (option != 'c')
-			return cli_option(option, argv);
+	while ((option = command_next(&check_command, argc, argv, &status)) !=
+	       -1) {
+		if (option == COMMAND_DONE)
+			return status;
 		connect = true;
 	}
 	if (argc - optind > 1)

@@ -87,6 +87,15 @@ bool cli_number(const char *text, uint64_t min, uint64_t max, uint64_t *number)
 	return true;
 }
 
+bool cli_is_port(const char *text)
+{
+	uint64_t port;
+
+	if (*text < '0' || *text > '9')
+		return *text && !strchr("+- \t", *text);
+	return cli_number(text, 1, UINT16_MAX, &port);
+}
+
 bool cli_duration(const char *text, int *ms)
 {
 	static const struct {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the subcommands of dnstapshim share: their entry points, the way they
+ * What the subcommands of dnstapshim share: the way they
  * speak to the user, the configuration, and the exit statuses, which are those of
  * sysexits(3).
  */
@@ -16,12 +16,6 @@
 
 /* As it is preloaded, and looked for. */
 #define LIBRARY "libdnstapshim.so"
-
-/* A subcommand: argv[0] is its name. Returns the exit status. */
-typedef int command_main(int argc, char **argv);
-
-command_main run_main, check_main, inspect_main, read_main, recover_main,
-	top_main;
 
 /* "read", for messages; set once by main(). */
 extern const char *cli_command;
@@ -41,6 +35,10 @@ int cli_option(int result, char **argv);
 
 /* A decimal number between min and max, and nothing behind it. */
 bool cli_number(const char *text, uint64_t min, uint64_t max, uint64_t *number);
+
+/* Is it a port, as a number from 1 to 65535 or as the name of a service? What
+ * getaddrinfo(3) takes for one is more: of a larger number it takes the rest. */
+bool cli_is_port(const char *text);
 
 /* 10, 1.5s, 250ms or 2m, as milliseconds. */
 bool cli_duration(const char *text, int *ms);

@@ -5,30 +5,27 @@
 #include <string.h>
 
 #include "cli/cli.h"
-#include "proto/common.h"
+#include "cli/command.h"
 
-static const struct command {
-	const char *name;
-	command_main *main;
-	const char *summary;
-} commands[] = {
-	{ "run", run_main, "start a program with the library preloaded" },
-	{ "check", check_main,
-	  "show a configuration, or what is wrong with it" },
-	{ "inspect", inspect_main,
-	  "say whether a program or a process can be tapped" },
-	{ "top", top_main, "watch the counters of a process's taps" },
-	{ "read", read_main, "collect or read dnstap, and show it" },
-	{ "recover", recover_main,
-	  "show or send what a process that crashed had captured" },
-};
-
-static int help(void)
+static int list(void)
 {
 	puts("usage: dnstapshim COMMAND [ARGUMENT]...\n");
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
-		printf("  %-9s%s\n", commands[i].name, commands[i].summary);
-	puts("\n'dnstapshim COMMAND --help' says more; so does dnstapshim(1).");
+	for (size_t i = 0; commands[i]; i++)
+		printf("  %-12s%s\n", commands[i]->name, commands[i]->summary);
+	puts("\n'dnstapshim help COMMAND' says more; so does dnstapshim(1).");
+	return EX_OK;
+}
+
+/* `name`: of a subcommand; NULL: all. */
+static int help(const char *name)
+{
+	const struct command *command = name ? command_find(name) : NULL;
+
+	if (!name)
+		return list();
+	if (!command)
+		return cli_usage("there is no command '%s'", name);
+	command_print_usage(command, stdout);
 	return EX_OK;
 }
 
@@ -40,19 +37,19 @@ static int version(void)
 
 int main(int argc, char **argv)
 {
+	const struct command *command;
+
 	if (argc < 2)
 		return cli_usage("no command given");
 	if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h") ||
 	    !strcmp(argv[1], "help"))
-		return help();
+		return help(argv[2]);
 	if (!strcmp(argv[1], "--version") || !strcmp(argv[1], "-V") ||
 	    !strcmp(argv[1], "version"))
 		return version();
-	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
-		if (strcmp(argv[1], commands[i].name))
-			continue;
-		cli_command = commands[i].name;
-		return commands[i].main(argc - 1, argv + 1);
-	}
-	return cli_usage("unknown command '%s'", argv[1]);
+	command = command_find(argv[1]);
+	if (!command)
+		return cli_usage("unknown command '%s'", argv[1]);
+	cli_command = command->name;
+	return command->main(argc - 1, argv + 1);
 }

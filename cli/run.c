@@ -10,34 +10,10 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/command.h"
 #include "cli/inspect/elf.h"
 #include "cli/inspect/ldcache.h"
 #include "cli/inspect/program.h"
-
-static const char usage[] =
-	"usage: dnstapshim run [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
-	"\n"
-	"Starts PROGRAM with the library preloaded. Without options the\n"
-	"configuration is that of the environment, see dnstapshim.conf(5).\n"
-	"\n"
-	"  -t, --tap TAP            a tap, such as '/run/dnstap.sock full';\n"
-	"                           may be repeated\n"
-	"  -c, --config FILE        the taps and settings of this file\n"
-	"      --identity TEXT      identity of taps that have none of their "
-	"own\n"
-	"      --version-string TEXT  likewise, their version\n"
-	"      --extra TEMPLATE     likewise, their extra field\n"
-	"      --ports LIST         DNS ports, such as 53,5353\n"
-	"      --tls-ports LIST     those of DNS over TLS and HTTPS\n"
-	"      --log TARGET         stderr, syslog, off or a file\n"
-	"      --metrics FILE       Prometheus text file; %p is the process id\n"
-	"      --recorder DIR       keeps what is captured where a crash "
-	"leaves it\n"
-	"      --library FILE       the library, if it is not beside this "
-	"command\n"
-	"\n"
-	"A wrong configuration (exit status 78) and a program that cannot be\n"
-	"preloaded (69) are refused.\n";
 
 enum { OPTION_LIBRARY = 256, OPTION_VARIABLE };
 
@@ -48,20 +24,45 @@ static const char *const variables[] = {
 	"DNSTAP_RECORDER", "DNSTAP_TLS_PORTS",
 };
 
-static const struct option options[] = {
-	{ "help", no_argument, NULL, 'h' },
-	{ "tap", required_argument, NULL, 't' },
-	{ "config", required_argument, NULL, 'c' },
-	{ "library", required_argument, NULL, OPTION_LIBRARY },
-	{ "identity", required_argument, NULL, OPTION_VARIABLE },
-	{ "version-string", required_argument, NULL, OPTION_VARIABLE + 1 },
-	{ "extra", required_argument, NULL, OPTION_VARIABLE + 2 },
-	{ "ports", required_argument, NULL, OPTION_VARIABLE + 3 },
-	{ "log", required_argument, NULL, OPTION_VARIABLE + 4 },
-	{ "metrics", required_argument, NULL, OPTION_VARIABLE + 5 },
-	{ "recorder", required_argument, NULL, OPTION_VARIABLE + 6 },
-	{ "tls-ports", required_argument, NULL, OPTION_VARIABLE + 7 },
+static const struct command_option options[] = {
+	OPTION('t', "tap", "TAP",
+	       "a tap, such as '/run/dnstap.sock full'; may be\nrepeated"),
+	OPTION('c', "config", "FILE", "the taps and settings of this file"),
+	OPTION(OPTION_VARIABLE, "identity", "TEXT",
+	       "identity of taps that have none of their own"),
+	OPTION(OPTION_VARIABLE + 1, "version-string", "TEXT",
+	       "likewise, their version"),
+	OPTION(OPTION_VARIABLE + 2, "extra", "TEMPLATE",
+	       "likewise, their extra field"),
+	OPTION(OPTION_VARIABLE + 3, "ports", "LIST",
+	       "DNS ports, such as 53,5353"),
+	OPTION(OPTION_VARIABLE + 7, "tls-ports", "LIST",
+	       "those of DNS over TLS and HTTPS"),
+	OPTION(OPTION_VARIABLE + 4, "log", "TARGET",
+	       "stderr, syslog, off or a file", .choices = "stderr syslog off"),
+	OPTION(OPTION_VARIABLE + 5, "metrics", "FILE",
+	       "Prometheus text file; %p is the process id"),
+	OPTION(OPTION_VARIABLE + 6, "recorder", "DIR",
+	       "keeps what is captured where a crash leaves it"),
+	OPTION(OPTION_LIBRARY, "library", "FILE",
+	       "the library, if it is not beside this command"),
 	{ 0 },
+};
+
+static command_main run_main;
+
+const struct command run_command = {
+	"run",
+	"start a program with the library preloaded",
+	run_main,
+	COMMAND_OPTIONS_FIRST,
+	"[OPTION]... [--] PROGRAM [ARGUMENT]...",
+	"Starts PROGRAM with the library preloaded. Without options the\n"
+	"configuration is that of the environment, see dnstapshim.conf(5).\n",
+	options,
+	"A wrong configuration (exit status 78) and a program that cannot be\n"
+	"preloaded (69) are refused.\n",
+	"PROGRAM",
 };
 
 struct run {
@@ -109,16 +110,12 @@ static int set_option(struct run *run, int option, const char *value)
 /* Returns -1 to go on, or an exit status. */
 static int parse(struct run *run, int argc, char **argv)
 {
-	int option, status;
+	int option, status = EX_OK;
 
-	while ((option = getopt_long(argc, argv, "+:t:c:h", options, NULL)) !=
+	while ((option = command_next(&run_command, argc, argv, &status)) !=
 	       -1) {
-		if (option == 'h') {
-			fputs(usage, stdout);
-			return EX_OK;
-		}
-		if (option == '?' || option == ':')
-			return cli_option(option, argv);
+		if (option == COMMAND_DONE)
+			return status;
 		status = set_option(run, option, optarg);
 		if (status != EX_OK)
 			return status;
@@ -278,7 +275,7 @@ static int start(const struct run *run)
 	return status;
 }
 
-int run_main(int argc, char **argv)
+static int run_main(int argc, char **argv)
 {
 	struct run run = { 0 };
 	int status = parse(&run, argc, argv);

@@ -9,21 +9,33 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/command.h"
 #include "cli/counters.h"
 #include "proto/common.h"
 
 #define HEADING_EVERY 20 /* lines */
 
-static const char usage[] =
-	"usage: dnstapshim top [-n COUNT] FILE|PID\n"
-	"\n"
+static const struct command_option options[] = {
+	OPTION('n', NULL, "COUNT", "end after so many times"),
+	{ 0 },
+};
+
+static command_main top_main;
+
+const struct command top_command = {
+	"top",
+	"watch the counters of a process's taps",
+	top_main,
+	COMMAND_ANY_ORDER,
+	"[-n COUNT] FILE|PID",
 	"Shows the counters of each tap, once a second: out of the metrics FILE\n"
 	"that DNSTAP_METRICS or the configuration names, or that of the process\n"
 	"PID. The library writes it every 10 seconds; rates are those between "
 	"the\n"
-	"last two times, and AGE says how many seconds ago the last one was.\n"
-	"\n"
-	"  -n COUNT  end after so many times\n";
+	"last two times, and AGE says how many seconds ago the last one was.\n",
+	options,
+	.operands = "FILE",
+};
 
 struct top {
 	const char *path;
@@ -178,23 +190,15 @@ static int top_file(const char *word, uint64_t count)
 	return status;
 }
 
-int top_main(int argc, char **argv)
+static int top_main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
 	uint64_t count = 0;
-	int option;
+	int option, status = EX_OK;
 
-	while ((option = getopt_long(argc, argv, ":n:h", options, NULL)) !=
+	while ((option = command_next(&top_command, argc, argv, &status)) !=
 	       -1) {
-		if (option == 'h') {
-			fputs(usage, stdout);
-			return EX_OK;
-		}
-		if (option != 'n')
-			return cli_option(option, argv);
+		if (option == COMMAND_DONE)
+			return status;
 		if (!cli_number(optarg, 1, UINT64_MAX, &count))
 			return cli_usage("-n wants a number, not '%s'", optarg);
 	}

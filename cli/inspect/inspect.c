@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 
 #include "cli/cli.h"
+#include "cli/command.h"
 #include "cli/counters.h"
 #include "cli/inspect/process.h"
 #include "cli/inspect/program.h"
@@ -17,9 +18,14 @@
 
 #define IMPORTERS_SHOWN 4
 
-static const char usage[] =
-	"usage: dnstapshim inspect PROGRAM|PID|DIR...\n"
-	"\n"
+static command_main inspect_main;
+
+const struct command inspect_command = {
+	"inspect",
+	"say whether a program or a process can be tapped",
+	inspect_main,
+	COMMAND_OPTIONS_FIRST,
+	"PROGRAM|PID|DIR...",
 	"Says whether the library can see the DNS messages of a program, or of\n"
 	"a process, and why. The first line has the verdict: yes, partly or "
 	"no.\n"
@@ -29,7 +35,9 @@ static const char usage[] =
 	"processes have left there when they were killed or crashed, and that\n"
 	"wait for 'dnstapshim recover'.\n"
 	"\n"
-	"The exit status is 0 for yes and partly, and 69 for no.\n";
+	"The exit status is 0 for yes and partly, and 69 for no.\n",
+	.operands = "PROGRAM",
+};
 
 /* Who imports the n-th call: the first few by name. */
 static void print_importers(const struct imports *imports, size_t n)
@@ -231,20 +239,14 @@ static int inspect(const char *word)
 	return inspect_program(word);
 }
 
-int inspect_main(int argc, char **argv)
+static int inspect_main(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
 	int option, status = EX_OK, one;
 
-	while ((option = getopt_long(argc, argv, "+:h", options, NULL)) != -1) {
-		if (option != 'h')
-			return cli_option(option, argv);
-		fputs(usage, stdout);
-		return EX_OK;
-	}
+	while ((option = command_next(&inspect_command, argc, argv, &status)) !=
+	       -1)
+		if (option == COMMAND_DONE)
+			return status;
 	if (optind == argc)
 		return cli_usage("name a program or a process");
 	for (int i = optind; i < argc; i++) {

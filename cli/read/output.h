@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "cli/command.h"
 #include "cli/read/format.h"
 
 struct output {
@@ -18,9 +19,19 @@ struct output {
 	uint64_t malformed; /* frames that were no Dnstap message */
 };
 
-/* The command line: an option of OUTPUT_OPTIONS, and its value; and what only the
+/* Rows of a command's options (cli/command.h). */
+#define OUTPUT_OPTIONS(title)                                                 \
+	OPTION('q', NULL, NULL,                                               \
+	       "quiet text, a line a message (default without -w)",           \
+	       .heading = title),                                             \
+		OPTION('y', NULL, NULL, "YAML"),                              \
+		OPTION('j', NULL, NULL, "JSON, an object a line"),            \
+		OPTION('w', NULL, "FILE",                                     \
+		       "write there; without -q, -y or -j as Frame Streams"), \
+		OPTION('a', NULL, NULL, "append to FILE (text only)")
+
+/* The command line: one of these options, and its value; and what only the
  * whole of it can tell. Both return EX_OK, or complain and return an exit status. */
-#define OUTPUT_OPTIONS "w:qyja"
 int output_option(struct output *output, int option, const char *value);
 int output_settle(struct output *output);
 

@@ -10,41 +10,49 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/command.h"
 #include "cli/read/collector.h"
 #include "cli/read/output.h"
 
 #define HANDSHAKE_MS 10000
 
-static const char usage[] =
-	"usage: dnstapshim read [-u PATH | -l HOST:PORT | -c TAP | -r FILE | -]...\n"
-	"                       [-q | -y | -j] [-w FILE] [-a] [-n COUNT] [-t TIME] [-m MODE]\n"
-	"\n"
-	"Sources, any number of them:\n"
-	"  -u PATH       collect from senders that connect to this unix socket\n"
-	"  -l HOST:PORT  collect from senders that connect to this TCP address\n"
-	"  -c TAP        collect from a tap that listens: connect to its PATH "
-	"or\n"
-	"                HOST:PORT, again every second if it is not there\n"
-	"  -r FILE       read a Frame Streams file\n"
-	"  -             read Frame Streams from standard input\n"
-	"\n"
-	"Output:\n"
-	"  -q            quiet text, a line a message (default without -w)\n"
-	"  -y            YAML\n"
-	"  -j            JSON, an object a line\n"
-	"  -w FILE       write there; without -q, -y or -j as Frame Streams\n"
-	"  -a            append to FILE (text only)\n"
-	"\n"
-	"  -n COUNT      end after so many messages\n"
-	"  -t TIME       give up a sender whose handshake takes longer (10s; "
-	"0: never)\n"
-	"  -m MODE       permissions of the unix sockets, in octal\n"
-	"\n"
+static const struct command_option options[] = {
+	OPTION('u', NULL, "PATH",
+	       "collect from senders that connect to this unix socket",
+	       .heading = "Sources, any number of them:"),
+	OPTION('l', NULL, "HOST:PORT",
+	       "collect from senders that connect to this TCP address"),
+	OPTION('c', NULL, "TAP",
+	       "collect from a tap that listens: connect to its PATH or\n"
+	       "HOST:PORT, again every second if it is not there"),
+	OPTION('r', NULL, "FILE",
+	       "read a Frame Streams file; a - alone: standard input"),
+	OUTPUT_OPTIONS("Output:"),
+	OPTION('n', NULL, "COUNT", "end after so many messages",
+	       .heading = "Otherwise:"),
+	OPTION('t', NULL, "TIME",
+	       "give up a sender whose handshake takes longer (10s; 0: never)"),
+	OPTION('m', NULL, "MODE", "permissions of the unix sockets, in octal"),
+	{ 0 },
+};
+
+static command_main read_main;
+
+const struct command read_command = {
+	"read",
+	"collect or read dnstap, and show it",
+	read_main,
+	COMMAND_IN_ORDER,
+	"[-u PATH | -l HOST:PORT | -c TAP | -r FILE | -]... [OPTION]...",
+	"Receives dnstap from senders, taps and files, and shows or writes it.\n",
+	options,
 	"SIGHUP opens FILE anew. Quiet text has mnemonics for message types: A "
 	"auth,\n"
 	"R resolver, C client, F forwarder, S stub, T tool, U update; then Q "
 	"query or\n"
-	"R response.\n";
+	"R response.\n",
+	"FILE",
+};
 
 enum source_kind { SOURCE_UNIX, SOURCE_TCP, SOURCE_CONNECT, SOURCE_FILE };
 
@@ -173,21 +181,12 @@ static int settle(struct read *read)
 /* Returns -1 to go on, or an exit status. */
 static int parse(struct read *read, int argc, char **argv)
 {
-	static const struct option long_options[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	int option, status;
+	int option, status = EX_OK;
 
-	while ((option = getopt_long(argc, argv,
-				     "-:u:l:c:r:n:t:m:h" OUTPUT_OPTIONS,
-				     long_options, NULL)) != -1) {
-		if (option == 'h') {
-			fputs(usage, stdout);
-			return EX_OK;
-		}
-		if (option == '?' || option == ':')
-			return cli_option(option, argv);
+	while ((option = command_next(&read_command, argc, argv, &status)) !=
+	       -1) {
+		if (option == COMMAND_DONE)
+			return status;
 		if (option == 1 && strcmp(optarg, "-"))
 			return cli_usage("'%s': a file to read is given with "
 					 "-r",
@@ -269,7 +268,7 @@ static int open_and_run(struct read *read, struct collector *collector)
 	return run(read, collector);
 }
 
-int read_main(int argc, char **argv)
+static int read_main(int argc, char **argv)
 {
 	struct read read = { .count = UINT64_MAX,
 			     .timeout = HANDSHAKE_MS,

@@ -11,40 +11,47 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/command.h"
 #include "cli/read/output.h"
 #include "cli/recover/recording.h"
 #include "cli/recover/sender.h"
 
-static const char usage[] =
-	"usage: dnstapshim recover [--all] [--live | --remove]\n"
-	"                          [-q | -y | -j] [-w FILE] [-a] [-u PATH | -l "
-	"HOST:PORT]\n"
-	"                          FILE|DIR...\n"
-	"\n"
+enum { OPTION_ALL = 256, OPTION_LIVE, OPTION_REMOVE };
+
+static const struct command_option options[] = {
+	OPTION(OPTION_ALL, "all", NULL,
+	       "also what was sent and is still there, and what was\n"
+	       "being sent; all of it in order, up to the last message"),
+	OPTION(OPTION_LIVE, "live", NULL,
+	       "also of a process that lives: what its recorder has\njust now"),
+	OPTION(OPTION_REMOVE, "remove", NULL,
+	       "remove each FILE whose messages have all been written\n"
+	       "or taken"),
+	OUTPUT_OPTIONS("Output, as of 'dnstapshim read':"),
+	OPTION('u', NULL, "PATH",
+	       "send to the collector that listens on this unix socket",
+	       .heading = "or"),
+	OPTION('l', NULL, "HOST:PORT",
+	       "send to the collector that listens at this TCP address"),
+	{ 0 },
+};
+
+static command_main recover_main;
+
+const struct command recover_command = {
+	"recover",
+	"show or send what a process that crashed had captured",
+	recover_main,
+	COMMAND_ANY_ORDER,
+	"[--all] [--live | --remove] [OUTPUT]... FILE|DIR...",
 	"Shows the messages that a process had captured and not sent when it was\n"
 	"killed or crashed: out of its flight recorder, the FILE that it has left\n"
 	"in the directory of the setting 'recorder'. DIR: all that wait there, "
 	"the\n"
-	"oldest first. A line on standard error says of each what it has.\n"
-	"\n"
-	"  --all         also what was sent and is still there, and what was "
-	"being\n"
-	"                sent; all of it in order, up to the last message\n"
-	"  --live        also of a process that lives: what its recorder has "
-	"just\n"
-	"                now\n"
-	"  --remove      remove each FILE whose messages have all been written or\n"
-	"                taken\n"
-	"\n"
-	"Output, as of 'dnstapshim read':\n"
-	"  -q            quiet text, a line a message (default without -w)\n"
-	"  -y            YAML\n"
-	"  -j            JSON, an object a line\n"
-	"  -w FILE       write there; without -q, -y or -j as Frame Streams\n"
-	"  -a            append to FILE (text only)\n"
-	"or\n"
-	"  -u PATH       send to the collector that listens on this unix socket\n"
-	"  -l HOST:PORT  send to the collector that listens at this TCP address\n";
+	"oldest first. A line on standard error says of each what it has.\n",
+	options,
+	.operands = "FILE",
+};
 
 struct recover {
 	struct output output;
@@ -77,13 +84,13 @@ static int on_frame(void *context, const uint8_t *data, size_t size)
 static int set_option(struct recover *recover, int option)
 {
 	switch (option) {
-	case 'A':
+	case OPTION_ALL:
 		recover->all = true;
 		return EX_OK;
-	case 'L':
+	case OPTION_LIVE:
 		recover->live = true;
 		return EX_OK;
-	case 'R':
+	case OPTION_REMOVE:
 		recover->remove = true;
 		return EX_OK;
 	case 'u':
@@ -117,23 +124,12 @@ static int settle(struct recover *recover)
 /* Returns -1 to go on, or an exit status. */
 static int parse(struct recover *recover, int argc, char **argv)
 {
-	static const struct option options[] = {
-		{ "all", no_argument, NULL, 'A' },
-		{ "live", no_argument, NULL, 'L' },
-		{ "remove", no_argument, NULL, 'R' },
-		{ "help", no_argument, NULL, 'h' },
-		{ 0 },
-	};
-	int option, status;
+	int option, status = EX_OK;
 
-	while ((option = getopt_long(argc, argv, ":u:l:h" OUTPUT_OPTIONS,
-				     options, NULL)) != -1) {
-		if (option == 'h') {
-			fputs(usage, stdout);
-			return EX_OK;
-		}
-		if (option == '?' || option == ':')
-			return cli_option(option, argv);
+	while ((option = command_next(&recover_command, argc, argv, &status)) !=
+	       -1) {
+		if (option == COMMAND_DONE)
+			return status;
 		status = set_option(recover, option);
 		if (status != EX_OK)
 			return status;
@@ -288,7 +284,7 @@ static void release(struct recover *recover)
 	ldns_buffer_free(recover->output.text);
 }
 
-int recover_main(int argc, char **argv)
+static int recover_main(int argc, char **argv)
 {
 	struct recover recover = { 0 };
 	int status = parse(&recover, argc, argv);

@@ -81,9 +81,11 @@ def test_command():
     assert cli.good("version") == cli.good("-V") == cli.good("--version")
     shown = cli.good("--help")
     assert cli.good("help") == cli.good("-h") == shown
-    for name in "run", "check", "inspect", "top", "read":
+    for name in "run", "check", "inspect", "top", "read", "recover", "completion":
         assert f"  {name} " in shown
         assert cli.good(name, "--help").startswith(f"usage: dnstapshim {name} ")
+        assert cli.good("help", name) == cli.good(name, "--help")
+    assert "no command 'bogus'" in cli.refused(cli.USAGE, "help", "bogus")
     assert "no command" in cli.refused(cli.USAGE)
     assert "unknown command 'bogus'" in cli.refused(cli.USAGE, "bogus")
 
