@@ -123,10 +123,12 @@ static int open_error(const char *name, int error, int status)
 		why = "it exists and is no socket";
 	else if (error == -EINVAL)
 		why = "not an address of the form HOST:PORT or [IPV6]:PORT";
+	else if (error == -ERANGE)
+		why = "a port is a number from 1 to 65535";
 	else if (error == -ENOENT && status != EX_NOINPUT)
 		why = "no such host, port or directory";
-	cli_warn("%s: %s", name, why);
-	if (error == -EINVAL)
+	cli_warn("%s: %s", *name ? name : "''", why);
+	if (error == -EINVAL || error == -ERANGE)
 		return EX_USAGE;
 	return error == -EACCES || error == -EPERM ? EX_NOPERM : status;
 }

@@ -37,6 +37,8 @@ static int look_up(const char *text, int flags, struct resolver_answer *to)
 		return -ENOMEM;
 	if (socket_cut(host, &port) || !*port)
 		error = -EINVAL;
+	else if (!cli_is_port(port))
+		error = -ERANGE;
 	else
 		resolver_look_up(host, port, flags, to);
 	if (!error && to->error)

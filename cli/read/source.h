@@ -35,7 +35,7 @@ int64_t source_clock(void);
 /*
  * Listen at a path or @name, with the mode (mode_t)-1 for what the umask leaves,
  * or at each address of HOST:PORT; :PORT is all of them. Return 0 and *listener;
- * or -EINVAL if the text has another form, -ENOENT if HOST or PORT is not known,
+ * or -EINVAL if the text has another form, -ERANGE if PORT is no port, -ENOENT if HOST or PORT is not known,
  * or -errno as listener_open does.
  */
 int source_listen_unix(const char *path, mode_t mode,

@@ -108,6 +108,8 @@ int sender_tcp(struct sender *sender, const char *host_port)
 					  .address = sender->text + size,
 					  .write_buffer = 1 };
 	wrong = socket_cut(sender->to.address, &sender->to.port);
+	if (!wrong && !cli_is_port(sender->to.port))
+		wrong = "a port is a number from 1 to 65535";
 	if (wrong)
 		return cli_usage("-l wants HOST:PORT, not '%s': %s", host_port,
 				 wrong);

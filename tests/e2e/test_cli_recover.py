@@ -176,7 +176,7 @@ def test_refused():
 
 
 WRONG = ["--no-such", "-u", "-u a -l b:1", "-u a -w b", "-q -u a", "-q -j", "-a",
-         "-a -w b", "--live --remove", "--live -u a", "-l nonsense", "--all=1"]
+         "-a -w b", "--live --remove", "--live -u a", "-l nonsense", "-l a:65536", "--all=1"]
 
 
 def test_usage():
