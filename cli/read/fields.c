@@ -153,12 +153,6 @@ void put_quoted(ldns_buffer *out, const void *data, size_t size)
 	put_text(out, "\"");
 }
 
-bool dnstap_is_query(const Dnstap__Message *message)
-{
-	/* The schema numbers every query odd, and its response next to it. */
-	return message->type & 1;
-}
-
 static void write_zone(ldns_buffer *out, const struct field_writers *write,
 		       const Dnstap__Message *m)
 {

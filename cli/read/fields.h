@@ -55,7 +55,3 @@ struct field_writers {
  * them. */
 void fields_write(ldns_buffer *out, const struct field_writers *write,
 		  const Dnstap__Message *message);
-
-/* Whether this is a query's message by its type; it decides which time and
- * which payload the message is about. */
-bool dnstap_is_query(const Dnstap__Message *message);

@@ -16,3 +16,4 @@ format_fn format_quiet; /* a line */
 format_fn format_quiet_colour;
 format_fn format_yaml;
 format_fn format_json; /* an object on a line */
+format_fn format_flat; /* the same without objects in it; not of that tool */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "cli/read/dns_message.h"
+#include "cli/read/dnstap.h"
 #include "cli/read/fields.h"
 #include "cli/read/format.h"
 
@@ -67,9 +68,7 @@ static void put_peer(ldns_buffer *out, const Dnstap__Message *message)
 static void put_payload(ldns_buffer *out, const Dnstap__Message *message,
 			const char *bad, const char *off)
 {
-	const ProtobufCBinaryData *payload =
-		dnstap_is_query(message) ? &message->query_message
-					 : &message->response_message;
+	const ProtobufCBinaryData *payload = dnstap_payload(message);
 	struct dns_message dns;
 
 	ldns_buffer_printf(out, "%zub ", payload->len);

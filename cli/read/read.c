@@ -4,17 +4,21 @@
  * output forms of golang-dnstap's tool.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "cli/command.h"
+#include "cli/read/choice.h"
 #include "cli/read/collector.h"
+#include "cli/read/dnstap.h"
 #include "cli/read/output.h"
+#include "cli/read/stats.h"
 
 #define HANDSHAKE_MS 10000
+
+enum { OPTION_STATS = 256 };
 
 static const struct command_option options[] = {
 	OPTION('u', NULL, "PATH",
@@ -28,10 +32,18 @@ static const struct command_option options[] = {
 	OPTION('r', NULL, "FILE",
 	       "read a Frame Streams file; a - alone: standard input"),
 	OUTPUT_OPTIONS("Output:"),
-	OPTION('n', NULL, "COUNT", "end after so many messages",
-	       .heading = "Otherwise:"),
+	OPTION(OPTION_STATS, "stats", NULL,
+	       "a summary at the end, and messages only where a form or FILE\n"
+	       "is given: top names, clients, types, RCODEs, latencies,\n"
+	       "unanswered queries"),
+	OPTION('f', NULL, "FILTER",
+	       "only what it lets pass, as 'rcode SERVFAIL; not name *.test':\n"
+	       "the filters of dnstapshim.conf(5); all -f have to hold",
+	       .heading = "Which messages:"),
+	OPTION('n', NULL, "COUNT", "end after so many messages"),
 	OPTION('t', NULL, "TIME",
-	       "give up a sender whose handshake takes longer (10s; 0: never)"),
+	       "give up a sender whose handshake takes longer (10s; 0: never)",
+	       .heading = "Otherwise:"),
 	OPTION('m', NULL, "MODE", "permissions of the unix sockets, in octal"),
 	{ 0 },
 };
@@ -58,6 +70,9 @@ enum source_kind { SOURCE_UNIX, SOURCE_TCP, SOURCE_CONNECT, SOURCE_FILE };
 
 struct read {
 	struct output output;
+	struct choice choice;
+	bool wants_stats;
+	struct stats *stats; /* NULL: not wanted */
 	struct {
 		enum source_kind kind;
 		const char *name;
@@ -76,12 +91,35 @@ static int on_error(struct read *read, int error)
 	return error ? 1 : 0;
 }
 
+static int on_message(struct read *read, const Dnstap__Dnstap *dnstap,
+		      const uint8_t *data, size_t size)
+{
+	int error;
+
+	if (dnstap && !choice_wants(&read->choice, dnstap->message))
+		return 0;
+	error = output_message(&read->output, dnstap, data, size);
+	if (!error && dnstap && read->stats)
+		error = stats_add(read->stats, dnstap->message);
+	return on_error(read, error) || --read->count == 0;
+}
+
+/* What is only passed on need not be read. */
 static int on_frame(void *context, const uint8_t *data, size_t size)
 {
 	struct read *read = context;
-	int error = output_frame(&read->output, data, size);
+	Dnstap__Dnstap *dnstap;
+	int result;
 
-	return on_error(read, error) || --read->count == 0;
+	if (!read->choice.made && !read->stats) {
+		result =
+			on_error(read, output_frame(&read->output, data, size));
+		return result || --read->count == 0;
+	}
+	dnstap = dnstap_read(data, size);
+	result = on_message(read, dnstap, data, size);
+	dnstap_free(dnstap);
+	return result;
 }
 
 static int on_idle(void *context)
@@ -160,6 +198,11 @@ static int set_option(struct read *read, int option, const char *value)
 	case 'r':
 	case 1:
 		return add_source(read, SOURCE_FILE, value);
+	case OPTION_STATS:
+		read->wants_stats = true;
+		return EX_OK;
+	case 'f':
+		return choice_add(&read->choice, value);
 	case 'n':
 	case 't':
 	case 'm':
@@ -175,6 +218,12 @@ static int settle(struct read *read)
 	if (read->n_sources == 0)
 		return cli_usage("nothing to read: give -u PATH, -l HOST:PORT, "
 				 "-c TAP, -r FILE or -");
+	read->output.nothing =
+		read->wants_stats && !read->output.form && !read->output.path;
+	if (read->wants_stats && !read->output.path &&
+	    output_is_binary(&read->output))
+		return cli_usage("--stats is text: the messages need a FILE of "
+				 "their own, -w FILE");
 	return output_settle(&read->output);
 }
 
@@ -238,14 +287,21 @@ static int output_status(const struct read *read, int error)
 	return EX_IOERR;
 }
 
+/* The messages before it have been written, to the same place or another. */
+static int print_stats(const struct stats *stats)
+{
+	stats_print(stats, stdout);
+	return fflush(stdout) || ferror(stdout) ? -errno : 0;
+}
+
 static int run(struct read *read, struct collector *collector)
 {
 	int status = collector_run(collector);
 	int error = output_close(&read->output);
 
-	if (read->output.malformed > 0)
-		cli_warn("%" PRIu64 " frames held no dnstap message",
-			 read->output.malformed);
+	output_report(&read->output);
+	if (!error && !read->error && read->stats)
+		error = print_stats(read->stats);
 	if (read->error)
 		error = read->error;
 	if (error)
@@ -280,12 +336,17 @@ static int read_main(int argc, char **argv)
 
 	if (status < 0) {
 		signal(SIGPIPE, SIG_IGN);
-		collector = collector_new(&events, read.timeout);
+		if (read.wants_stats)
+			read.stats = stats_new();
+		if (read.stats || !read.wants_stats)
+			collector = collector_new(&events, read.timeout);
 		status = collector ? open_and_run(&read, collector)
 				   : cli_no_memory();
 	}
 	collector_free(collector);
-	ldns_buffer_free(read.output.text);
+	output_release(&read.output);
+	choice_release(&read.choice);
+	stats_free(read.stats);
 	free(read.sources);
 	return status;
 }

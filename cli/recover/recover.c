@@ -111,10 +111,9 @@ static int settle(struct recover *recover)
 
 	if (recover->unix_path && recover->host_port)
 		return cli_usage("give only one of -u and -l");
-	if (sends(recover) &&
-	    (output->format || output->path || output->append))
+	if (sends(recover) && (output->form || output->path || output->append))
 		return cli_usage("messages are sent (-u, -l) or written (-q, "
-				 "-y, -j, -w, -a), not both");
+				 "-y, -j, -o, -w, -a), not both");
 	if (recover->live && (recover->remove || sends(recover)))
 		return cli_usage("--live only shows: the process itself sends "
 				 "what its recorder has, and removes it");
@@ -224,6 +223,7 @@ static int finish(struct recover *recover)
 	if (sends(recover))
 		return sender_finish(&recover->sender);
 	error = output_close(&recover->output);
+	output_report(&recover->output);
 	if (recover->error)
 		error = recover->error;
 	else
@@ -281,7 +281,7 @@ static void release(struct recover *recover)
 	}
 	free(recover->files);
 	sender_free(&recover->sender);
-	ldns_buffer_free(recover->output.text);
+	output_release(&recover->output);
 }
 
 static int recover_main(int argc, char **argv)

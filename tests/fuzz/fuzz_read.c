@@ -5,11 +5,16 @@
  * terminal takes for a command, and JSON stays on its line.
  */
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/read/choice.h"
+#include "cli/read/dnstap.h"
 #include "cli/read/format.h"
 #include "cli/read/frames.h"
+#include "cli/read/pcap.h"
+#include "cli/read/stats.h"
 
 static void require(bool condition)
 {
@@ -40,10 +45,11 @@ static void show(const uint8_t *data, size_t size)
 		bool line;
 	} forms[] = { { format_quiet, "\n", true },
 		      { format_yaml, "\n\t", false },
-		      { format_json, "\n", true } };
+		      { format_json, "\n", true },
+		      { format_flat, "\n", true } };
 	Dnstap__Dnstap *dnstap = dnstap__dnstap__unpack(NULL, size, data);
 
-	for (size_t i = 0; dnstap && dnstap->message && i < 3; i++) {
+	for (size_t i = 0; dnstap && dnstap->message && i < 4; i++) {
 		ldns_buffer *out = ldns_buffer_new(16);
 
 		forms[i].format(out, dnstap);
@@ -52,6 +58,33 @@ static void show(const uint8_t *data, size_t size)
 	}
 	if (dnstap)
 		dnstap__dnstap__free_unpacked(dnstap, NULL);
+}
+
+/* A packet, a summary, and whether it is wanted. */
+static void use(const uint8_t *data, size_t size)
+{
+	Dnstap__Dnstap *dnstap = dnstap_read(data, size);
+	struct stats *stats = stats_new();
+	struct choice choice = { 0 };
+	struct pcap pcap = { 0 };
+	FILE *out = fopen("/dev/null", "w");
+
+	require(out && stats);
+	require(!choice_add(&choice,
+			    "name a; not qtype A; not rcode 0; rsize 9;"
+			    "duration 1ms; client ::/0"));
+	require(!pcap_begin(&pcap, out));
+	if (dnstap) {
+		pcap_message(&pcap, dnstap, out);
+		choice_wants(&choice, dnstap->message);
+		require(!stats_add(stats, dnstap->message));
+	}
+	stats_print(stats, out);
+	stats_free(stats);
+	pcap_release(&pcap);
+	choice_release(&choice);
+	dnstap_free(dnstap);
+	fclose(out);
 }
 
 static int show_frames(struct frames *frames)
@@ -93,5 +126,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	feed(data + 1, size - 1, 1 + data[0]);
 	show(data + 1, size - 1);
+	use(data + 1, size - 1);
 	return 0;
 }
