@@ -41,6 +41,9 @@ SSL_A   := $(firstword $(wildcard \
              $(shell pkg-config --variable=libdir libssl 2>/dev/null)/libssl.a) \
              $(shell $(CC) -print-file-name=libssl.a))
 
+# What the command alone is linked with.
+CLI_DEPS := -lldns -lz -lzstd
+
 # Debian's static libraries lack the note on shadow stacks, with which they go
 # well: no code of theirs touches a return address. For indirect branches every
 # function would have to begin with a mark, so that note is the linker's to give.
@@ -109,7 +112,7 @@ $(B)/exports.map: shim/hook/calls.h shim/hook/tls_calls.h shim/hook/exports.map.
 
 $(B)/dnstapshim: $(B)/cli/main.o $(CLI_O) $(CORE_O)
 	@echo "  LINK  $@"
-	$(Q)$(CC) -pie -o $@ $^ $(LDFLAGS) $(LINK) $(DEPS) -lldns
+	$(Q)$(CC) -pie -o $@ $^ $(LDFLAGS) $(LINK) $(DEPS) $(CLI_DEPS)
 
 # How bash and zsh complete its words, by the names that they look for.
 $(B)/completion/dnstapshim: $(B)/dnstapshim
@@ -122,11 +125,11 @@ $(B)/completion/_dnstapshim: $(B)/dnstapshim
 
 $(B)/unit: $(UNIT_O) $(CORE_O) $(CLI_O)
 	@echo "  LINK  $@"
-	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(LINK) $(DEPS) -lldns -lcriterion
+	$(Q)$(CC) -o $@ $^ $(LDFLAGS) $(LINK) $(DEPS) $(CLI_DEPS) -lcriterion
 
 $(B)/fuzz/fuzz_%: $(FUZZED) $(B)/fuzz/tests/fuzz/fuzz_%.o
 	@echo "  FUZZ  $@"
-	$(Q)clang $(FUZZER) $^ -o $@ $(DEPS) -lldns
+	$(Q)clang $(FUZZER) $^ -o $@ $(DEPS) $(CLI_DEPS)
 
 $(B)/fuzz/%.o: %.c | $(GEN).h
 	@mkdir -p $(@D)

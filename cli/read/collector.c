@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/read/decompress.h"
 #include "cli/read/source.h"
 
 #define FDS_SPARE 16 /* for the output, stderr, name look-ups */
@@ -193,12 +194,15 @@ int collector_file(struct collector *collector, const char *path)
 {
 	bool standard = !strcmp(path, "-");
 	int fd = standard ? dup(0) : open(path, O_RDONLY | O_CLOEXEC);
+	struct source *source;
 
 	if (fd < 0)
 		return open_error(path, -errno, EX_NOINPUT);
-	if (!add(collector, standard ? "standard input" : path, fd))
+	source = add(collector, standard ? "standard input" : path, fd);
+	if (!source)
 		return EX_OSERR;
-	return EX_OK;
+	source->receiver.decompress = decompress_new();
+	return source->receiver.decompress ? EX_OK : cli_no_memory();
 }
 
 static void accept_one(struct collector *collector, struct source *listener)

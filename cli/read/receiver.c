@@ -9,6 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "cli/read/decompress.h"
 #include "shim/tap/stream/frame.h"
 
 /* A few octets into an empty socket buffer: if they do not fit at once, the
@@ -80,7 +81,19 @@ static int on_eof(const struct receiver *receiver)
 	return -ENODATA;
 }
 
-int receiver_read(struct receiver *receiver, frame_fn *deliver, void *context)
+static ssize_t read_some(struct receiver *receiver, void *space, size_t size)
+{
+	ssize_t got;
+
+	if (receiver->decompress)
+		return decompress_read(receiver->decompress, receiver->fd,
+				       space, size);
+	got = read(receiver->fd, space, size);
+	return got < 0 ? -errno : got;
+}
+
+static int read_once(struct receiver *receiver, frame_fn *deliver,
+		     void *context)
 {
 	struct frame frame;
 	uint8_t *space;
@@ -90,12 +103,12 @@ int receiver_read(struct receiver *receiver, frame_fn *deliver, void *context)
 
 	if (result < 0)
 		return result;
-	got = read(receiver->fd, space, size);
+	got = read_some(receiver, space, size);
 	if (got < 0)
-		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
+		return got == -EAGAIN || got == -EINTR ? 0 : (int)got;
 	if (got == 0)
 		return on_eof(receiver);
-	frames_filled(&receiver->frames, got);
+	frames_filled(&receiver->frames, (size_t)got);
 	while ((result = frames_next(&receiver->frames, &frame)) > 0) {
 		result = on_frame(receiver, &frame, deliver, context);
 		if (result != 0)
@@ -104,9 +117,22 @@ int receiver_read(struct receiver *receiver, frame_fn *deliver, void *context)
 	return result;
 }
 
+int receiver_read(struct receiver *receiver, frame_fn *deliver, void *context)
+{
+	int result;
+
+	do
+		result = read_once(receiver, deliver, context);
+	while (!result && receiver->decompress &&
+	       decompress_pending(receiver->decompress));
+	return result;
+}
+
 void receiver_release(struct receiver *receiver)
 {
 	frames_release(&receiver->frames);
+	decompress_free(receiver->decompress);
+	receiver->decompress = NULL;
 	if (receiver->fd >= 0)
 		close(receiver->fd);
 	receiver->fd = -1;
@@ -121,6 +147,8 @@ const char *receiver_error(int error)
 		return "the content type is not dnstap's";
 	case -EPIPE:
 		return "it ended without STOP";
+	case -EBADMSG:
+		return "what is compressed in it is damaged, or cut short";
 	case -ETIME:
 		return "no handshake in time";
 	default:

@@ -12,22 +12,27 @@
 /* Takes a data frame. 0, or a positive number to end all reading. */
 typedef int frame_fn(void *context, const uint8_t *data, size_t size);
 
+struct decompress;
+
 struct receiver {
 	int fd;
-	bool socket;        /* it can be answered; one START to STOP */
-	bool bidirectional; /* it said READY and waits for FINISH */
-	bool started;       /* between START and STOP */
-	bool ended;         /* there was a STOP */
+	struct decompress
+		*decompress; /* of a file, which may need it; or NULL */
+	bool socket;         /* it can be answered; one START to STOP */
+	bool bidirectional;  /* it said READY and waits for FINISH */
+	bool started;        /* between START and STOP */
+	bool ended;          /* there was a STOP */
 	uint64_t messages;
 	uint64_t oversize;
 	struct frames frames;
 };
 
 /*
- * Reads once and hands on what is whole. Returns 0 to go on; -ENODATA at the
+ * Reads once and hands on what is whole: all there is to be had without waiting. Returns 0 to go on; -ENODATA at the
  * stream's proper end; what the frame_fn returned; or why it has to end:
  * -EPIPE (the sender went without STOP), -EPROTO, -EPROTOTYPE (the content is
- * not dnstap), or an error of read(2) or write(2).
+ * not dnstap), -EBADMSG (what is compressed is damaged), or an error of read(2) or
+ * write(2).
  */
 int receiver_read(struct receiver *receiver, frame_fn *frame, void *context);
 

@@ -186,6 +186,31 @@ def test_files():
     assert b"it ended without STOP" in cut.stderr
 
 
+@each(["gzip", "zstd"])
+def test_compressed(command):
+    """Files and standard input, in pieces, several in one, and cut short."""
+    data = sample.stream(sample.payloads(3000))
+    packed = subprocess.run([command, "-c"], input=data, check=True,
+                            capture_output=True).stdout
+    assert len(packed) < len(data)
+    plain = cli.good("read", "-", input=data)
+    with open(FILE, "wb") as file:
+        file.write(packed)
+    assert cli.good("read", "-r", FILE) == plain
+    assert cli.good("read", "-", input=packed * 2) == plain * 2
+    with subprocess.Popen([cli.COMMAND, "read", "-q", "-w", "/mnt/out", "-"],
+                          stdin=subprocess.PIPE, env={"TZ": "UTC"}) as reader:
+        for at in range(0, len(packed), 1009):
+            reader.stdin.write(packed[at:at + 1009])
+            reader.stdin.flush()
+        reader.stdin.close()
+        assert reader.wait(PATIENCE) == 0
+    assert pathlib.Path("/mnt/out").read_text() == plain
+    cut = cli.run("read", "-", input=packed[:-100])
+    assert cut.returncode == cli.DATAERR and b"damaged, or cut short" in cut.stderr
+    assert plain.startswith(cut.stdout.decode()) and cut.stdout
+
+
 def test_reopens():
     """On SIGHUP, as after a rotation of its file."""
     data = sample.stream(sample.payloads(10))
