@@ -18,6 +18,7 @@
 
 #include "cli/cli.h"
 #include "cli/read/decompress.h"
+#include "cli/read/follow.h"
 #include "cli/read/source.h"
 
 #define FDS_SPARE 16 /* for the output, stderr, name look-ups */
@@ -29,6 +30,8 @@ struct collector {
 	int status;
 	size_t n, limit;
 	struct source **sources;
+	size_t n_follows;
+	struct follow **follows;
 	struct pollfd *polled; /* [0] is `signals`, [i + 1] is sources[i] */
 };
 
@@ -190,19 +193,85 @@ int collector_connect(struct collector *collector, const char *where)
 	return EX_OK;
 }
 
+/* Returns NULL when out of memory, which has been said. */
+static struct source *add_file(struct collector *collector, const char *name,
+			       int fd)
+{
+	struct source *source = add(collector, name, fd);
+
+	if (!source)
+		return NULL;
+	source->receiver.decompress = decompress_new();
+	if (source->receiver.decompress)
+		return source;
+	cli_no_memory();
+	return NULL;
+}
+
 int collector_file(struct collector *collector, const char *path)
 {
 	bool standard = !strcmp(path, "-");
 	int fd = standard ? dup(0) : open(path, O_RDONLY | O_CLOEXEC);
-	struct source *source;
 
 	if (fd < 0)
 		return open_error(path, -errno, EX_NOINPUT);
-	source = add(collector, standard ? "standard input" : path, fd);
-	if (!source)
+	return add_file(collector, standard ? "standard input" : path, fd)
+		       ? EX_OK
+		       : EX_OSERR;
+}
+
+static struct follow *add_follow(struct collector *collector, const char *path)
+{
+	struct follow **follows =
+		reallocarray(collector->follows, collector->n_follows + 1,
+			     sizeof(struct follow *));
+	struct follow *follow = follows ? follow_new(path) : NULL;
+
+	if (follows)
+		collector->follows = follows;
+	if (follow)
+		collector->follows[collector->n_follows++] = follow;
+	else
+		cli_no_memory();
+	return follow;
+}
+
+int collector_follow(struct collector *collector, const char *path)
+{
+	struct follow *follow = add_follow(collector, path);
+	struct source *source;
+	int fd;
+
+	if (!follow)
 		return EX_OSERR;
-	source->receiver.decompress = decompress_new();
-	return source->receiver.decompress ? EX_OK : cli_no_memory();
+	fd = follow_first(follow, path);
+	if (fd == -EINVAL) {
+		cli_warn("%s: only regular files are followed (-F)", path);
+		return EX_NOINPUT;
+	}
+	if (fd < 0)
+		return open_error(path, fd, EX_NOINPUT);
+	source = add_file(collector, path, fd);
+	if (source)
+		source->follow = follow;
+	return source ? EX_OK : EX_OSERR;
+}
+
+/* What has come since the last look. */
+static void follow_on(struct collector *collector, struct follow *follow)
+{
+	struct source *source;
+	char *name;
+	int fd;
+
+	while ((fd = follow_next(follow, &name)) >= 0) {
+		source = add_file(collector, name, fd);
+		free(name);
+		if (!source)
+			return;
+		source->follow = follow;
+		source->place = follow_count(follow);
+	}
 }
 
 static void accept_one(struct collector *collector, struct source *listener)
@@ -241,7 +310,38 @@ static void end(struct collector *collector, size_t i, int error)
 	}
 	if (!source->number && (error != -ENODATA || receiver->oversize))
 		collector->status = EX_DATAERR;
+	if (source->follow) {
+		/* Others may come in its place. */
+		receiver_release(&source->receiver);
+		if (!source_is_over(source))
+			return;
+	}
 	drop(collector, i);
+}
+
+/* Of a file that may grow. */
+static void at_end(struct collector *collector, size_t i, int error)
+{
+	struct source *source = collector->sources[i];
+
+	if (!source_is_over(source))
+		return;
+	source_report_end(source, error);
+	if (error != -ENODATA || source->receiver.oversize)
+		collector->status = EX_DATAERR;
+	drop(collector, i);
+}
+
+static void wake(struct collector *collector, size_t i)
+{
+	struct source *source = collector->sources[i];
+
+	source->resting = false;
+	source->deadline = 0;
+	source_rewind(source);
+	follow_on(collector, source->follow);
+	if (source->receiver.fd < 0 && source_is_over(source))
+		drop(collector, i);
 }
 
 /* One source that has something to read. Returns not 0 to end the loop. */
@@ -262,7 +362,9 @@ static int serve(struct collector *collector, size_t i)
 		source_connected(source);
 	if (source->receiver.started)
 		source->deadline = 0;
-	if (result < 0)
+	if (source->follow && (result == -EPIPE || result == -ENODATA))
+		at_end(collector, i, result);
+	else if (result < 0)
 		end(collector, i, result);
 	return result > 0 ? result : 0;
 }
@@ -291,8 +393,9 @@ static int prepare(struct collector *collector)
 		const struct source *source = collector->sources[i];
 
 		collector->polled[i + 1] = (struct pollfd){
-			.fd = source->listens && full ? -1
-						      : source->receiver.fd,
+			.fd = (source->listens && full) || source->resting
+				      ? -1
+				      : source->receiver.fd,
 			.events = POLLIN,
 		};
 		if (source->deadline && source->deadline < earliest)
@@ -313,7 +416,9 @@ static void expire(struct collector *collector)
 
 		if (!source->deadline || source->deadline > now)
 			continue;
-		if (source->outgoing && source->receiver.fd < 0)
+		if (source->resting)
+			wake(collector, i);
+		else if (source->outgoing && source->receiver.fd < 0)
 			source_connect(source, collector->timeout);
 		else
 			end(collector, i, -ETIME);
@@ -358,6 +463,9 @@ void collector_free(struct collector *collector)
 		return;
 	while (collector->n > 0)
 		drop(collector, collector->n - 1);
+	while (collector->n_follows > 0)
+		follow_free(collector->follows[--collector->n_follows]);
+	free(collector->follows);
 	if (collector->signals >= 0)
 		close(collector->signals);
 	free(collector->sources);

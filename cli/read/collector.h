@@ -32,6 +32,8 @@ int collector_unix(struct collector *collector, const char *path, mode_t mode);
 int collector_tcp(struct collector *collector, const char *address);
 int collector_connect(struct collector *collector, const char *where);
 int collector_file(struct collector *collector, const char *path); /* or - */
+/* It may grow, and others may take its place: it does not end. */
+int collector_follow(struct collector *collector, const char *path);
 
 /* Until a callback returns a positive number, or the last file has ended and
  * nothing listens or connects. Returns EX_OK, or EX_DATAERR if a file was not in

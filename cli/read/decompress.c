@@ -125,12 +125,17 @@ struct decompress *decompress_new(void)
 	return calloc(1, sizeof(struct decompress));
 }
 
-void decompress_free(struct decompress *decompress)
+void decompress_restart(struct decompress *decompress)
 {
-	if (!decompress)
-		return;
 	inflateEnd(&decompress->zlib);
 	ZSTD_freeDCtx(decompress->zstd);
+	*decompress = (struct decompress){ 0 };
+}
+
+void decompress_free(struct decompress *decompress)
+{
+	if (decompress)
+		decompress_restart(decompress);
 	free(decompress);
 }
 

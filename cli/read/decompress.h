@@ -23,6 +23,9 @@ void decompress_free(struct decompress *decompress);
 ssize_t decompress_read(struct decompress *decompress, int fd, void *out,
 			size_t size);
 
+/* For another file. */
+void decompress_restart(struct decompress *decompress);
+
 /* Is there more to come without anything being read? */
 bool decompress_pending(const struct decompress *decompress);
 

@@ -31,6 +31,9 @@ static const struct command_option options[] = {
 	       "HOST:PORT, again every second if it is not there"),
 	OPTION('r', NULL, "FILE",
 	       "read a Frame Streams file; a - alone: standard input"),
+	OPTION('F', NULL, NULL,
+	       "do not stop at a FILE's end: wait for more, and for the files\n"
+	       "that take its place"),
 	OUTPUT_OPTIONS("Output:"),
 	OPTION(OPTION_STATS, "stats", NULL,
 	       "a summary at the end, and messages only where a form or FILE\n"
@@ -71,7 +74,7 @@ enum source_kind { SOURCE_UNIX, SOURCE_TCP, SOURCE_CONNECT, SOURCE_FILE };
 struct read {
 	struct output output;
 	struct choice choice;
-	bool wants_stats;
+	bool wants_stats, follow;
 	struct stats *stats; /* NULL: not wanted */
 	struct {
 		enum source_kind kind;
@@ -201,6 +204,9 @@ static int set_option(struct read *read, int option, const char *value)
 	case OPTION_STATS:
 		read->wants_stats = true;
 		return EX_OK;
+	case 'F':
+		read->follow = true;
+		return EX_OK;
 	case 'f':
 		return choice_add(&read->choice, value);
 	case 'n':
@@ -269,7 +275,9 @@ static int add_sources(const struct read *read, struct collector *collector)
 			status = collector_connect(collector, name);
 			break;
 		case SOURCE_FILE:
-			status = collector_file(collector, name);
+			status = read->follow && strcmp(name, "-")
+					 ? collector_follow(collector, name)
+					 : collector_file(collector, name);
 			break;
 		}
 	}

@@ -128,6 +128,14 @@ int receiver_read(struct receiver *receiver, frame_fn *deliver, void *context)
 	return result;
 }
 
+void receiver_restart(struct receiver *receiver)
+{
+	frames_release(&receiver->frames);
+	receiver->started = receiver->ended = false;
+	if (receiver->decompress)
+		decompress_restart(receiver->decompress);
+}
+
 void receiver_release(struct receiver *receiver)
 {
 	frames_release(&receiver->frames);

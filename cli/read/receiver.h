@@ -36,6 +36,9 @@ struct receiver {
  */
 int receiver_read(struct receiver *receiver, frame_fn *frame, void *context);
 
+/* As if nothing had been read. */
+void receiver_restart(struct receiver *receiver);
+
 /* Closes the descriptor too. */
 void receiver_release(struct receiver *receiver);
 

@@ -9,14 +9,18 @@
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/read/decompress.h"
+#include "cli/read/follow.h"
 #include "config/socket.h"
 #include "shim/tap/transport/unix.h"
 
 #define RECONNECT_MS 1000
+#define FOLLOW_MS    250 /* so often a file that may grow is looked at */
 
 int64_t source_clock(void)
 {
@@ -177,6 +181,43 @@ void source_connected(struct source *source)
 	source->outgoing->next = 0;
 	source->outgoing->reported = false;
 	cli_warn("%s: connection %u", source->name, ++source->number);
+}
+
+static bool is_complete(const struct receiver *receiver)
+{
+	struct stat about;
+
+	if (receiver->fd < 0 ||
+	    (receiver->decompress && decompress_is_used(receiver->decompress)))
+		return true;
+	if (receiver->ended && !receiver->started &&
+	    !frames_partial(&receiver->frames))
+		return true;
+	return !fstat(receiver->fd, &about) && about.st_nlink == 0;
+}
+
+bool source_is_over(struct source *source)
+{
+	if (source->place < follow_count(source->follow) &&
+	    is_complete(&source->receiver))
+		return true;
+	source->resting = true;
+	source->deadline = source_clock() + FOLLOW_MS;
+	return false;
+}
+
+void source_rewind(struct source *source)
+{
+	struct receiver *receiver = &source->receiver;
+	struct stat about;
+	off_t at = receiver->fd < 0 ? -1 : lseek(receiver->fd, 0, SEEK_CUR);
+
+	if (at < 0 || fstat(receiver->fd, &about) || about.st_size >= at)
+		return;
+	cli_warn("%s: it has become shorter: reading from its beginning",
+		 source->name);
+	lseek(receiver->fd, 0, SEEK_SET);
+	receiver_restart(receiver);
 }
 
 void source_report_end(const struct source *source, int error)

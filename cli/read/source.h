@@ -23,9 +23,12 @@ struct source {
 	bool listens;              /* otherwise a stream */
 	struct listener *listener; /* of the first of its sockets; or NULL */
 	struct outgoing *outgoing; /* we connect, again and again; or NULL */
+	struct follow *follow;     /* of a file that may grow; or NULL */
+	unsigned place;            /* in its follow: how many came before */
+	bool resting;              /* at the end of what there is by now */
 	unsigned connections;      /* of a listening socket, so far */
 	unsigned number;           /* of a connection; 0: a file */
-	int64_t deadline;         /* of the handshake, or to connect; 0: none */
+	int64_t deadline; /* of the handshake, to connect, of the rest; 0: none */
 	struct receiver receiver; /* a listening socket uses its fd only */
 };
 
@@ -60,6 +63,13 @@ void source_failed(struct source *source, int error);
 
 /* Closes the connection and sets the time of the next attempt. */
 void source_disconnect(struct source *source);
+
+/* At the end of a file that may grow: whether it was seen to its end, and another
+ * has taken its place. If not, it rests for a while. */
+bool source_is_over(struct source *source);
+
+/* A file that has become shorter is read from its beginning. */
+void source_rewind(struct source *source);
 
 /* Says how a stream ended; error as receiver_read returned it. */
 void source_report_end(const struct source *source, int error);
