@@ -14,6 +14,7 @@
 #include "cli/read/collector.h"
 #include "cli/read/dnstap.h"
 #include "cli/read/output.h"
+#include "cli/read/relay.h"
 #include "cli/read/stats.h"
 
 #define HANDSHAKE_MS 10000
@@ -35,6 +36,11 @@ static const struct command_option options[] = {
 	       "do not stop at a FILE's end: wait for more, and for the files\n"
 	       "that take its place"),
 	OUTPUT_OPTIONS("Output:"),
+	OPTION('U', NULL, "PATH",
+	       "on to the collector that listens on this unix socket"),
+	OPTION('T', NULL, "HOST:PORT",
+	       "on to the collector that listens at this TCP address; with one\n"
+	       "of these messages are written only if a form or FILE is given"),
 	OPTION(OPTION_STATS, "stats", NULL,
 	       "a summary at the end, and messages only where a form or FILE\n"
 	       "is given: top names, clients, types, RCODEs, latencies,\n"
@@ -74,6 +80,7 @@ enum source_kind { SOURCE_UNIX, SOURCE_TCP, SOURCE_CONNECT, SOURCE_FILE };
 struct read {
 	struct output output;
 	struct choice choice;
+	struct relay relay;
 	bool wants_stats, follow;
 	struct stats *stats; /* NULL: not wanted */
 	struct {
@@ -104,7 +111,10 @@ static int on_message(struct read *read, const Dnstap__Dnstap *dnstap,
 	error = output_message(&read->output, dnstap, data, size);
 	if (!error && dnstap && read->stats)
 		error = stats_add(read->stats, dnstap->message);
-	return on_error(read, error) || --read->count == 0;
+	if (on_error(read, error))
+		return 1;
+	return (dnstap && relay_frame(&read->relay, data, size)) ||
+	       --read->count == 0;
 }
 
 /* What is only passed on need not be read. */
@@ -114,7 +124,7 @@ static int on_frame(void *context, const uint8_t *data, size_t size)
 	Dnstap__Dnstap *dnstap;
 	int result;
 
-	if (!read->choice.made && !read->stats) {
+	if (!read->choice.made && !read->stats && !read->relay.count) {
 		result =
 			on_error(read, output_frame(&read->output, data, size));
 		return result || --read->count == 0;
@@ -129,7 +139,8 @@ static int on_idle(void *context)
 {
 	struct read *read = context;
 
-	return on_error(read, output_flush(&read->output));
+	return on_error(read, output_flush(&read->output)) ||
+	       relay_flush(&read->relay);
 }
 
 static int on_signal(void *context, int signal)
@@ -204,6 +215,9 @@ static int set_option(struct read *read, int option, const char *value)
 	case OPTION_STATS:
 		read->wants_stats = true;
 		return EX_OK;
+	case 'T':
+	case 'U':
+		return relay_add(&read->relay, (char)option, value);
 	case 'F':
 		read->follow = true;
 		return EX_OK;
@@ -224,8 +238,8 @@ static int settle(struct read *read)
 	if (read->n_sources == 0)
 		return cli_usage("nothing to read: give -u PATH, -l HOST:PORT, "
 				 "-c TAP, -r FILE or -");
-	read->output.nothing =
-		read->wants_stats && !read->output.form && !read->output.path;
+	read->output.nothing = (read->wants_stats || read->relay.count) &&
+			       !read->output.form && !read->output.path;
 	if (read->wants_stats && !read->output.path &&
 	    output_is_binary(&read->output))
 		return cli_usage("--stats is text: the messages need a FILE of "
@@ -305,6 +319,7 @@ static int print_stats(const struct stats *stats)
 static int run(struct read *read, struct collector *collector)
 {
 	int status = collector_run(collector);
+	int relayed = relay_close(&read->relay);
 	int error = output_close(&read->output);
 
 	output_report(&read->output);
@@ -314,7 +329,7 @@ static int run(struct read *read, struct collector *collector)
 		error = read->error;
 	if (error)
 		return output_status(read, error);
-	return status;
+	return status == EX_OK ? relayed : status;
 }
 
 static int open_and_run(struct read *read, struct collector *collector)
@@ -322,6 +337,8 @@ static int open_and_run(struct read *read, struct collector *collector)
 	int status = add_sources(read, collector);
 	int error;
 
+	if (status == EX_OK)
+		status = relay_open(&read->relay);
 	if (status != EX_OK)
 		return status;
 	error = output_open(&read->output);
@@ -352,6 +369,7 @@ static int read_main(int argc, char **argv)
 				   : cli_no_memory();
 	}
 	collector_free(collector);
+	relay_close(&read.relay);
 	output_release(&read.output);
 	choice_release(&read.choice);
 	stats_free(read.stats);

@@ -14,7 +14,7 @@
 #include "cli/command.h"
 #include "cli/read/output.h"
 #include "cli/recover/recording.h"
-#include "cli/recover/sender.h"
+#include "cli/sender.h"
 
 enum { OPTION_ALL = 256, OPTION_LIVE, OPTION_REMOVE };
 
@@ -206,7 +206,7 @@ static int begin(struct recover *recover)
 	if (recover->unix_path)
 		return sender_unix(&recover->sender, recover->unix_path);
 	if (recover->host_port)
-		return sender_tcp(&recover->sender, recover->host_port);
+		return sender_tcp(&recover->sender, "-l", recover->host_port);
 	signal(SIGPIPE, SIG_IGN);
 	error = output_open(&recover->output);
 	if (!error)

@@ -2,7 +2,7 @@
  *
  * A tap's session, driven until it is done.
  */
-#include "cli/recover/sender.h"
+#include "cli/sender.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -15,15 +15,30 @@
 #include "config/socket.h"
 #include "shim/base/clock.h"
 
-#define TICK_MS 100 /* so often the session looks at its deadline */
+#define TICK_MS  100 /* so often the session looks at its deadline */
+#define RETRY_MS 1000
 
-static int lost(const struct sender *sender, int error)
+/* Of a patient one only the first time, until it is there again. */
+static int lost(struct sender *sender, int error)
 {
 	const char *detail = session_error(sender->session);
 
-	cli_warn("%s: %s", sender->to.socket,
-		 *detail ? detail : strerror(-error));
+	if (!sender->reported && error != -EINTR)
+		cli_warn("%s: %s%s", sender->to.socket,
+			 *detail ? detail : strerror(-error),
+			 sender->patient ? "; trying again every second" : "");
+	sender->reported = sender->patient;
 	return error;
+}
+
+/* The caller of a patient one has both blocked. */
+static bool is_interrupted(const struct sender *sender)
+{
+	sigset_t pending;
+
+	return sender->patient && !sigpending(&pending) &&
+	       (sigismember(&pending, SIGINT) ||
+		sigismember(&pending, SIGTERM));
 }
 
 /* Returns 0 or -errno. */
@@ -51,19 +66,49 @@ static int reach(struct sender *sender, enum session_state wanted)
 
 		if (error || session_state(sender->session) == wanted)
 			return error;
+		if (is_interrupted(sender))
+			return -EINTR;
 		await(sender);
 	}
 }
 
-static int begin(struct sender *sender)
+static int connect_once(struct sender *sender)
 {
 	int error = session_open(sender->session, clock_steady());
 
-	if (error)
-		lost(sender, error);
-	else
-		error = reach(sender, SESSION_STREAMING);
-	return error ? EX_UNAVAILABLE : EX_OK;
+	return error ? lost(sender, error) : reach(sender, SESSION_STREAMING);
+}
+
+/* Returns 0 or -EINTR. */
+static int connect_again(struct sender *sender)
+{
+	while (connect_once(sender)) {
+		for (int ms = 0; ms < RETRY_MS; ms += TICK_MS) {
+			if (is_interrupted(sender))
+				return -EINTR;
+			poll(NULL, 0, TICK_MS);
+		}
+	}
+	if (sender->reported)
+		cli_warn("%s: connected", sender->to.socket);
+	sender->reported = false;
+	return 0;
+}
+
+/* What was not wholly written goes over the next connection. */
+static int advance_or_connect(struct sender *sender)
+{
+	int error = advance(sender);
+
+	return error && sender->patient ? connect_again(sender) : error;
+}
+
+static int begin(struct sender *sender)
+{
+	int error =
+		sender->patient ? connect_again(sender) : connect_once(sender);
+
+	return error && error != -EINTR ? EX_UNAVAILABLE : EX_OK;
 }
 
 static int open_session(struct sender *sender)
@@ -93,7 +138,7 @@ int sender_unix(struct sender *sender, const char *path)
 }
 
 /* Behind what is shown stand its two parts. */
-int sender_tcp(struct sender *sender, const char *host_port)
+int sender_tcp(struct sender *sender, const char *option, const char *host_port)
 {
 	size_t size = strlen(host_port) + 1;
 	const char *wrong;
@@ -111,8 +156,8 @@ int sender_tcp(struct sender *sender, const char *host_port)
 	if (!wrong && !cli_is_port(sender->to.port))
 		wrong = "a port is a number from 1 to 65535";
 	if (wrong)
-		return cli_usage("-l wants HOST:PORT, not '%s': %s", host_port,
-				 wrong);
+		return cli_usage("%s wants HOST:PORT, not '%s': %s", option,
+				 host_port, wrong);
 	return open_session(sender);
 }
 
@@ -121,8 +166,10 @@ int sender_frame(struct sender *sender, const uint8_t *data, size_t size)
 	uint8_t *room = session_reserve(sender->session, size);
 
 	while (!room) {
-		int error = advance(sender);
+		int error = advance_or_connect(sender);
 
+		if (!error && is_interrupted(sender))
+			error = -EINTR;
 		if (error)
 			return error;
 		room = session_reserve(sender->session, size);
@@ -133,6 +180,18 @@ int sender_frame(struct sender *sender, const uint8_t *data, size_t size)
 	session_commit(sender->session, size);
 	sender->given++;
 	return 0;
+}
+
+int sender_flush(struct sender *sender)
+{
+	int error = advance_or_connect(sender);
+
+	while (!error && session_unsent(sender->session)) {
+		await(sender);
+		error = is_interrupted(sender) ? -EINTR
+					       : advance_or_connect(sender);
+	}
+	return error;
 }
 
 int sender_finish(struct sender *sender)
