@@ -16,11 +16,20 @@
 #include "shim/tap/transport/transport.h"
 
 const char *cli_command;
+bool cli_line_open;
+
+void cli_close_line(void)
+{
+	if (cli_line_open)
+		fputs("\r\033[K", stderr);
+	cli_line_open = false;
+}
 
 __attribute__((format(printf, 1, 0))) static void vwarn(const char *format,
 							va_list args)
 {
 	flockfile(stderr);
+	cli_close_line();
 	fputs("dnstapshim", stderr);
 	if (cli_command)
 		fprintf(stderr, " %s", cli_command);

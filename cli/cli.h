@@ -20,6 +20,10 @@
 /* "read", for messages; set once by main(). */
 extern const char *cli_command;
 
+/* A line on the terminal has no end yet: what is said next wipes it out. */
+extern bool cli_line_open;
+void cli_close_line(void);
+
 /* One line on stderr: "dnstapshim read: " and the text. */
 void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

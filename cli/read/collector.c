@@ -30,6 +30,7 @@ struct collector {
 	int status;
 	size_t n, limit;
 	struct source **sources;
+	uint64_t finished; /* octets of files that were read */
 	size_t n_follows;
 	struct follow **follows;
 	struct pollfd *polled; /* [0] is `signals`, [i + 1] is sources[i] */
@@ -109,6 +110,10 @@ static struct source *add(struct collector *collector, const char *name, int fd)
 
 static void drop(struct collector *collector, size_t i)
 {
+	uint64_t at, size;
+
+	if (source_extent(collector->sources[i], &at, &size))
+		collector->finished += size;
 	source_free(collector->sources[i]);
 	collector->sources[i] = collector->sources[--collector->n];
 }
@@ -455,6 +460,22 @@ int collector_run(struct collector *collector)
 				collector->events.context);
 	}
 	return collector->status;
+}
+
+bool collector_progress(const struct collector *collector, uint64_t *done,
+			uint64_t *total)
+{
+	*done = *total = collector->finished;
+	for (size_t i = 0; i < collector->n; i++) {
+		const struct source *source = collector->sources[i];
+		uint64_t at, size;
+
+		if (source->follow || !source_extent(source, &at, &size))
+			return false;
+		*done += at;
+		*total += size;
+	}
+	return true;
 }
 
 void collector_free(struct collector *collector)

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "cli/read/receiver.h"
@@ -39,5 +40,10 @@ int collector_follow(struct collector *collector, const char *path);
  * nothing listens or connects. Returns EX_OK, or EX_DATAERR if a file was not in
  * order. */
 int collector_run(struct collector *collector);
+
+/* How many octets of the files have been read. Returns false if there is anything
+ * but files, of which the size is known. */
+bool collector_progress(const struct collector *collector, uint64_t *done,
+			uint64_t *total);
 
 void collector_free(struct collector *collector);

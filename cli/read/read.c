@@ -14,6 +14,7 @@
 #include "cli/read/collector.h"
 #include "cli/read/dnstap.h"
 #include "cli/read/output.h"
+#include "cli/read/progress.h"
 #include "cli/read/relay.h"
 #include "cli/read/stats.h"
 
@@ -81,6 +82,9 @@ struct read {
 	struct output output;
 	struct choice choice;
 	struct relay relay;
+	struct progress progress;
+	struct collector *collector;
+	uint64_t messages; /* so far */
 	bool wants_stats, follow;
 	struct stats *stats; /* NULL: not wanted */
 	struct {
@@ -124,6 +128,7 @@ static int on_frame(void *context, const uint8_t *data, size_t size)
 	Dnstap__Dnstap *dnstap;
 	int result;
 
+	read->messages++;
 	if (!read->choice.made && !read->stats && !read->relay.count) {
 		result =
 			on_error(read, output_frame(&read->output, data, size));
@@ -135,10 +140,20 @@ static int on_frame(void *context, const uint8_t *data, size_t size)
 	return result;
 }
 
+static void show_progress(struct read *read)
+{
+	uint64_t done, total;
+
+	if (read->progress.wanted &&
+	    collector_progress(read->collector, &done, &total))
+		progress_show(&read->progress, done, total, read->messages);
+}
+
 static int on_idle(void *context)
 {
 	struct read *read = context;
 
+	show_progress(read);
 	return on_error(read, output_flush(&read->output)) ||
 	       relay_flush(&read->relay);
 }
@@ -318,7 +333,13 @@ static int print_stats(const struct stats *stats)
 
 static int run(struct read *read, struct collector *collector)
 {
-	int status = collector_run(collector);
+	int status;
+
+	read->collector = collector;
+	progress_begin(&read->progress,
+		       !read->output.path && !read->output.nothing);
+	status = collector_run(collector);
+	progress_end(&read->progress);
 	int relayed = relay_close(&read->relay);
 	int error = output_close(&read->output);
 

@@ -206,6 +206,21 @@ bool source_is_over(struct source *source)
 	return false;
 }
 
+bool source_extent(const struct source *source, uint64_t *at, uint64_t *size)
+{
+	int fd = source->receiver.fd;
+	struct stat about;
+	off_t offset;
+
+	if (source->listens || fd < 0 || fstat(fd, &about) ||
+	    !S_ISREG(about.st_mode))
+		return false;
+	offset = lseek(fd, 0, SEEK_CUR);
+	*at = offset < 0 ? 0 : (uint64_t)offset;
+	*size = (uint64_t)about.st_size;
+	return true;
+}
+
 void source_rewind(struct source *source)
 {
 	struct receiver *receiver = &source->receiver;

@@ -68,6 +68,9 @@ void source_disconnect(struct source *source);
  * has taken its place. If not, it rests for a while. */
 bool source_is_over(struct source *source);
 
+/* How far a file has been read, and its size. Returns false for what is none. */
+bool source_extent(const struct source *source, uint64_t *at, uint64_t *size);
+
 /* A file that has become shorter is read from its beginning. */
 void source_rewind(struct source *source);
 

@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import pty
 import re
 import signal
 import socket
@@ -209,6 +210,41 @@ def test_compressed(command):
     cut = cli.run("read", "-", input=packed[:-100])
     assert cut.returncode == cli.DATAERR and b"damaged, or cut short" in cut.stderr
     assert plain.startswith(cut.stdout.decode()) and cut.stdout
+
+
+def on_terminal(*arguments):
+    """What it says there, while standard output is none."""
+    ours, theirs = pty.openpty()
+    with open("/mnt/out", "wb") as out, subprocess.Popen(
+            [cli.COMMAND, "read", *arguments], stdout=out, stderr=theirs,
+            env={"TERM": "xterm"}) as reader:
+        os.close(theirs)
+        said = b""
+        try:
+            while more := os.read(ours, 1 << 16):
+                said += more
+        except OSError:  # nobody has it open any more
+            pass
+        assert reader.wait(PATIENCE) == 0, said
+    return said.decode()
+
+
+def test_progress():
+    """Of long files, on a terminal; wiped out before anything else is said."""
+    data = sample.stream(sample.payloads(2000))
+    with open(FILE, "wb") as file:
+        for _ in range(1 + (16 << 20) // len(data)):
+            file.write(data)
+    said = on_terminal("-r", FILE, "-o", "fstrm")
+    wipe = "\r\033[K"
+    assert re.match(r"\r\033\[K +\d+\.\d %, \d+ messages", said), said
+    assert said.endswith(wipe) and said.count(wipe) == said.count("messages") + 1
+    said = on_terminal("-r", FILE, "-o", "pcap")
+    assert re.search(wipe.replace("[", "\\[") + "dnstapshim read: .* no place", said), said
+    assert not cli.run("read", "-r", FILE, "-o", "fstrm").stderr  # no terminal
+    with open(FILE, "wb") as file:
+        file.write(data)
+    assert on_terminal("-r", FILE) == ""  # short
 
 
 def test_reopens():
