@@ -27,7 +27,8 @@ class Fact:
     unsolicited: bool = False  # a response that came to a server that never asked
 
 
-def _type(asked, query, response):
+def type_of(asked, query, response):
+    """Of a message that is or answers this query; asked: of the server's own."""
     flags = dns.flags(query)
     if dns.opcode(query) == dns.UPDATE:
         kind = "UPDATE"
@@ -68,8 +69,8 @@ def crossed(wire, serves, asks=(), port=53):
         thread = m.protocol, asker, answerer, dns.ident(m.payload)
         query = _answered(queries[thread], m.payload) if response else None
         fact = Fact(
-            m.time, _type(sent != response, query.key[-1] if query else m.payload,
-                          response), sent, query, (asker[0], answerer[0]),
+            m.time, type_of(sent != response, query.key[-1] if query else m.payload,
+                            response), sent, query, (asker[0], answerer[0]),
             (m.protocol, asker[1], answerer[1], response, m.payload),
             response and not sent and not query and m.target_port == port)
         if not response:
@@ -187,3 +188,17 @@ def _compare_one(verdict, fact, tap, query):
     verdict.delays.append(delay)
     early = LATE if fact.sent else EARLY
     demand(-early <= delay <= LATE, "time", fact.time, tap.time)
+
+
+def disorder(expected, log):
+    """What a verdict calls wrong: responses that are logged before their queries."""
+    first = {}
+    for place, tap in enumerate(log):
+        first.setdefault((_key(tap), _ends(tap)), place)
+    found = []
+    for fact in filter(lambda fact: fact.query, expected):
+        place = first.get((fact.key, fact.ends))
+        before = first.get((fact.query.key, fact.query.ends))
+        if None not in (place, before) and place < before:
+            found.append(("place", f"behind {before}", place, (fact.ends, fact.key)))
+    return found

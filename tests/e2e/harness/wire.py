@@ -116,6 +116,22 @@ class Recorder:
                    (0x30, 0, 0, 9), (0x15, 0, 4, UDP),
                    (0xb1, 0, 0, 0), (0x48, 0, 0, 2), (0x15, 0, 1, port),
                    (0x06, 0, 0, 0), (0x06, 0, 0, 0xffffffff)]
+        self._attach(program)
+
+    def leave_out_streams(self, ports):
+        """Nor what comes over TCP from or to these ports: it is encrypted."""
+        n = len(ports)
+        ends = [[(0x48, 0, 0, end), *(
+            (0x15, steps - number, 0, port) for number, port in enumerate(ports))]
+            for end, steps in ((0, 2 * n + 1), (2, n))]
+        self._attach([
+            (0x30, 0, 0, 0), (0x54, 0, 0, 0xf0), (0x15, 0, 4, 0x40),
+            (0x30, 0, 0, 9), (0x15, 0, 2 * n + 7, TCP), (0xb1, 0, 0, 0),  # IPv4
+            (0x05, 0, 0, 3),
+            (0x30, 0, 0, 6), (0x15, 0, 2 * n + 3, TCP), (0x01, 0, 0, 40),  # IPv6
+            *ends[0], *ends[1], (0x06, 0, 0, 0xffffffff), (0x06, 0, 0, 0)])
+
+    def _attach(self, program):
         code = ctypes.create_string_buffer(b"".join(
             struct.pack("HBBI", *step) for step in program))
         self.socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, struct.pack(
