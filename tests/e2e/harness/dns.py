@@ -73,3 +73,10 @@ def qtype(message):
     """Of the first question; None if it is malformed."""
     question = first_question(message)
     return question and int.from_bytes(question[-4:-2], "big")
+
+
+def padded(message, size):
+    """With an EDNS padding option of so many octets (RFC 7830); the message ends in an
+    EDNS record without options."""
+    option = struct.pack("!HH", 12, size) + bytes(size)
+    return message[:-2] + struct.pack("!H", len(option)) + option

@@ -26,9 +26,6 @@ RECORDS = {**{name: lambda queries, _, cut=cut: cut(queries)
               for name, cut in load.PIECES.items()},
            "anywhere": parts, "within": within}
 APART = ("one by one", "length apart", "octets", "within")
-# And those of the records into segments: at most so many octets each.
-SEGMENTS = {"whole": None, "short": 50, "octets": 1}
-
 
 class Asker(tls.Player):
     """Asks these queries, at most `window` at a time, all of which are answered."""
@@ -93,5 +90,5 @@ def ask(scene, count, mix, connections, address=None, port=encrypted.DOT, **cont
         players.append(Asker(
             stream, scene.record, queries, end=ends[number % len(ends)],
             records=records[number % len(records)],
-            segment=list(SEGMENTS.values())[number // 2 % len(SEGMENTS)]))
+            segment=list(tls.SEGMENTS.values())[number // 2 % len(tls.SEGMENTS)]))
     tls.play(players, mix.count)

@@ -89,6 +89,11 @@ ONE_A_RECORD = {"nsd", "dnsdist"}
 # A client that ends without an alert costs others their connections: what OpenSSL has
 # said of one, the next call on another is taken to have said.
 NEEDS_AN_END = {"dnsdist"}
+# Of a longer body over HTTP/2 it does not read the end.
+LONGEST = {"named": 468}
+# It refuses a stream while the body of another is not there, and takes but
+# one piece of it.
+PLAIN_BODIES = {"kresd"}
 
 
 def authority():

@@ -77,6 +77,8 @@ class Stream:
                 self.sealed = self.sealed[self.socket.send(self.sealed[:size]):]
             except BlockingIOError:
                 pass
+            except ConnectionError:
+                self.sealed = b""  # nobody will read it; read() tells
         return bool(self.sealed)
 
     def read(self):
@@ -148,12 +150,14 @@ def _flushed(stream):
 def _notify(stream):
     stream.notify()
     _flushed(stream)
-    stream.socket.shutdown(socket.SHUT_WR)
-    stream.drain()
+    _fin(stream)
 
 
 def _fin(stream):
-    stream.socket.shutdown(socket.SHUT_WR)
+    try:
+        stream.socket.shutdown(socket.SHUT_WR)
+    except OSError:
+        pass  # the other end was faster
     stream.drain()
 
 
@@ -185,6 +189,8 @@ def _half_record(stream):
 ENDS = {"notify": _notify, "fin": _fin, "close": _close, "reset": _reset,
         "half a message": _half_message, "half a record": _half_record}
 ORDERLY = ("notify", "half a message")
+# At most so many octets are handed to the kernel at once.
+SEGMENTS = {"whole": None, "short": 50, "octets": 1}
 
 
 class Player:
