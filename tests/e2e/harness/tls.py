@@ -46,7 +46,8 @@ class Stream:
         self.tls = context.wrap_bio(self.incoming, self.outgoing, session=session,
                                     server_hostname=NAME)
         self.sealed, self.ready, self.ended = b"", False, False
-        self.hellos = 0  # handshake messages of ours that were not encrypted
+        self.total = 0   # octets that were sealed
+        self.hellos = 0  # of ours: 2 if the server has asked for another
         self._shake()
 
     def fileno(self):
@@ -62,8 +63,11 @@ class Stream:
 
     def _seal(self):
         octets = self.outgoing.read()
-        self.hellos += octets[:1] == b"\x16"
         self.sealed += octets
+        self.total += len(octets)
+        while octets:  # a record (RFC 8446 5.1), of a handshake (22), a hello (1)
+            self.hellos += octets[0] == 22 and octets[5] == 1
+            octets = octets[5 + int.from_bytes(octets[3:5], "big"):]
 
     def write(self, octets):
         """As records of their own."""
