@@ -130,5 +130,5 @@ def test_client_certificate():
     made.load_cert_chain(*pem)
     players = [asker(here, made, mix) for _ in range(CONNECTIONS)]
     tls.play(players, "certificate")
-    assert min(player.stream.total for player in players) > 1 << 15
+    assert min(player.stream.total for player in players) > 1 << 14
     return checked(collector, here)

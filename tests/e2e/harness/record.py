@@ -4,9 +4,7 @@ wire tells none."""
 
 import threading
 import time
-from collections import Counter
 
-from . import dns
 from .oracle import Fact, type_of
 
 
@@ -18,7 +16,6 @@ class Record:
 
     def __init__(self, asked=False):
         self.facts, self.asked = [], asked
-        self.doubtful = {}  # connection → what its client has sent
         self.lock = threading.Lock()
 
     def query(self, protocol, asker, answerer, payload):
@@ -43,32 +40,3 @@ class Record:
         with self.lock:
             self.facts.append(fact)
         return fact
-
-    def doubt(self, protocol, asker, answerer):
-        """Nobody can tell how much of this connection the other end has read: it is
-        not compared, but for what it cannot contain."""
-        key = protocol, asker, answerer
-        with self.lock:
-            ours = [fact for fact in self.facts if connection(fact) == key]
-            self.facts = [fact for fact in self.facts if connection(fact) != key]
-            self.doubtful[key] = Counter(
-                fact.key[-1] for fact in ours if not fact.key[3])
-
-    def vouched(self, taps):
-        """Those of connections that are not doubtful. Of a doubtful one there are no
-        queries but its client's."""
-        left = []
-        for tap in taps:
-            key = (tap.protocol, (tap.query_address, tap.query_port),
-                   (tap.response_address, tap.response_port))
-            sent = self.doubtful.get(key)
-            if sent is None:
-                left.append(tap)
-            elif not tap.is_response:
-                sent[tap.payload] -= 1
-                assert sent[tap.payload] >= 0, dns.describe(tap.payload)
-        return left
-
-
-def connection(fact):
-    return fact.key[0], *zip(fact.ends, fact.key[1:3])

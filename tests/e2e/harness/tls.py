@@ -45,7 +45,7 @@ class Stream:
         self.incoming, self.outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self.tls = context.wrap_bio(self.incoming, self.outgoing, session=session,
                                     server_hostname=NAME)
-        self.sealed, self.ready, self.ended = b"", False, False
+        self.sealed, self.held, self.ready, self.ended = b"", [], False, False
         self.total = 0   # octets that were sealed
         self.hellos = 0  # of ours: 2 if the server has asked for another
         self._shake()
@@ -70,8 +70,17 @@ class Stream:
             octets = octets[5 + int.from_bytes(octets[3:5], "big"):]
 
     def write(self, octets):
-        """As records of their own."""
-        self.tls.write(octets)
+        """As records of their own; later, while half a ticket has come."""
+        self.held.append(octets)
+        self._push()
+
+    def _push(self):
+        try:
+            while self.held:
+                self.tls.write(self.held[0])
+                self.held.pop(0)
+        except ssl.SSLWantReadError:
+            pass
         self._seal()
 
     def flush(self, size=None):
@@ -110,7 +119,7 @@ class Stream:
             pass
         except ssl.SSLError:
             pass  # an alert: the end of the socket is to come
-        self._seal()
+        self._push()
         return plain
 
     def wait(self, seconds=PATIENCE):
@@ -222,7 +231,7 @@ class Player:
 
     def speak(self, random):
         """Hands some octets to the kernel. Returns if there were any."""
-        if not self.stream.sealed and self.stream.ready:
+        if self.stream.ready and not self.stream.sealed and not self.stream.held:
             self.next()
         if not self.stream.sealed:
             return False
