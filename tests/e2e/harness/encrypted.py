@@ -106,8 +106,9 @@ def authority():
 class EncryptedScene(Scene):
     """A server of the table, or `variant`, and what its clients over TLS recorded."""
 
-    def __init__(self, name, tap, variant=None, ports=(DOT,), **settings):
-        self.name, self.authority, self.record = name, authority(), Record()
+    def __init__(self, name, tap, variant=None, ports=(DOT,), made=None, **settings):
+        """made: the authority, if there is one."""
+        self.name, self.authority, self.record = name, made or authority(), Record()
         super().__init__(name, tap, ("UDP", "TCP", "DOT", "DOH"),
                          variant=variant or SERVERS[name], **settings)
         self.wire.leave_out_streams((DOT, DOH))

@@ -9,7 +9,7 @@ import ssl
 import struct
 
 from . import namespace
-from .encrypted import NAME
+from .encrypted import CERTIFICATE, KEY, NAME
 from .process import PATIENCE
 
 READ = 1 << 16
@@ -24,6 +24,14 @@ def context(authority, alpn=(), version=None, **attributes):
         made.minimum_version = made.maximum_version = version
     for key, value in attributes.items():
         setattr(made, key, value)
+    return made
+
+
+def server_context(alpn=()):
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.load_cert_chain(CERTIFICATE, KEY)
+    if alpn:
+        made.set_alpn_protocols(alpn)
     return made
 
 

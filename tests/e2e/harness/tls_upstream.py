@@ -12,7 +12,7 @@ import h2.config
 import h2.connection
 import h2.events
 
-from . import encrypted, namespace
+from . import encrypted, namespace, tls
 from .doh import TYPE
 from .process import PATIENCE
 from .record import Record
@@ -170,9 +170,7 @@ class Upstream:
 
     def __init__(self, peer, record=None):
         self.record, self.peers = record or Record(asked=True), []
-        self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self.context.load_cert_chain(encrypted.CERTIFICATE, encrypted.KEY)
-        self.context.set_alpn_protocols(peer.ALPN)
+        self.context = tls.server_context(peer.ALPN)
         self.socket = socket.create_server((namespace.UPSTREAM, peer.PORT), backlog=500)
         threading.Thread(target=self._accept, args=(peer,), daemon=True).start()
 

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The servers' own dnstap and the library's, of DNS over TLS and HTTPS: where they
+differ, and which of the two agrees with the clients."""
+
+from dataclasses import replace
+
+from harness import doh, dot, encrypted, load
+from harness.collector import Collector
+from harness.each import each
+from harness.encrypted import DOH, DOT, EncryptedScene
+from test_native import agrees, survey
+
+QUERIES, CONNECTIONS = 300, 12
+# dnsdist does it by rules.
+DNSDIST = """
+setSecurityPollSuffix('')
+own = newFrameStreamUnixLogger('$tap')
+addAction(AllRule(), DnstapLogAction('own', own))
+addResponseAction(AllRule(), DnstapLogResponseAction('own', own))
+addCacheHitResponseAction(AllRule(), DnstapLogResponseAction('own', own))
+"""
+
+
+def with_native(name):
+    server = encrypted.SERVERS[name]
+    if name != "dnsdist":
+        return server
+    text = server.files["dnsdist.conf"].replace("setSecurityPollSuffix('')", "$native")
+    return replace(server, files={"dnsdist.conf": text}, native=DNSDIST)
+
+
+@each(("named", "unbound", "dnsdist"))
+def test_compared(name):
+    shim, native = Collector(), Collector(name="native.sock")
+    scene = EncryptedScene(name, f"dnstap {shim.endpoint} full", with_native(name),
+                           (DOT, DOH), native=native.endpoint.removeprefix("unix://"))
+    dot.ask(scene, QUERIES, load.Mix(name, odd=0), CONNECTIONS)
+    doh.ask(scene, QUERIES, name, CONNECTIONS)
+    scene.stop(shim)
+    scene.check(shim.taps(orderly=scene.server.server.lingers))
+    for _, thread in native.connections:  # which may end in any way
+        thread.join(10)
+    assert native.frames, "the server's own dnstap logged nothing"
+    expected = scene.facts()
+    figures = {"native": survey(expected, native.frames),
+               "shim": survey(expected, shim.frames)}
+    assert agrees(figures["shim"]), figures["shim"]
+    return {"messages": len(expected),
+            **{f"{source}: {key}": value for source, found in figures.items()
+               for key, value in found.items()}}
