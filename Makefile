@@ -37,10 +37,6 @@ LIBS     = $(or $(shell pkg-config $(1) --libs $(NAMES) 2>/dev/null),$(DEPS))
 LINKED  := $(if $(SHARED_DEPS),$(call LIBS),\
            -Wl,-Bstatic $(call LIBS,--static) -Wl,-Bdynamic)
 
-SSL_A   := $(firstword $(wildcard \
-             $(shell pkg-config --variable=libdir libssl 2>/dev/null)/libssl.a) \
-             $(shell $(CC) -print-file-name=libssl.a))
-
 # What the command alone is linked with.
 CLI_DEPS := -lldns -lz -lzstd
 
@@ -60,8 +56,6 @@ obj      = $(addprefix $(B)/,$(addsuffix .o,$(basename $(1))))
 CORE_O  := $(call obj,$(CORE)) $(GEN).o
 HOOK_O  := $(call obj,$(HOOK))
 CLI_O   := $(call obj,$(CLI))
-OWN_IN  := $(call obj,shim/tap/transport/tls.c shim/tap/transport/certificates.c)
-OWN     := $(if $(SHARED_DEPS),,$(B)/own/tls.o $(B)/own/libssl.a)
 UNIT_O  := $(call obj,$(wildcard tests/unit/*.c))
 RACE    := $(patsubst tests/race/%.c,$(B)/race/%,$(wildcard tests/race/*.c))
 UNITS   := $(if $(findstring thread,$(SAN)),,$(B)/unit) $(RACE)
@@ -84,29 +78,15 @@ help:
 	@echo "     [CFLAGS=...] [SHARED_DEPS=1]; after other flags: make clean"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
 
-$(B)/libdnstapshim.so: $(CORE_O) $(HOOK_O) $(B)/exports.map $(OWN)
+$(B)/libdnstapshim.so: $(CORE_O) $(HOOK_O) $(B)/exports.map
 	@echo "  LINK  $@"
 	$(Q)shim/hook/check-exports $(B)/exports.map $(HOOK_O)
-	$(Q)$(CC) -shared -o $@ $(filter-out $(OWN_IN),$(CORE_O)) $(HOOK_O) \
-	  $(if $(OWN),$(B)/own/tls.o -L$(B)/own,$(OWN_IN)) $(LDFLAGS) $(LINK) \
+	$(Q)$(CC) -shared -o $@ $(CORE_O) $(HOOK_O) $(LDFLAGS) $(LINK) \
 	  -Wl,--version-script=$(B)/exports.map -Wl,--exclude-libs,ALL \
 	  -Wl,--gc-sections $(if $(SAN),,-Wl,-z,defs) -Wl,-z,nodelete $(SHSTK) \
 	  -Wl,-soname,libdnstapshim.so -Wl,-e,so_main $(LINKED)
 
-# The library defines names of OpenSSL's, for the host's calls. Our own OpenSSL, and
-# who calls it, get others for them.
-$(B)/own/names: shim/hook/tls_calls.h
-	@mkdir -p $(@D)
-	$(Q)sed -n 's/^TLS_CALL(OPENSSL, \([A-Za-z_]*\),.*/\1 own_\1/p' $< >$@
-
-$(B)/own/libssl.a: $(B)/own/names
-	$(Q)objcopy --redefine-syms=$< $(SSL_A) $@
-
-$(B)/own/tls.o: $(OWN_IN) $(B)/own/names
-	$(Q)$(CC) -r -nostdlib -o $@ $(OWN_IN)
-	$(Q)objcopy --redefine-syms=$(B)/own/names $@
-
-$(B)/exports.map: shim/hook/calls.h shim/hook/tls_calls.h shim/hook/exports.map.in
+$(B)/exports.map: shim/hook/calls.h shim/hook/exports.map.in
 	@mkdir -p $(@D)
 	$(Q)$(CC) -E -P -x c -I. shim/hook/exports.map.in -o $@
 

@@ -45,7 +45,7 @@ bool capture_halts(void)
 {
 	void (*halt)(void) = atomic_load(&halted);
 
-	if (!halt || thread_is_untraced())
+	if (!halt || thread_is_untraced() || thread_state.session)
 		return false;
 	halt();
 	atomic_store(&capture_active, true);

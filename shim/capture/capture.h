@@ -45,6 +45,8 @@ struct capture_call {
 	struct fd_info info; /* of its kind */
 	uint32_t sequence;   /* fdtable_sequence(), where it may be a stream */
 	pool_block copy;     /* departed_copy()'s */
+	uint64_t
+		copy_serial; /* which that block may have been given to since */
 	enum tls_protocol protocol; /* of the clear text, where it is such */
 };
 
@@ -89,6 +91,10 @@ static inline __attribute__((always_inline)) bool capture_enter(
 		return false;
 	call->fd = fd;
 	call->sent = sent;
+	/* A call that this one would be in has been jumped out of. */
+	if (__builtin_expect(thread_state.session != NULL, 0) &&
+	    thread_state.session < (void *)call)
+		thread_state.session = NULL;
 	call->protocol = TLS_NONE;
 	call->state = fdtable_known(fd, &call->info);
 	call->kind = fd_kind(call->state);

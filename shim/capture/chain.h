@@ -23,6 +23,7 @@
 /* What its owner remembers of it. */
 struct chain_note {
 	uintptr_t frame;
+	uint64_t serial; /* of the copies that its thread has made */
 	pool_block previous;
 	uint32_t whole;    /* octets that it is to have */
 	uint64_t stamp_ns; /* of the last that came */

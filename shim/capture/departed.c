@@ -9,6 +9,7 @@
 /* The copies of this thread's calls that have not returned, the last one made
  * first. More than one where a signal handler sends, or has jumped. */
 static _Thread_local pool_block departed;
+static _Thread_local uint64_t serial;
 
 /* Gives back what calls have left behind that never returned: their frames were
  * where this one is, or deeper. */
@@ -44,19 +45,20 @@ void departed_copy(struct capture_call *call, const struct msghdr *message,
 	struct chain_note *note = chain_note(call->copy);
 	note->frame = (uintptr_t)call;
 	note->previous = departed;
+	note->serial = call->copy_serial = ++serial;
 	departed = call->copy;
 	chain_append(call->copy, &octets,
 		     total < CHAIN_MAX ? total : CHAIN_MAX);
 }
 
 /* False: a sweep on some other stack has taken it for one left behind. */
-static bool still_there(pool_block copy)
+static bool still_there(const struct capture_call *call)
 {
 	pool_block one = departed;
 
-	while (one && one != copy)
+	while (one && one != call->copy)
 		one = chain_note(one)->previous;
-	return one;
+	return one && chain_note(one)->serial == call->copy_serial;
 }
 
 /* Ends the copy, and those that handlers have left which jumped back into the
@@ -75,14 +77,14 @@ static void give_back(pool_block copy)
 struct octets departed_octets(const struct capture_call *call,
 			      struct iovec iov[CHAIN_BLOCKS])
 {
-	if (call->copy && still_there(call->copy))
+	if (call->copy && still_there(call))
 		return chain_octets(call->copy, iov);
 	return (struct octets){ .left = 0 };
 }
 
 void departed_end(struct capture_call *call)
 {
-	if (call->copy && still_there(call->copy))
+	if (call->copy && still_there(call))
 		give_back(call->copy);
 	call->copy = 0;
 }

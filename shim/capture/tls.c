@@ -11,6 +11,8 @@
 #include "shim/capture/enqueue.h"
 #include "shim/capture/sessions.h"
 
+#define TRIES 8
+
 _Atomic bool tls_is_used;
 
 enum tls_protocol tls_protocol_of(const uint8_t *name, size_t size)
@@ -40,21 +42,29 @@ static int find_by_hello(bool server, const uint8_t *random)
 	return sessions_find(&key);
 }
 
-/* A server's session has the random number of the hello that it has sent, and so has
- * a client's. */
+/* This side's random number tells, as the other can copy what it sees. Of both, where it
+ * is not known which one that is, one alone is on the wire from here; if both are,
+ * somebody has copied one. */
 int tls_find(const struct tls_session *session)
 {
 	struct sessions_key handle = sessions_by_handle(session->handle);
-	int fd = sessions_find(&handle);
+	int server = -1, client = -1, fd;
 
-	if (fd >= 0)
-		return fd;
 	if (session->server)
-		fd = find_by_hello(true, session->server);
-	if (fd < 0 && session->client)
-		fd = find_by_hello(false, session->client);
-	if (fd >= 0)
+		server = find_by_hello(true, session->server);
+	if (session->client)
+		client = find_by_hello(false, session->client);
+	if (server >= 0 && client >= 0 && server != client) {
+		enqueue_count_drop(DROP_STREAM, 1);
+		return -1;
+	}
+	fd = server >= 0 ? server : client;
+	if (fd < 0)
+		return sessions_find(&handle);
+	if (sessions_find(&handle) != fd) {
+		sessions_forget(&handle);
 		sessions_add(&handle, fd, fdtable_state(fd));
+	}
 	return fd;
 }
 
@@ -62,15 +72,19 @@ int tls_find(const struct tls_session *session)
  * told that it is TLS, if its hello has not. */
 static bool known(struct capture_call *call)
 {
-	call->state = fdtable_known(call->fd, &call->info);
-	call->kind = fd_kind(call->state);
-	if (call->kind < FD_NOT_DNS && !capture_learn(call))
-		return false;
-	if (!fd_is_stream(call->kind))
-		return call->kind == FD_TLS;
-	call->state = fdtable_learn(call->fd, call->state, FD_TLS, &call->info);
-	call->kind = FD_TLS;
-	return call->state;
+	for (int i = 0; i < TRIES; i++) {
+		call->state = fdtable_known(call->fd, &call->info);
+		call->kind = fd_kind(call->state);
+		if (call->kind < FD_NOT_DNS && !capture_learn(call))
+			return false;
+		if (!fd_is_stream(call->kind))
+			return call->kind == FD_TLS;
+		/* Unless another thread has just learned something of it. */
+		if (fdtable_learn(call->fd, call->state, FD_TLS, &call->info))
+			continue;
+	}
+	enqueue_count_drop(DROP_STREAM, 1);
+	return false;
 }
 
 bool tls_enter(struct capture_call *call, int fd, bool sent)

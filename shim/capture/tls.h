@@ -28,7 +28,8 @@ enum tls_protocol tls_protocol_of(const uint8_t *name, size_t size);
 
 struct tls_session {
 	const void *handle;
-	/* Random numbers, each of HELLO_RANDOM octets; NULL: not known. */
+	/* Random numbers, each of HELLO_RANDOM octets; NULL: not known, or known
+	 * not to be of this side. */
 	const uint8_t *client, *server;
 };
 

@@ -18,30 +18,27 @@
 
 #include "shim/hook/module.h"
 #include "shim/hook/real.h"
+#include "shim/hook/tls_library.h"
 
 #if defined(__x86_64__)
-#define RELOCATION_SLOT R_X86_64_JUMP_SLOT
-#define RELOCATION_DATA R_X86_64_GLOB_DAT
-#define RELOCATION_WORD R_X86_64_64
-#define DLSYM_VERSION   "GLIBC_2.2.5"
+#define DLSYM_VERSION "GLIBC_2.2.5"
 #elif defined(__aarch64__)
-#define RELOCATION_SLOT R_AARCH64_JUMP_SLOT
-#define RELOCATION_DATA R_AARCH64_GLOB_DAT
-#define RELOCATION_WORD R_AARCH64_ABS64
-#define DLSYM_VERSION   "GLIBC_2.17"
+#define DLSYM_VERSION "GLIBC_2.17"
 #endif
 
 /* A sanitizer looks names up before it is ready for what it has instrumented. */
 #define EARLY __attribute__((no_sanitize("address", "thread", "undefined")))
 
-_Static_assert(RTLD_DEEPBIND == 1 << DL_DEEPBIND_BIT, "the entry tests a bit");
+/* What this thread has loaded since it last looked up a symbol. entry.S reads it. */
+_Thread_local uint8_t dl_loaded;
 
-/* This thread has loaded something with RTLD_DEEPBIND. entry.S reads it. */
-_Thread_local bool dl_deep;
+#define ANYTHING 1
+#define DEEP     2 /* with RTLD_DEEPBIND */
 
-/* How many threads have. What they load may still be written to by the dynamic
- * linker, so the last one to look up a symbol binds it all. */
-static _Atomic unsigned deep;
+/* How many threads have, and some of them with RTLD_DEEPBIND. What they load may still
+ * be written to by the dynamic linker, so the last one to look up a symbol binds it
+ * all. */
+static _Atomic unsigned loading, deep;
 
 static _Atomic bool active;
 
@@ -96,11 +93,11 @@ static int find_definitions(struct dl_phdr_info *info, size_t size,
 	return 0;
 }
 
-/* What an entry that holds `value` should hold, or NULL. unbound: the name is
- * yet to be looked up. */
-static void *wanted(const struct bindings *bindings, const char *name,
-		    const void *value, bool unbound)
+static void *wanted(const void *context, const char *name, const void *value,
+		    bool unbound)
 {
+	const struct bindings *bindings = context;
+
 	for (size_t i = 0; i < bindings->n; i++) {
 		const struct binding *one = &bindings->all[i];
 
@@ -110,55 +107,6 @@ static void *wanted(const struct bindings *bindings, const char *name,
 			return one->hook;
 	}
 	return NULL;
-}
-
-/* The pages that the dynamic linker has made read-only, if this is in one. */
-static bool protect(const struct module *module, ElfW(Addr) at, int protection)
-{
-	const ElfW(Addr) page = ~(ElfW(Addr))(sysconf(_SC_PAGESIZE) - 1);
-	ElfW(Addr) begin, end;
-
-	if (!module->relro)
-		return true;
-	begin = (module->base + module->relro->p_vaddr) & page;
-	end = (module->base + module->relro->p_vaddr + module->relro->p_memsz) &
-	      page;
-	return at < begin || at >= end ||
-	       !mprotect((void *)begin, end - begin, protection);
-}
-
-static void bind_entry(const struct bindings *bindings,
-		       const struct module *module,
-		       const ElfW(Rela) * relocation)
-{
-	const ElfW(Sym) *symbol =
-		&module->symbols[ELF64_R_SYM(relocation->r_info)];
-	unsigned type = ELF64_R_TYPE(relocation->r_info);
-	ElfW(Addr) at = module->base + relocation->r_offset;
-	void *_Atomic *entry = (void *_Atomic *)at;
-	void *value, *hook;
-
-	if ((type != RELOCATION_SLOT && type != RELOCATION_DATA &&
-	     type != RELOCATION_WORD) ||
-	    symbol->st_shndx != SHN_UNDEF)
-		return;
-	value = atomic_load_explicit(entry, memory_order_relaxed);
-	hook = wanted(bindings, module->strings + symbol->st_name, value,
-		      type == RELOCATION_SLOT && module_has(module, value));
-	if (!hook || !protect(module, at, PROT_READ | PROT_WRITE))
-		return;
-	/* Another thread may be calling through it. */
-	atomic_store_explicit(entry, hook, memory_order_relaxed);
-	protect(module, at, PROT_READ);
-}
-
-static void bind_entries(const struct bindings *bindings,
-			 const struct module *module)
-{
-	for (size_t i = 0; i < module->n_relocations[0]; i++)
-		bind_entry(bindings, module, &module->relocations[0][i]);
-	for (size_t i = module->n_relative; i < module->n_relocations[1]; i++)
-		bind_entry(bindings, module, &module->relocations[1][i]);
 }
 
 static int bind_image(struct dl_phdr_info *info, size_t size, void *context)
@@ -175,7 +123,7 @@ static int bind_image(struct dl_phdr_info *info, size_t size, void *context)
 	    bound.unloaded == info->dlpi_subs)
 		return 0;
 	if (module_read(&module, info))
-		bind_entries(bindings, &module);
+		module_bind(&module, wanted, bindings);
 	bound.images = bindings->images;
 	bound.unloaded = info->dlpi_subs;
 	return 0;
@@ -207,7 +155,17 @@ EARLY static void find_real(void)
 
 void dl_begin(void)
 {
+	tls_library_bind();
 	atomic_store(&active, true);
+}
+
+EARLY static void note_load(int flags)
+{
+	if (!dl_loaded)
+		atomic_fetch_add(&loading, 1);
+	if (flags & RTLD_DEEPBIND && !(dl_loaded & DEEP))
+		atomic_fetch_add(&deep, 1);
+	dl_loaded |= ANYTHING | (flags & RTLD_DEEPBIND ? DEEP : 0);
 }
 
 EARLY void dl_attend(int flags)
@@ -216,14 +174,15 @@ EARLY void dl_attend(int flags)
 
 	if (!real.dlopen || !real.dlsym)
 		find_real();
-	if (dl_deep && atomic_load(&active)) {
-		dl_deep = false; /* before what looks names up itself */
-		if (atomic_fetch_sub(&deep, 1) == 1)
+	uint8_t loaded = dl_loaded;
+	if (loaded && atomic_load(&active)) {
+		dl_loaded = 0; /* before what looks names up itself */
+		if (loaded & DEEP && atomic_fetch_sub(&deep, 1) == 1)
 			bind_all();
+		if (atomic_fetch_sub(&loading, 1) == 1)
+			tls_library_bind();
 	}
-	if (flags & RTLD_DEEPBIND && !dl_deep) {
-		dl_deep = true;
-		atomic_fetch_add(&deep, 1);
-	}
+	if (flags)
+		note_load(flags);
 	errno = saved;
 }

@@ -17,10 +17,9 @@
  */
 #pragma once
 
-#define DL_DEEPBIND_BIT 3 /* of RTLD_DEEPBIND */
-
 #ifndef __ASSEMBLER__
-/* From now on; until then nothing is bound. */
+/* From now on; until then nothing is bound. Whatever else the host loads is looked
+ * through in the same way for calls of its TLS library's (tls_library.h). */
 void dl_begin(void);
 
 /* Not for callers. Before dlopen with these flags, or with 0 before dlsym: finds

@@ -25,7 +25,7 @@
 	.hidden	observed_syscall
 	.hidden	thread_before_vfork
 	.hidden	dl_attend
-	.hidden	dl_deep
+	.hidden	dl_loaded
 #if defined(__x86_64__)
 	.macro	entry name
 	.globl	\name
@@ -105,16 +105,12 @@
 	kin	__clone, clone
 
 	entry	dlopen
-	testl	$(1 << DL_DEEPBIND_BIT), %esi
-	jne	1f
-	cmpq	$0, (REAL_DLOPEN + real)(%rip)
-	jne	2f
-1:	attend	%esi
-2:	jmpq	*(REAL_DLOPEN + real)(%rip)
+	attend	%esi
+	jmpq	*(REAL_DLOPEN + real)(%rip)
 	leave	dlopen
 
 	entry	dlsym
-	movq	dl_deep@gottpoff(%rip), %rax
+	movq	dl_loaded@gottpoff(%rip), %rax
 	cmpb	$0, %fs:(%rax)
 	jne	1f
 	cmpq	$0, (REAL_DLSYM + real)(%rip)
@@ -235,17 +231,14 @@
 	kin	__clone, clone
 
 	entry	dlopen
-	tbnz	w1, #DL_DEEPBIND_BIT, 1f
-	load_real REAL_DLOPEN
-	cbnz	x16, 2f
-1:	attend	w1
-2:	go_on	REAL_DLOPEN
+	attend	w1
+	go_on	REAL_DLOPEN
 	leave	dlopen
 
 	entry	dlsym
 	mrs	x16, tpidr_el0
-	adrp	x17, :gottprel:dl_deep
-	ldr	x17, [x17, #:gottprel_lo12:dl_deep]
+	adrp	x17, :gottprel:dl_loaded
+	ldr	x17, [x17, #:gottprel_lo12:dl_loaded]
 	ldrb	w17, [x16, x17]
 	cbnz	w17, 1f
 	load_real REAL_DLSYM

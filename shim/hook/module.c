@@ -4,7 +4,20 @@
  */
 #include "shim/hook/module.h"
 
+#include <stdatomic.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+#define RELOCATION_SLOT R_X86_64_JUMP_SLOT
+#define RELOCATION_DATA R_X86_64_GLOB_DAT
+#define RELOCATION_WORD R_X86_64_64
+#elif defined(__aarch64__)
+#define RELOCATION_SLOT R_AARCH64_JUMP_SLOT
+#define RELOCATION_DATA R_AARCH64_GLOB_DAT
+#define RELOCATION_WORD R_AARCH64_ABS64
+#endif
 
 /* The dynamic linker has added the base, but not to the kernel's module. */
 static const void *pointer(const struct module *module, const ElfW(Dyn) * dyn)
@@ -29,12 +42,6 @@ static void read_entry(struct module *module, const ElfW(Dyn) * dyn)
 		break;
 	case DT_GNU_HASH:
 		module->gnu_hash = pointer(module, dyn);
-		break;
-	case DT_VERSYM:
-		module->versions = pointer(module, dyn);
-		break;
-	case DT_VERNEED:
-		module->needed = pointer(module, dyn);
 		break;
 	case DT_JMPREL:
 		module->relocations[0] = pointer(module, dyn);
@@ -132,37 +139,51 @@ uint32_t module_find(const struct module *module, const char *name)
 	return 0;
 }
 
-static const void *behind(const void *entry, size_t octets)
+/* The pages that the dynamic linker has made read-only, if this is in one. */
+static bool protect(const struct module *module, ElfW(Addr) at, int protection)
 {
-	return (const char *)entry + octets;
+	const ElfW(Addr) page = ~(ElfW(Addr))(sysconf(_SC_PAGESIZE) - 1);
+	ElfW(Addr) begin, end;
+
+	if (!module->relro)
+		return true;
+	begin = (module->base + module->relro->p_vaddr) & page;
+	end = (module->base + module->relro->p_vaddr + module->relro->p_memsz) &
+	      page;
+	return at < begin || at >= end ||
+	       !mprotect((void *)begin, end - begin, protection);
 }
 
-static const char *version_name(const struct module *module, ElfW(Half) version)
+static void bind_entry(const struct module *module,
+		       const ElfW(Rela) * relocation, module_wanted *wanted,
+		       const void *context)
 {
-	const ElfW(Verneed) *from = module->needed;
+	const ElfW(Sym) *symbol =
+		&module->symbols[ELF64_R_SYM(relocation->r_info)];
+	unsigned type = ELF64_R_TYPE(relocation->r_info);
+	ElfW(Addr) at = module->base + relocation->r_offset;
+	void *_Atomic *entry = (void *_Atomic *)at;
+	void *value, *hook;
 
-	while (from) {
-		const ElfW(Vernaux) *one = behind(from, from->vn_aux);
-
-		for (unsigned i = 0; i < from->vn_cnt; i++) {
-			if (one->vna_other == version)
-				return module->strings + one->vna_name;
-			one = behind(one, one->vna_next);
-		}
-		from = from->vn_next ? behind(from, from->vn_next) : NULL;
-	}
-	return NULL;
+	if ((type != RELOCATION_SLOT && type != RELOCATION_DATA &&
+	     type != RELOCATION_WORD) ||
+	    symbol->st_shndx != SHN_UNDEF)
+		return;
+	value = atomic_load_explicit(entry, memory_order_relaxed);
+	hook = wanted(context, module->strings + symbol->st_name, value,
+		      type == RELOCATION_SLOT && module_has(module, value));
+	if (!hook || !protect(module, at, PROT_READ | PROT_WRITE))
+		return;
+	/* Another thread may be calling through it. */
+	atomic_store_explicit(entry, hook, memory_order_relaxed);
+	protect(module, at, PROT_READ);
 }
 
-/* What it asks others for comes before what others can find. */
-const char *module_version(const struct module *module, const char *name)
+void module_bind(const struct module *module, module_wanted *wanted,
+		 const void *context)
 {
-	const uint32_t *gnu = module->gnu_hash;
-	uint32_t count = gnu ? gnu[1] : module->hash ? module->hash[1] : 0;
-
-	for (uint32_t n = 1; module->versions && n < count; n++)
-		if (!strcmp(module->strings + module->symbols[n].st_name, name))
-			return version_name(module,
-					    module->versions[n] & 0x7fff);
-	return NULL;
+	for (size_t i = 0; i < module->n_relocations[0]; i++)
+		bind_entry(module, &module->relocations[0][i], wanted, context);
+	for (size_t i = module->n_relative; i < module->n_relocations[1]; i++)
+		bind_entry(module, &module->relocations[1][i], wanted, context);
 }

@@ -19,8 +19,6 @@ struct module {
 	const char *strings;
 	const ElfW(Sym) * symbols;
 	const uint32_t *hash, *gnu_hash;
-	const ElfW(Half) * versions;         /* of the symbols, as numbers */
-	const ElfW(Verneed) * needed;        /* what these stand for */
 	const ElfW(Rela) * relocations[2];   /* of the PLT, others */
 	size_t n_relocations[2], n_relative; /* the first of the others */
 };
@@ -34,5 +32,12 @@ bool module_has(const struct module *module, const void *address);
 /* Returns the number of the symbol by which it defines the name, or 0. */
 uint32_t module_find(const struct module *module, const char *name);
 
-/* Returns the version of the name that it asks others for, or NULL. */
-const char *module_version(const struct module *module, const char *name);
+/* What an entry of the global offset table that holds `value` should hold, or NULL.
+ * unbound: its name is yet to be looked up. */
+typedef void *module_wanted(const void *context, const char *name,
+			    const void *value, bool unbound);
+
+/* Has every entry for a name that the module asks others for hold what is wanted. No
+ * other thread is to load it at this time. */
+void module_bind(const struct module *module, module_wanted *wanted,
+		 const void *context);

@@ -1,28 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The calls by which a host reads and writes the clear text of TLS connections. They
- * are the host's library's own, which is found by the address of whoever calls; a
- * process that has no such library never comes here.
+ * The calls by which a host reads and writes the clear text of TLS connections.
  *
  * Each is in two parts, so that the one which nearly all processes take has next to
  * no frame.
  */
 #include "shim/hook/tls_call.h"
-
-#pragma GCC visibility push(default)
-#define TLS_CALL(library, name, result, arguments) result name arguments;
-#include "shim/hook/tls_calls.h"
-#pragma GCC visibility pop
-
-/* The real function of the hook that this is in, as `library`, or the hook fails as
- * the function does. */
-#define FIND(name, failure)                                              \
-	const struct tls_library *library =                              \
-		tls_library_of(TLS_##name, __builtin_return_address(0)); \
-	if (!library)                                                    \
-	return failure
-
-#define REAL(name) ((typeof(name) *)library->real)
 
 #define SLOW static __attribute__((noinline))
 
@@ -31,194 +14,182 @@ static size_t carried(ssize_t result)
 	return result > 0 ? result : 0;
 }
 
-SLOW int read_ssl(const struct tls_library *library, void *ssl, void *to,
-		  int size)
+SLOW int read_ssl(void *ssl, void *to, int size)
 {
+	const struct tls_library *library = &tls_libraries[TLS_OPENSSL];
 	struct tls_call tls;
 
 	tls_expect(&tls, library, ssl);
-	int result = REAL(SSL_read)(ssl, to, size);
+	int result = library->SSL_read(ssl, to, size);
 	tls_received(&tls, to, carried(result));
 	return result;
 }
 
-int SSL_read(void *ssl, void *to, int size)
+int hook_SSL_read(void *ssl, void *to, int size)
 {
-	FIND(SSL_read, -1);
+	const struct tls_library *library = &tls_libraries[TLS_OPENSSL];
+
 	if (!tls_call_is_idle())
-		return read_ssl(library, ssl, to, size);
-	int result = REAL(SSL_read)(ssl, to, size);
+		return read_ssl(ssl, to, size);
+	int result = library->SSL_read(ssl, to, size);
 	if (!tls_call_is_idle())
 		tls_received_late(library, ssl, to, carried(result));
 	return result;
 }
 
-SLOW int read_ssl_ex(const struct tls_library *library, void *ssl, void *to,
-		     size_t size, size_t *done)
+SLOW int read_ssl_ex(void *ssl, void *to, size_t size, size_t *done)
 {
+	const struct tls_library *library = &tls_libraries[TLS_OPENSSL];
 	struct tls_call tls;
 
 	tls_expect(&tls, library, ssl);
-	int result = REAL(SSL_read_ex)(ssl, to, size, done);
+	int result = library->SSL_read_ex(ssl, to, size, done);
 	tls_received(&tls, to, result > 0 ? *done : 0);
 	return result;
 }
 
-int SSL_read_ex(void *ssl, void *to, size_t size, size_t *done)
+int hook_SSL_read_ex(void *ssl, void *to, size_t size, size_t *done)
 {
-	FIND(SSL_read_ex, 0);
+	const struct tls_library *library = &tls_libraries[TLS_OPENSSL];
+
 	if (!tls_call_is_idle())
-		return read_ssl_ex(library, ssl, to, size, done);
-	int result = REAL(SSL_read_ex)(ssl, to, size, done);
+		return read_ssl_ex(ssl, to, size, done);
+	int result = library->SSL_read_ex(ssl, to, size, done);
 	if (!tls_call_is_idle())
 		tls_received_late(library, ssl, to, result > 0 ? *done : 0);
 	return result;
 }
 
-SLOW ssize_t receive(const struct tls_library *library, void *session, void *to,
-		     size_t size)
+SLOW ssize_t receive(void *session, void *to, size_t size)
 {
+	const struct tls_library *library = &tls_libraries[TLS_GNUTLS];
 	struct tls_call tls;
 
 	tls_expect(&tls, library, session);
-	ssize_t result = REAL(gnutls_record_recv)(session, to, size);
+	ssize_t result = library->gnutls_record_recv(session, to, size);
 	tls_received(&tls, to, carried(result));
 	return result;
 }
 
-ssize_t gnutls_record_recv(void *session, void *to, size_t size)
+ssize_t hook_gnutls_record_recv(void *session, void *to, size_t size)
 {
-	FIND(gnutls_record_recv, -1);
+	const struct tls_library *library = &tls_libraries[TLS_GNUTLS];
+
 	if (!tls_call_is_idle())
-		return receive(library, session, to, size);
-	ssize_t result = REAL(gnutls_record_recv)(session, to, size);
+		return receive(session, to, size);
+	ssize_t result = library->gnutls_record_recv(session, to, size);
 	if (!tls_call_is_idle())
 		tls_received_late(library, session, to, carried(result));
 	return result;
 }
 
-SLOW ssize_t receive_seq(const struct tls_library *library, void *session,
-			 void *to, size_t size, unsigned char *sequence)
+SLOW ssize_t receive_seq(void *session, void *to, size_t size,
+			 unsigned char *sequence)
 {
+	const struct tls_library *library = &tls_libraries[TLS_GNUTLS];
 	struct tls_call tls;
 
 	tls_expect(&tls, library, session);
 	ssize_t result =
-		REAL(gnutls_record_recv_seq)(session, to, size, sequence);
+		library->gnutls_record_recv_seq(session, to, size, sequence);
 	tls_received(&tls, to, carried(result));
 	return result;
 }
 
-ssize_t gnutls_record_recv_seq(void *session, void *to, size_t size,
-			       unsigned char *sequence)
+ssize_t hook_gnutls_record_recv_seq(void *session, void *to, size_t size,
+				    unsigned char *sequence)
 {
-	FIND(gnutls_record_recv_seq, -1);
+	const struct tls_library *library = &tls_libraries[TLS_GNUTLS];
+
 	if (!tls_call_is_idle())
-		return receive_seq(library, session, to, size, sequence);
+		return receive_seq(session, to, size, sequence);
 	ssize_t result =
-		REAL(gnutls_record_recv_seq)(session, to, size, sequence);
+		library->gnutls_record_recv_seq(session, to, size, sequence);
 	if (!tls_call_is_idle())
 		tls_received_late(library, session, to, carried(result));
 	return result;
 }
 
-SLOW int write_ssl(const struct tls_library *library, void *ssl,
-		   const void *from, int size)
+SLOW int write_ssl(void *ssl, const void *from, int size)
 {
+	const struct tls_library *library = &tls_libraries[TLS_OPENSSL];
 	struct tls_call tls;
 
 	tls_depart(&tls, library, ssl, from, carried(size));
-	int result = REAL(SSL_write)(ssl, from, size);
+	int result = library->SSL_write(ssl, from, size);
 	tls_land(&tls, carried(result));
 	return result;
 }
 
-int SSL_write(void *ssl, const void *from, int size)
+int hook_SSL_write(void *ssl, const void *from, int size)
 {
-	FIND(SSL_write, -1);
-	return tls_call_is_idle() ? REAL(SSL_write)(ssl, from, size)
-				  : write_ssl(library, ssl, from, size);
+	const struct tls_library *library = &tls_libraries[TLS_OPENSSL];
+
+	return tls_call_is_idle() ? library->SSL_write(ssl, from, size)
+				  : write_ssl(ssl, from, size);
 }
 
-SLOW int write_ssl_ex(const struct tls_library *library, void *ssl,
-		      const void *from, size_t size, size_t *done)
+SLOW int write_ssl_ex(void *ssl, const void *from, size_t size, size_t *done)
 {
+	const struct tls_library *library = &tls_libraries[TLS_OPENSSL];
 	struct tls_call tls;
 
 	tls_depart(&tls, library, ssl, from, size);
-	int result = REAL(SSL_write_ex)(ssl, from, size, done);
+	int result = library->SSL_write_ex(ssl, from, size, done);
 	tls_land(&tls, result > 0 ? *done : 0);
 	return result;
 }
 
-int SSL_write_ex(void *ssl, const void *from, size_t size, size_t *done)
+int hook_SSL_write_ex(void *ssl, const void *from, size_t size, size_t *done)
 {
-	FIND(SSL_write_ex, 0);
-	return tls_call_is_idle()
-		       ? REAL(SSL_write_ex)(ssl, from, size, done)
-		       : write_ssl_ex(library, ssl, from, size, done);
+	const struct tls_library *library = &tls_libraries[TLS_OPENSSL];
+
+	return tls_call_is_idle() ? library->SSL_write_ex(ssl, from, size, done)
+				  : write_ssl_ex(ssl, from, size, done);
 }
 
-SLOW ssize_t send_record(const struct tls_library *library, void *session,
-			 const void *from, size_t size)
+SLOW ssize_t send_record(void *session, const void *from, size_t size)
 {
+	const struct tls_library *library = &tls_libraries[TLS_GNUTLS];
 	struct tls_call tls;
 
 	tls_depart(&tls, library, session, from, size);
-	ssize_t result = REAL(gnutls_record_send)(session, from, size);
+	ssize_t result = library->gnutls_record_send(session, from, size);
 	tls_land(&tls, carried(result));
 	return result;
 }
 
-ssize_t gnutls_record_send(void *session, const void *from, size_t size)
+ssize_t hook_gnutls_record_send(void *session, const void *from, size_t size)
 {
-	FIND(gnutls_record_send, -1);
+	const struct tls_library *library = &tls_libraries[TLS_GNUTLS];
+
 	return tls_call_is_idle()
-		       ? REAL(gnutls_record_send)(session, from, size)
-		       : send_record(library, session, from, size);
+		       ? library->gnutls_record_send(session, from, size)
+		       : send_record(session, from, size);
 }
 
-SLOW ssize_t send_record2(const struct tls_library *library, void *session,
-			  const void *from, size_t size, size_t pad,
-			  unsigned flags)
+SLOW ssize_t send_record2(void *session, const void *from, size_t size,
+			  size_t pad, unsigned flags)
 {
+	const struct tls_library *library = &tls_libraries[TLS_GNUTLS];
 	struct tls_call tls;
 
 	tls_depart(&tls, library, session, from, size);
 	ssize_t result =
-		REAL(gnutls_record_send2)(session, from, size, pad, flags);
+		library->gnutls_record_send2(session, from, size, pad, flags);
 	tls_land(&tls, carried(result));
 	return result;
 }
 
-ssize_t gnutls_record_send2(void *session, const void *from, size_t size,
-			    size_t pad, unsigned flags)
+ssize_t hook_gnutls_record_send2(void *session, const void *from, size_t size,
+				 size_t pad, unsigned flags)
 {
-	FIND(gnutls_record_send2, -1);
+	const struct tls_library *library = &tls_libraries[TLS_GNUTLS];
+
 	return tls_call_is_idle()
-		       ? REAL(gnutls_record_send2)(session, from, size, pad,
-						   flags)
-		       : send_record2(library, session, from, size, pad, flags);
-}
-
-/* What it sends has crossed when it was put behind the cork: either it leaves, or the
- * connection is at its end. */
-SLOW int uncork(const struct tls_library *library, void *session,
-		unsigned flags)
-{
-	struct tls_call tls;
-
-	tls_depart(&tls, library, session, NULL, 0);
-	int result = REAL(gnutls_record_uncork)(session, flags);
-	tls_land(&tls, 0);
-	return result;
-}
-
-int gnutls_record_uncork(void *session, unsigned flags)
-{
-	FIND(gnutls_record_uncork, -1);
-	return tls_call_is_idle() ? REAL(gnutls_record_uncork)(session, flags)
-				  : uncork(library, session, flags);
+		       ? library->gnutls_record_send2(session, from, size, pad,
+						      flags)
+		       : send_record2(session, from, size, pad, flags);
 }
 
 static void end(void *session)
@@ -227,23 +198,26 @@ static void end(void *session)
 		tls_end(session);
 }
 
-void SSL_free(void *ssl)
+void hook_SSL_free(void *ssl)
 {
-	FIND(SSL_free, );
+	const struct tls_library *library = &tls_libraries[TLS_OPENSSL];
+
 	end(ssl);
-	REAL(SSL_free)(ssl);
+	library->SSL_free(ssl);
 }
 
-int SSL_clear(void *ssl)
+int hook_SSL_clear(void *ssl)
 {
-	FIND(SSL_clear, 0);
+	const struct tls_library *library = &tls_libraries[TLS_OPENSSL];
+
 	end(ssl);
-	return REAL(SSL_clear)(ssl);
+	return library->SSL_clear(ssl);
 }
 
-void gnutls_deinit(void *session)
+void hook_gnutls_deinit(void *session)
 {
-	FIND(gnutls_deinit, );
+	const struct tls_library *library = &tls_libraries[TLS_GNUTLS];
+
 	end(session);
-	REAL(gnutls_deinit)(session);
+	library->gnutls_deinit(session);
 }

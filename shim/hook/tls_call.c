@@ -7,36 +7,18 @@
 #include "shim/capture/connection.h"
 #include "shim/capture/departed.h"
 
-void _pthread_cleanup_push(struct _pthread_cleanup_buffer *buffer,
-			   void (*routine)(void *call), void *call);
-void _pthread_cleanup_pop(struct _pthread_cleanup_buffer *buffer, int execute);
-
-/* The call that this one is made in. The mark is stale where the thread has jumped
- * out of one. */
-static const struct tls_call *outer_of(const struct tls_call *tls)
-{
-	const struct tls_call *outer = thread_state.session;
-
-	return outer > tls ? outer : NULL;
-}
-
-/* GnuTLS makes some of its calls out of others. */
-static bool is_seen_already(const struct tls_call *tls)
-{
-	const struct tls_call *outer = outer_of(tls);
-
-	return outer && outer->session == tls->session;
-}
-
-static bool is_watched(const struct tls_call *tls)
+static bool is_watched(void)
 {
 	return !tls_call_is_idle() && capture_is_active() &&
-	       !thread_is_untraced() && !is_seen_already(tls);
+	       !thread_is_untraced();
 }
 
+/* The mark that was there before is stale where the thread has jumped out of a call. */
 static void begin(struct tls_call *tls)
 {
-	tls->outer = outer_of(tls);
+	const void *outer = thread_state.session;
+
+	tls->outer = outer > (void *)tls ? outer : NULL;
 	thread_state.session = tls;
 	capture_mark(tls);
 }
@@ -51,19 +33,23 @@ struct randoms {
 	unsigned char client[HELLO_RANDOM], server[HELLO_RANDOM];
 };
 
+/* The random number of this side's own hello. */
 static void ask_openssl(const struct tls_call *tls, struct randoms *randoms,
 			struct tls_session *session)
 {
 	const struct tls_library *library = tls->library;
 
-	if (!library->SSL_get_client_random || !library->SSL_get_server_random)
+	if (!library->SSL_is_server || !library->SSL_get_client_random ||
+	    !library->SSL_get_server_random)
 		return;
-	library->SSL_get_client_random(tls->session, randoms->client,
-				       HELLO_RANDOM);
-	library->SSL_get_server_random(tls->session, randoms->server,
-				       HELLO_RANDOM);
-	session->client = randoms->client;
-	session->server = randoms->server;
+	if (library->SSL_is_server(tls->session) &&
+	    library->SSL_get_server_random(tls->session, randoms->server,
+					   HELLO_RANDOM) == HELLO_RANDOM)
+		session->server = randoms->server;
+	else if (!library->SSL_is_server(tls->session) &&
+		 library->SSL_get_client_random(tls->session, randoms->client,
+						HELLO_RANDOM) == HELLO_RANDOM)
+		session->client = randoms->client;
 }
 
 static const unsigned char *random_of(const struct tls_datum *datum)
@@ -129,7 +115,7 @@ void tls_expect(struct tls_call *tls, const struct tls_library *library,
 	tls->library = library;
 	tls->session = session;
 	tls->fd = -1;
-	tls->watched = is_watched(tls);
+	tls->watched = is_watched();
 	if (!tls->watched)
 		return;
 	begin(tls);
@@ -164,7 +150,7 @@ static void take(struct tls_call *tls, void *to, size_t size)
 
 void tls_received(struct tls_call *tls, void *to, size_t size)
 {
-	if (tls->watched || is_watched(tls))
+	if (tls->watched || is_watched())
 		take(tls, to, size);
 }
 
@@ -178,12 +164,6 @@ void tls_received_late(const struct tls_library *library, void *session,
 	tls_received(&tls, to, size);
 }
 
-/* The real call may be cancelled, and then this is all that runs. */
-static void leave(void *call)
-{
-	departed_end(call);
-}
-
 static void copy(struct tls_call *tls, const void *from, size_t size)
 {
 	struct iovec iov = { (void *)from, size };
@@ -194,8 +174,6 @@ static void copy(struct tls_call *tls, const void *from, size_t size)
 	if (!tls->observed)
 		return;
 	departed_copy(&tls->call, &message, from ? size : 0);
-	if (tls->call.copy)
-		_pthread_cleanup_push(&tls->cleanup, leave, &tls->call);
 }
 
 void tls_depart(struct tls_call *tls, const struct tls_library *library,
@@ -203,15 +181,13 @@ void tls_depart(struct tls_call *tls, const struct tls_library *library,
 {
 	tls->library = library;
 	tls->session = session;
-	tls->watched = is_watched(tls);
+	tls->watched = is_watched();
 	if (tls->watched)
 		copy(tls, from, size);
 }
 
 static void finish(struct tls_call *tls, size_t size)
 {
-	if (tls->observed && tls->call.copy)
-		_pthread_cleanup_pop(&tls->cleanup, 0);
 	if (tls->observed) {
 		tls->call.protocol = protocol_of(tls);
 		connection_land(&tls->call, size);

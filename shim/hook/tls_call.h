@@ -4,12 +4,11 @@
  * the real one.
  *
  * What is written is copied before the call, and crosses with what the library has
- * taken of it. It may do so octet by octet, and by calls that are hooked too: they
+ * taken of it. Behind a cancellation nothing of ours runs: the copy goes when the thread
+ * writes again. Stacks may be switched within the call. It may do so octet by octet, and by calls that are hooked too: they
  * find a connection of which nothing is looked at.
  */
 #pragma once
-
-#include <pthread.h>
 
 #include "shim/capture/capture.h"
 #include "shim/hook/tls_library.h"
@@ -24,7 +23,6 @@ struct tls_call {
 	uint64_t state;    /* and its state then; or -1 */
 	const void *outer; /* the call that this one is made in */
 	struct capture_call call;               /* where it is observed */
-	struct _pthread_cleanup_buffer cleanup; /* while there is a copy */
 };
 
 /* Most processes that speak TLS have no DNS in it. */

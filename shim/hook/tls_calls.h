@@ -3,8 +3,8 @@
  * The calls of TLS libraries, each once: OpenSSL's (ssl(7)) and GnuTLS's (the
  * reference of its API), of the host, which are never linked. Expanded like calls.h.
  *
- * TLS_CALL(library, name, result, arguments): hooked; clear text passes, or it is the
- *   end of the session.
+ * TLS_CALL(library, name, result, arguments): hooked, by hook_name; clear text passes,
+ *   or it is the end of the session.
  * TLS_ASK(library, name, result, arguments): asked of a session.
  *
  * Sessions and what else is theirs are `void *` here: nothing of it is looked into.
@@ -24,6 +24,7 @@ TLS_CALL(OPENSSL, SSL_write_ex, int,
 	 (void *ssl, const void *from, size_t size, size_t *done))
 TLS_CALL(OPENSSL, SSL_free, void, (void *ssl))
 TLS_CALL(OPENSSL, SSL_clear, int, (void *ssl))
+TLS_ASK(OPENSSL, SSL_is_server, int, (const void *ssl))
 TLS_ASK(OPENSSL, SSL_get_rfd, int, (const void *ssl))
 TLS_ASK(OPENSSL, SSL_get_wfd, int, (const void *ssl))
 TLS_ASK(OPENSSL, SSL_get_client_random, size_t,
@@ -42,7 +43,6 @@ TLS_CALL(GNUTLS, gnutls_record_send, ssize_t,
 TLS_CALL(GNUTLS, gnutls_record_send2, ssize_t,
 	 (void *session, const void *from, size_t size, size_t pad,
 	  unsigned flags))
-TLS_CALL(GNUTLS, gnutls_record_uncork, int, (void *session, unsigned flags))
 TLS_CALL(GNUTLS, gnutls_deinit, void, (void *session))
 TLS_ASK(GNUTLS, gnutls_session_get_random, void,
 	(void *session, struct tls_datum *client, struct tls_datum *server))

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The function of a TLS library that a call is meant for. A process may have several
- * libraries, in scopes that do not see each other (dlopen(3) without RTLD_GLOBAL),
- * and of several versions; the hooks stand before all of them. Which one is meant
- * is told by who calls.
+ * The host's TLS libraries, and who calls them. Nothing of theirs is exported here:
+ * what the modules of the process hold in their global offset tables for the functions
+ * of tls_calls.h is replaced by the hooks. So a hook is reached only by a module that
+ * was bound to that very library; a process without one is as it was; and a function
+ * that somebody looks up by dlsym(3) is the library's own.
+ *
+ * Of two OpenSSLs in one process only the first is looked into.
  */
 #pragma once
 
-#include <stdatomic.h>
-#include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 #include <sys/types.h>
 
 /* gnutls_datum_t */
@@ -19,49 +19,21 @@ struct tls_datum {
 	unsigned size;
 };
 
-enum tls_name {
-#define TLS_CALL(library, name, result, arguments) TLS_##name,
-#include "shim/hook/tls_calls.h"
-	TLS_NAMES
-};
-
+/* The real functions; NULL: those of another library, or of an older one. */
 struct tls_library {
-	void *real; /* what was called */
-		    /* What its library can be asked, or NULL. */
-#define TLS_ASK(library, name, result, arguments) result(*name) arguments;
+#define TLS_CALL(library, name, result, arguments) result(*name) arguments;
+#define TLS_ASK(library, name, result, arguments)  result(*name) arguments;
 #include "shim/hook/tls_calls.h"
 };
 
-/* Not for callers: the places that call, each where its address leads to. */
-#define TLS_SITES 256
+enum tls_kind { TLS_OPENSSL, TLS_GNUTLS, TLS_KINDS };
 
-struct tls_site {
-	const void *_Atomic caller; /* NULL: it is not filled in */
-	_Atomic bool taken;
-	struct tls_library library;
-};
+extern struct tls_library tls_libraries[TLS_KINDS];
 
-extern struct tls_site tls_sites[TLS_SITES];
+/* The hooks, in tls.c. */
+#define TLS_CALL(library, name, result, arguments) result hook_##name arguments;
+#include "shim/hook/tls_calls.h"
 
-static inline struct tls_site *tls_site_of(const void *caller)
-{
-	return &tls_sites[(uintptr_t)caller / 4 % TLS_SITES];
-}
-
-const struct tls_library *tls_library_find(enum tls_name name,
-					   const void *caller);
-
-/* For a call of that name which returns to `caller`: always the same for one place.
- * Returns NULL if nobody but this library defines it. Stays valid: the library is
- * not unloaded any more. */
-static inline const struct tls_library *tls_library_of(enum tls_name name,
-						       const void *caller)
-{
-	const struct tls_site *site = tls_site_of(caller);
-	const void *found =
-		atomic_load_explicit(&site->caller, memory_order_acquire);
-
-	return __builtin_expect(found == caller, 1)
-		       ? &site->library
-		       : tls_library_find(name, caller);
-}
+/* Binds all modules that there are, as soon as capture is to begin and whenever the
+ * host has loaded more. No other thread is to load any at this time. */
+void tls_library_bind(void);
