@@ -22,7 +22,7 @@ struct tls_call {
 	int fd;            /* of a call that reads, as known before it, */
 	uint64_t state;    /* and its state then; or -1 */
 	const void *outer; /* the call that this one is made in */
-	struct capture_call call;               /* where it is observed */
+	struct capture_call call; /* where it is observed */
 };
 
 /* Most processes that speak TLS have no DNS in it. */
