@@ -28,8 +28,9 @@ static bool is_clear(const struct capture_call *call)
 }
 
 /* Received, a header comes from a proxy before this server; sent, it is this one
- * that is the proxy, and what it says stands in what it has received. Of TLS it is
- * the side of this process that tells. */
+ * that is the proxy, and what it says stands in what it has received. At a port of
+ * TLS the hello of this process's side tells of the session; at one of DNS anybody may
+ * begin like one, or have it passed on. */
 static uint8_t may_come(const struct capture_call *call)
 {
 	uint8_t may = call->sent != call->info.serves ? STREAM_MAY_PROXY : 0;
@@ -37,7 +38,7 @@ static uint8_t may_come(const struct capture_call *call)
 	switch (call->protocol) {
 	case TLS_NONE:
 		if (call->kind == FD_STREAM)
-			may |= STREAM_MAY_DNS;
+			return may | STREAM_MAY_DNS;
 		return call->sent ? may | STREAM_MAY_TLS : may;
 	case TLS_DNS:
 		return may | STREAM_MAY_DNS;

@@ -32,7 +32,7 @@ enum fd_kind {
 	FD_LEARNING, /* a thread is about to write the facts */
 	FD_NOT_DNS,  /* nothing of DNS */
 	FD_DATAGRAM,
-	FD_STREAM,   /* DNS, or TLS: what this side sends first tells */
+	FD_STREAM,   /* DNS, unless a TLS library says that it is its own */
 	FD_TLS_PORT, /* TLS, or nothing that is looked at */
 	FD_TLS,      /* its octets tell nothing: its session is looked at */
 };

@@ -16,8 +16,8 @@
 #define HELLO_SEEN_MAX (5 + 4 + 2 + HELLO_RANDOM)
 
 enum hello_record {
-	HELLO_NOT_TLS, /* nor can a DNS message begin so that is well-formed */
-	HELLO_MORE,    /* octets are needed to tell */
+	HELLO_NOT_TLS,
+	HELLO_MORE, /* octets are needed to tell */
 	HELLO_FOUND,
 	HELLO_OTHER, /* a record, behind which the hello may come */
 };
@@ -33,9 +33,6 @@ struct hello {
  * is a hello, or it is no TLS. A server's demand for another hello of the client
  * (RFC 8446 4.1.4) counts as HELLO_OTHER, as its random number is not the
  * session's.
- *
- * A DNS message over TCP that began like a hello would be one of 5,635 octets with
- * more than 768 authority records (RFC 1035 4.2.2, 4.1.1), which do not fit.
  */
 enum hello_record hello_read(const uint8_t *octets, size_t size, bool first,
 			     struct hello *hello);

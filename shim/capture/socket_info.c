@@ -109,12 +109,12 @@ static enum fd_kind kind_by_ports(const struct socket_ports *ports,
 	info->serves = dns || tls;
 	if (info->serves)
 		serving = true;
-	else
-		dns = socket_info_has_port(ports->dns, remote);
-	if (dns)
-		return kind;
-	if (kind == FD_STREAM && (tls || socket_info_is_tls(ports, remote)))
+	if (kind == FD_STREAM && !info->serves)
+		tls = socket_info_is_tls(ports, remote);
+	if (tls)
 		return FD_TLS_PORT;
+	if (dns || (!info->serves && socket_info_has_port(ports->dns, remote)))
+		return kind;
 	return FD_NOT_DNS;
 }
 

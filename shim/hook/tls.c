@@ -192,6 +192,25 @@ ssize_t hook_gnutls_record_send2(void *session, const void *from, size_t size,
 		       : send_record2(session, from, size, pad, flags);
 }
 
+/* From the first octet on the connection is one of TLS. */
+int hook_SSL_do_handshake(void *ssl)
+{
+	tls_handshake_begins(&tls_libraries[TLS_OPENSSL], ssl);
+	return tls_libraries[TLS_OPENSSL].SSL_do_handshake(ssl);
+}
+
+int hook_SSL_accept(void *ssl)
+{
+	tls_handshake_begins(&tls_libraries[TLS_OPENSSL], ssl);
+	return tls_libraries[TLS_OPENSSL].SSL_accept(ssl);
+}
+
+int hook_SSL_connect(void *ssl)
+{
+	tls_handshake_begins(&tls_libraries[TLS_OPENSSL], ssl);
+	return tls_libraries[TLS_OPENSSL].SSL_connect(ssl);
+}
+
 static void end(void *session)
 {
 	if (!tls_call_is_idle())

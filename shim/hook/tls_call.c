@@ -200,3 +200,11 @@ void tls_land(struct tls_call *tls, size_t size)
 	if (tls->watched)
 		finish(tls, size);
 }
+
+void tls_handshake_begins(const struct tls_library *library, void *session)
+{
+	struct capture_call call;
+
+	if (capture_is_active() && !thread_is_untraced())
+		tls_enter(&call, library->SSL_get_rfd(session), false);
+}

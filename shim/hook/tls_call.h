@@ -42,6 +42,9 @@ void tls_received(struct tls_call *tls, void *to, size_t size);
 void tls_received_late(const struct tls_library *library, void *session,
 		       void *to, size_t size);
 
+/* Before a handshake: where the library knows the fd, it is a connection of TLS. */
+void tls_handshake_begins(const struct tls_library *library, void *session);
+
 /* Around a call that writes: `size` octets it is to write, and has written. */
 void tls_depart(struct tls_call *tls, const struct tls_library *library,
 		void *session, const void *from, size_t size);

@@ -4,7 +4,7 @@
  * reference of its API), of the host, which are never linked. Expanded like calls.h.
  *
  * TLS_CALL(library, name, result, arguments): hooked, by hook_name; clear text passes,
- *   or it is the end of the session.
+ *   or it is the beginning or the end of the session.
  * TLS_ASK(library, name, result, arguments): asked of a session.
  *
  * Sessions and what else is theirs are `void *` here: nothing of it is looked into.
@@ -22,6 +22,9 @@ TLS_CALL(OPENSSL, SSL_read_ex, int,
 TLS_CALL(OPENSSL, SSL_write, int, (void *ssl, const void *from, int size))
 TLS_CALL(OPENSSL, SSL_write_ex, int,
 	 (void *ssl, const void *from, size_t size, size_t *done))
+TLS_CALL(OPENSSL, SSL_do_handshake, int, (void *ssl))
+TLS_CALL(OPENSSL, SSL_accept, int, (void *ssl))
+TLS_CALL(OPENSSL, SSL_connect, int, (void *ssl))
 TLS_CALL(OPENSSL, SSL_free, void, (void *ssl))
 TLS_CALL(OPENSSL, SSL_clear, int, (void *ssl))
 TLS_ASK(OPENSSL, SSL_is_server, int, (const void *ssl))
