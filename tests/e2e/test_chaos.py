@@ -25,7 +25,7 @@ SECONDS = 10
 QUEUE = 10  # times 10,000 messages: an overloaded machine is not on trial
 HEADER = 12
 FORKS = "dnsmasq"  # a child for each connection, which sends for a short time only
-TINY = 1000  # messages without a header, after which a stream is given up
+TINY = 500  # messages without a header, after which a stream is given up
 
 
 def is_response(payload):
