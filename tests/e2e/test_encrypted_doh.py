@@ -6,7 +6,7 @@ from harness.collector import Collector
 from harness.each import each
 from harness.encrypted import DOH, EncryptedScene
 
-QUERIES, CONNECTIONS = 300, 12
+QUERIES, CONNECTIONS = 200, 12
 
 
 def scene(name):

@@ -10,7 +10,7 @@ from harness.each import each
 from harness.encrypted import DOH, DOT, EncryptedScene
 from test_native import agrees, survey
 
-QUERIES, CONNECTIONS = 300, 12
+QUERIES, CONNECTIONS = 150, 12
 # dnsdist does it by rules.
 DNSDIST = """
 setSecurityPollSuffix('')

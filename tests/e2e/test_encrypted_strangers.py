@@ -131,7 +131,7 @@ def test_half_a_handshake(name):
             client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         client.close()
         if name not in encrypted.NEEDS_AN_END:
-            dot.ask(scene, 6, mix, 6)
+            dot.ask(scene, 2, mix, 2)
         load.tcp([namespace.SERVER4], 5, mix)
     dot.ask(scene, 12, mix, 6)
     scene.stop(collector)
