@@ -33,7 +33,7 @@ static const struct exposition_family families[] = {
 	FAMILY("sent_bytes_total", "counter", counts.octets,
 	       "Octets of frames handed to the endpoint."),
 	FAMILY("skipped_total", "counter", counts.skipped,
-	       "Messages that the tap's types or sample leave out."),
+	       "Messages that the tap's types, sample or filters leave out."),
 	FAMILY("queued", "gauge", counts.queued,
 	       "Messages captured, but not yet sent."),
 	FAMILY("queue_high_water", "gauge", counts.queued_most,

@@ -18,7 +18,7 @@ struct metrics_counts {
 	uint64_t captured; /* messages that crossed a socket */
 	uint64_t sent;     /* messages wholly handed to the kernel */
 	uint64_t octets;   /* of their frames */
-	uint64_t skipped;  /* left out by types or sample */
+	uint64_t skipped;  /* left out by types, sample or filters */
 	uint64_t dropped[DROP_CAUSE_COUNT];
 	uint64_t queued; /* captured, but not yet sent */
 	uint64_t queued_most;
