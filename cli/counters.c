@@ -14,74 +14,9 @@
 
 #include "cli/configured.h"
 #include "cli/proc.h"
+#include "shim/tap/sample.h"
 
 #define TAPS_MAX 1024
-
-/* One line: NAME{LABEL="VALUE",...} NUMBER, taken apart in place. */
-struct sample {
-	const char *name, *tap, *cause; /* "" if absent */
-	size_t index; /* tells taps on the same SOCKET apart */
-	uint64_t value;
-};
-
-/* A value in double quotes at *at, unescaped in place; *at moves behind it.
- * Returns NULL if there is none. */
-static char *take_quoted(char **at)
-{
-	char *begin = *at + 1, *from = begin, *to = begin;
-
-	if (**at != '"')
-		return NULL;
-	for (; *from != '"'; from++) {
-		if (*from == '\\')
-			from++;
-		if (!*from)
-			return NULL;
-		*to++ = from[-1] == '\\' && *from == 'n' ? '\n' : *from;
-	}
-	*at = from + 1;
-	*to = '\0';
-	return begin;
-}
-
-static bool take_labels(struct sample *sample, char **at)
-{
-	while (**at != '}') {
-		char *name = *at, *equals = strchr(name, '=');
-		char *value;
-
-		if (!equals)
-			return false;
-		*at = equals + 1;
-		value = take_quoted(at);
-		if (!value || (**at != ',' && **at != '}'))
-			return false;
-		*equals = '\0';
-		if (!strcmp(name, "tap"))
-			sample->tap = value;
-		else if (!strcmp(name, "index"))
-			sample->index = strtoul(value, NULL, 10);
-		else if (!strcmp(name, "cause"))
-			sample->cause = value;
-		*at += **at == ',';
-	}
-	++*at;
-	return true;
-}
-
-static bool parse(struct sample *sample, char *line)
-{
-	char *at = strchr(line, '{'), *end;
-
-	if (*line == '#' || !at)
-		return false;
-	*sample = (struct sample){ line, "", "", 0, 0 };
-	*at++ = '\0';
-	if (!take_labels(sample, &at))
-		return false;
-	sample->value = strtoull(at, &end, 10);
-	return end != at;
-}
 
 static struct exposition_tap *find(const struct counters *counters,
 				   const char *socket, size_t index)
@@ -115,20 +50,16 @@ static struct exposition_tap *tap_of(struct counters *counters,
 
 static void take(struct counters *counters, const struct sample *sample)
 {
-	const struct exposition_family *family;
 	struct exposition_tap *tap;
+	uint64_t *place;
+	bool grows;
 
-	if (strncmp(sample->name, "dnstapshim_", 11) ||
+	if (strncmp(sample->name, "dnstapshim_", 11) || !*sample->tap ||
 	    !(tap = tap_of(counters, sample)))
 		return;
-	for (size_t n = 0; (family = exposition_family(n)); n++)
-		if (!strcmp(sample->name, family->name))
-			memcpy((char *)tap + family->offset, &sample->value,
-			       sizeof(sample->value));
-	for (int i = 0; i < DROP_CAUSE_COUNT; i++)
-		if (!strcmp(sample->name, EXPOSITION_DROPPED) &&
-		    !strcmp(sample->cause, drop_names[i]))
-			tap->counts.dropped[i] = sample->value;
+	place = sample_place(sample, tap, &grows);
+	if (place)
+		*place = sample->value;
 }
 
 int counters_read(struct counters *counters, const char *path)
@@ -143,7 +74,7 @@ int counters_read(struct counters *counters, const char *path)
 	if (!file)
 		return -errno;
 	while (getline(&line, &room, file) > 0)
-		if (parse(&sample, line))
+		if (sample_parse(&sample, line))
 			take(counters, &sample);
 	free(line);
 	if (!fstat(fileno(file), &status))
