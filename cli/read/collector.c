@@ -179,6 +179,17 @@ int collector_tcp(struct collector *collector, const char *address)
 		     : add_listener(collector, address, listener);
 }
 
+/* It stays whoever's it is who opened it, and so does its name. */
+int collector_activated(struct collector *collector, int fd)
+{
+	struct source *source = add(collector, "the service's socket", fd);
+
+	if (!source)
+		return EX_OSERR;
+	source->listens = true;
+	return EX_OK;
+}
+
 /* The loop makes the first attempt. */
 int collector_connect(struct collector *collector, const char *where)
 {

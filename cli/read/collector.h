@@ -35,6 +35,7 @@ int collector_connect(struct collector *collector, const char *where);
 int collector_file(struct collector *collector, const char *path); /* or - */
 /* It may grow, and others may take its place: it does not end. */
 int collector_follow(struct collector *collector, const char *path);
+int collector_activated(struct collector *collector, int fd); /* listens */
 
 /* Until a callback returns a positive number, or the last file has ended and
  * nothing listens or connects. Returns EX_OK, or EX_DATAERR if a file was not in

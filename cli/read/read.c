@@ -10,6 +10,7 @@
 
 #include "cli/cli.h"
 #include "cli/command.h"
+#include "cli/read/activated.h"
 #include "cli/read/choice.h"
 #include "cli/read/collector.h"
 #include "cli/read/dnstap.h"
@@ -95,7 +96,8 @@ struct read {
 	uint64_t count; /* messages still wanted */
 	int timeout;
 	mode_t mode;
-	int error; /* of the output */
+	int error;     /* of the output */
+	int activated; /* sockets that a service manager listens on for us */
 };
 
 static int on_error(struct read *read, int error)
@@ -250,7 +252,7 @@ static int set_option(struct read *read, int option, const char *value)
 /* What only the whole command line can tell. */
 static int settle(struct read *read)
 {
-	if (read->n_sources == 0)
+	if (read->n_sources == 0 && !read->activated)
 		return cli_usage("nothing to read: give -u PATH, -l HOST:PORT, "
 				 "-c TAP, -r FILE or -");
 	read->output.nothing = (read->wants_stats || read->relay.count) &&
@@ -290,6 +292,8 @@ static int add_sources(const struct read *read, struct collector *collector)
 {
 	int status = EX_OK;
 
+	for (int i = 0; i < read->activated && status == EX_OK; i++)
+		status = collector_activated(collector, ACTIVATED_FIRST + i);
 	for (size_t i = 0; i < read->n_sources && status == EX_OK; i++) {
 		const char *name = read->sources[i].name;
 
@@ -374,7 +378,8 @@ static int read_main(int argc, char **argv)
 {
 	struct read read = { .count = UINT64_MAX,
 			     .timeout = HANDSHAKE_MS,
-			     .mode = (mode_t)-1 };
+			     .mode = (mode_t)-1,
+			     .activated = activated_take() };
 	const struct collector_events events = { on_frame, on_signal, on_idle,
 						 &read };
 	struct collector *collector = NULL;
