@@ -21,7 +21,8 @@ ROOT = f"{namespace.ROOM}/root"
 FEATURES = "/usr/share/apparmor-features/features"
 PAGES = ("dnstapshim.1", "dnstapshim.conf.5", "libdnstapshim.so.8")
 UNITS = sorted(path.name.removesuffix(".service.d")
-               for path in (SOURCE / "config/systemd").iterdir())
+               for path in (SOURCE / "config/systemd").glob("*.service.d"))
+SERVICES = sorted(path.name for path in (SOURCE / "config/systemd").glob("dnstap-*"))
 PROFILES = sorted(path.name for path in (SOURCE / "config/apparmor").iterdir())
 
 
@@ -151,6 +152,19 @@ def test_systemd(unit):
     assert settings["LD_PRELOAD"] == "libdnstapshim.so"
     assert settings["DNSTAP_CONFIG"] == "/etc/dnstapshim.conf"
     return "Debian's unit" if debian.exists() else "a stub"
+
+
+@each(SERVICES)
+def test_service(unit):
+    """Units of our own are in order."""
+    where = pathlib.Path(f"{namespace.ROOM}/units")
+    where.mkdir()
+    for name in SERVICES:
+        text = (SOURCE / f"config/systemd/{name}").read_text()
+        (where / name).write_text(text.replace("ExecStart=dnstapshim", "ExecStart=true"))
+    said = run("systemd-analyze", "verify", "--man=no", "--recursive-errors=no", unit,
+               env={**os.environ, "SYSTEMD_UNIT_PATH": f"{where}:"})
+    assert "dnstap" not in said, said
 
 
 def calls(environment):

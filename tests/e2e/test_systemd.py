@@ -83,7 +83,8 @@ FILES = {
                  "ns A 127.0.0.1\nwww A 192.0.2.1\n",
     "/etc/powerdns/zones": 'zone "test" { type native; file "/etc/zone"; };\n',
     "/etc/machine-id": 32 * "1" + "\n",
-    "/etc/dnstapshim.conf": "dnstap /run/dnstap.sock full\n",
+    "/etc/dnstapshim.conf": "dnstap /run/dnstap.sock full\n"
+                            "dnstap /run/shown.sock full\n",
     # Debian's own is in a package of its own; this is what it comes to.
     "/etc/systemd/system/dnsmasq.service": """
 [Service]
@@ -94,11 +95,11 @@ ExecStart=/usr/sbin/dnsmasq -x /run/dnsmasq/dnsmasq.pid -u dnsmasq
 """,
     "/etc/systemd/system/collector.service": """
 [Service]
-ExecStart=/bin/sh -c 'exec dnstapshim read -u /run/dnstap.sock -m 666 -j >/out/log'
+ExecStart=/bin/sh -c 'exec dnstapshim read -u /run/shown.sock -m 666 -j >/out/log'
 """,
     "/etc/systemd/system/ask.service": f"""
 [Unit]
-After=collector.service {" ".join(f"{unit}.service" for unit in SERVERS)}
+After=collector.service dnstap-collector.socket {" ".join(f"{unit}.service" for unit in SERVERS)}
 [Service]
 Type=oneshot
 ExecStart=/bin/bash /etc/ask
@@ -106,7 +107,7 @@ ExecStopPost=/bin/systemctl exit --force
 """,
     "/etc/systemd/system/test.target": f"""
 [Unit]
-Wants=collector.service ask.service {" ".join(f"{unit}.service" for unit in SERVERS)}
+Wants=collector.service dnstap-collector.socket ask.service {" ".join(f"{unit}.service" for unit in SERVERS)}
 """,
     "/etc/ask": f"""
 exec >/out/answers 2>/out/errors
@@ -126,8 +127,24 @@ for try in {{1..200}}; do
     [ $(grep -c '"127.0.1.[34]"' /out/log) -lt 8 ] || break
     sleep 0.05
 done
+rotate() {{
+    systemctl start dnstap-rotate
+    until [ -e /var/log/dnstap/dnstap.fstrm ]; do sleep 0.05; done
+}}
+rotate
 systemctl stop $units
 systemctl stop collector
+rotate
+systemctl stop dnstap-collector.socket dnstap-collector
+systemctl is-failed dnstap-collector.service dnstap-rotate.service >/out/failed
+[ ! -e /run/dnstap.sock ] || echo socket >>/out/failed
+ls -l /var/log/dnstap/ >/out/files
+for file in /var/log/dnstap/*; do
+    case $file in
+    *.gz) zcat "$file" ;;
+    *) cat "$file" ;;
+    esac | dnstapshim read -j - >>/out/collected
+done
 journalctl --no-pager -o short >/out/journal
 """,
 }
@@ -203,6 +220,30 @@ def boot():
     return out
 
 
+def count(path):
+    """How many messages there are of each (address, protocol, type)."""
+    logged = collections.Counter()
+    for line in path.read_text().splitlines():
+        message = json.loads(line)["message"]
+        logged[message["response_address"], message["socket_protocol"],
+               message["type"]] += 1
+    return logged
+
+
+def check_service(out, logged):
+    """Our own collector, as a service, has it all in three files, of which one is
+    compressed. PowerDNS dies of SIGTERM on the spot."""
+    files = (out / "files").read_text()
+    assert len(re.findall(r" dnstap-\S+\.fstrm\n", files)) == 1, files
+    assert len(re.findall(r" dnstap-\S+\.fstrm\.gz\n", files)) == 1, files
+    assert re.search(r"^-rw-r-----.* dnstap\.fstrm$", files, re.M), files
+    assert (out / "failed").read_text().split() == ["inactive"] * 2
+    collected = count(out / "collected")
+    spared = {SERVERS[name][0] for name in SERVERS if not name.startswith("pdns")}
+    assert ({key: logged[key] for key in logged if key[0] in spared}
+            == {key: collected[key] for key in collected if key[0] in spared})
+
+
 def test_units():
     build_machine()
     out = boot()
@@ -213,11 +254,7 @@ def test_units():
     journal = (out / "journal").read_text()
     assert answers == expected, "\n".join(answers + journal.splitlines()[-60:])
     assert "not tapped" not in journal, journal
-    logged = collections.Counter()
-    for line in (out / "log").read_text().splitlines():
-        message = json.loads(line)["message"]
-        logged[message["response_address"], message["socket_protocol"],
-               message["type"]] += 1
+    logged = count(out / "log")
     for address, *_ in SERVERS.values():
         for key in itertools.product([address], ["UDP", "TCP"],
                                      ["CLIENT_QUERY", "CLIENT_RESPONSE"]):
@@ -227,4 +264,5 @@ def test_units():
     # Of named, knot, both of PowerDNS, and of NSD's children.
     metrics = (out / "metrics").read_text()
     assert metrics.count("TYPE dnstapshim_captured_total") >= 5, metrics
+    check_service(out, logged)
     return f"{len(SERVERS)} services, {logged.total()} messages"
