@@ -19,9 +19,8 @@ SETTINGS = {
     "several": ({"DNSTAP_TLS_PORTS": "853,8853"}, "", {853, 8853}),
     "line": ({}, "tls_ports 8853\n", {8853}),
     "off": ({"DNSTAP_TLS_PORTS": "off"}, "", set()),
-    "on-a-dns-port": ({"DNSTAP_PORTS": "53,5353"}, "", {853, 5353}),
-    "on-a-dns-port-only": ({"DNSTAP_PORTS": "53,5353", "DNSTAP_TLS_PORTS": "off"}, "",
-                           {5353}),
+    "in-both": ({"DNSTAP_PORTS": "53,5353", "DNSTAP_TLS_PORTS": "853,5353"}, "",
+                {853, 5353}),
 }
 
 
