@@ -129,7 +129,7 @@ static void settle_unstarted(void)
 		unwritten = true;
 	}
 	if (unwritten)
-		metrics_write(&live->metrics, NULL);
+		metrics_write(&live->metrics);
 }
 
 static void end(uint64_t budget_ns, bool heed)

@@ -16,10 +16,8 @@
 #include "proto/common.h"
 #include "shim/base/clock.h"
 #include "shim/base/output.h"
-#include "shim/base/own_fds.h"
 #include "shim/base/process.h"
 
-#define BUILD    "dnstapshim_build_info"
 #define ATTEMPTS 8 /* to find a name that nobody has taken */
 
 static const struct exposition_family families[] = {
@@ -100,9 +98,9 @@ static void put_label(struct exposition *out, const char *name,
 	put(out, name);
 	put(out, "=\"");
 	for (; *value; value++) {
-		if (*value == '\\' || *value == '"' || *value == '\n')
+		if (*value == '\\' || *value == '"')
 			put_octet(out, '\\');
-		put_octet(out, *value == '\n' ? 'n' : *value);
+		put_octet(out, *value);
 	}
 	put(out, "\"");
 }
@@ -121,25 +119,6 @@ static void put_heading(struct exposition *out, const char *name,
 	put(out, "\n");
 }
 
-static void put_process(struct exposition *out)
-{
-	put_label(out, "program", out->program);
-	put(out, ",process=\"");
-	put_number(out, out->process);
-	put(out, "\"");
-}
-
-/* As a comment, and as a sample. */
-static void put_build(struct exposition *out, const char *name)
-{
-	put(out, name);
-	put(out, "{");
-	put_label(out, "version", DNSTAPSHIM_VERSION);
-	put(out, ",");
-	put_process(out);
-	put(out, "} 1\n");
-}
-
 /* `cause`: NULL where the value is not that of one. */
 static void put_sample(struct exposition *out, const char *name,
 		       const struct exposition_tap *tap, const char *cause,
@@ -155,8 +134,6 @@ static void put_sample(struct exposition *out, const char *name,
 		put(out, ",");
 		put_label(out, "cause", cause);
 	}
-	put(out, ",");
-	put_process(out);
 	put(out, "} ");
 	put_number(out, value);
 	put(out, "\n");
@@ -235,87 +212,8 @@ static int create(struct exposition *out)
 	return fd;
 }
 
-static void put_owner(struct exposition *out)
+int exposition_replace(struct exposition *out, const char *path)
 {
-	put_build(out, EXPOSITION_OWNER);
-}
-
-static void put_all(struct exposition *out)
-{
-	put_heading(out, BUILD, "The version of the library.", "gauge");
-	put_build(out, BUILD);
-	for (size_t i = 0; i < FAMILIES; i++)
-		put_family(out, &families[i]);
-	put_dropped(out);
-}
-
-/* Returns its type as the call has left it. To ask for it changes nothing. */
-static short set_lock(int fd, int command)
-{
-	struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-
-	return fcntl(fd, command, &lock) ? F_UNLCK : lock.l_type;
-}
-
-bool exposition_is_locked(int fd)
-{
-	return set_lock(fd, F_OFD_GETLK) != F_UNLCK;
-}
-
-/* The lock of the file before goes with its last fd. */
-static void keep(struct exposition *out, int *lock)
-{
-	if (*lock > 0)
-		own_fds_close(*lock);
-	*lock = own_fds_take(out->fd);
-}
-
-static void drop(struct exposition *out)
-{
-	if (close(out->fd) && !out->error)
-		out->error = -errno;
-}
-
-/* Where that is known to be there it is exchanged, so that nobody takes it over at the
- * same moment. Not every file system can do that. */
-static int change_places(const struct exposition *out)
-{
-	if (out->inode && !renameat2(AT_FDCWD, out->partial, AT_FDCWD,
-				     out->path, RENAME_EXCHANGE))
-		return unlink(out->partial);
-	if (out->inode && errno == ENOENT)
-		return -1;
-	return rename(out->partial, out->path);
-}
-
-static void put_in_place(struct exposition *out, const struct stat *about)
-{
-	if (!out->error && change_places(out))
-		out->error = -errno;
-	if (out->error) {
-		unlink(out->partial);
-		return;
-	}
-	out->device = about->st_dev;
-	out->inode = about->st_ino;
-}
-
-bool exposition_was_taken(const struct exposition *out)
-{
-	struct stat about;
-
-	if (!out->inode)
-		return false;
-	if (lstat(out->path, &about))
-		return errno == ENOENT;
-	return about.st_ino != out->inode || about.st_dev != out->device;
-}
-
-static int replace(struct exposition *out, const char *path, int *lock,
-		   void (*put_text)(struct exposition *out))
-{
-	struct stat about = { 0 };
-
 	if (!exposition_expand(out->path, path, process_id()))
 		return -ENAMETOOLONG;
 	out->error = 0;
@@ -323,30 +221,15 @@ static int replace(struct exposition *out, const char *path, int *lock,
 	out->fd = create(out);
 	if (out->fd < 0)
 		return -errno;
-	put_owner(out);
-	if (put_text)
-		put_text(out);
+	for (size_t i = 0; i < FAMILIES; i++)
+		put_family(out, &families[i]);
+	put_dropped(out);
 	flush(out);
-	fstat(out->fd, &about);
-	/* Nobody has ever seen it without its lock. */
-	if (lock)
-		set_lock(out->fd, F_OFD_SETLK);
-	else
-		drop(out);
-	put_in_place(out, &about);
-	if (lock && !out->error)
-		keep(out, lock);
-	else if (lock)
-		drop(out);
+	if (close(out->fd) && !out->error)
+		out->error = -errno;
+	if (!out->error && rename(out->partial, out->path))
+		out->error = -errno;
+	if (out->error)
+		unlink(out->partial);
 	return out->error;
-}
-
-int exposition_replace(struct exposition *out, const char *path, int *lock)
-{
-	return replace(out, path, lock, put_all);
-}
-
-int exposition_claim(struct exposition *out, const char *path, int *lock)
-{
-	return replace(out, path, lock, NULL);
 }

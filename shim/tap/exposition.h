@@ -46,18 +46,12 @@ struct exposition_family {
 const struct exposition_family *exposition_family(size_t n);
 #define EXPOSITION_DROPPED "dnstapshim_dropped_total"
 
-/* A comment with which each file begins, and labels like those of a sample: whose it
- * is. */
-#define EXPOSITION_OWNER "# dnstapshim"
-
 /* The path with the process's id in the place of each %p: several processes of one
  * server share a setting. Returns false if it is too long. */
 bool exposition_expand(char to[PATH_MAX], const char *path, pid_t pid);
 
 /* Where the text is made. */
 struct exposition {
-	const char *program;
-	size_t process; /* of those of the program; see relatives.h */
 	struct exposition_tap tap[CONFIG_TAPS_MAX];
 	size_t taps;
 	char path[PATH_MAX];
@@ -65,10 +59,6 @@ struct exposition {
 	char text[4096]; /* not yet written */
 	size_t used;
 	int fd, error;
-
-	/* The file that was last put at `path`; zero: none. */
-	dev_t device;
-	ino_t inode;
 };
 
 /*
@@ -76,19 +66,5 @@ struct exposition {
  * exposition->tap says. Only a file that was made for it is written to, and
  * nothing that others may have put in its place is followed or waited for.
  * Returns 0 or -errno.
- *
- * `lock`: an fd of the calling thread's, or 0, which is replaced by that of the new
- * file: it stays open, and the file locked. NULL: nothing does.
  */
-int exposition_replace(struct exposition *exposition, const char *path,
-		       int *lock);
-
-/* Likewise by one that says whose it is, and nothing else. */
-int exposition_claim(struct exposition *exposition, const char *path,
-		     int *lock);
-
-/* Whether a living process holds this file. */
-bool exposition_is_locked(int fd);
-
-/* The file that was put there is there no more. */
-bool exposition_was_taken(const struct exposition *exposition);
+int exposition_replace(struct exposition *exposition, const char *path);

@@ -69,58 +69,17 @@ static void show(struct metrics *metrics, size_t tap)
 	metrics_read(metrics, tap, &shown->counts);
 	shown->counts.captured += lost;
 	shown->counts.dropped[DROP_UNSTARTED] += lost;
-	relatives_add(&metrics->relatives, tap, shown);
 }
 
-static int replace(struct metrics *metrics, int *lock)
+static int replace(struct metrics *metrics)
 {
-	struct exposition *exposition = &metrics->exposition;
-	int error;
-
 	for (size_t i = 0; i < config->n_taps; i++)
 		show(metrics, i);
-	exposition->taps = config->n_taps;
-	error = exposition_replace(exposition, config->metrics_path, lock);
-	if (!error)
-		memcpy(metrics->shown, exposition->tap, sizeof(metrics->shown));
-	return error;
+	metrics->exposition.taps = config->n_taps;
+	return exposition_replace(&metrics->exposition, config->metrics_path);
 }
 
-/* A number among the processes of the program, and the counts that come with it. */
-static int claim(struct metrics *metrics, int *lock)
-{
-	struct exposition *exposition = &metrics->exposition;
-	int error;
-
-	exposition->program = config->program ? config->program : "";
-	if (exposition_was_taken(exposition)) {
-		relatives_disinherit(&metrics->relatives, metrics->shown,
-				     config->n_taps);
-		metrics->claimed = false;
-	} else if (metrics->claimed &&
-		   relatives_check(&metrics->relatives, config, exposition)) {
-		metrics->claimed = false;
-	}
-	if (metrics->claimed)
-		return 0;
-	error = relatives_claim(&metrics->relatives, config, exposition, lock);
-	metrics->claimed = !error;
-	return error;
-}
-
-static int place(struct metrics *metrics, int *lock)
-{
-	int error = claim(metrics, lock);
-
-	if (!error)
-		error = replace(metrics, lock);
-	/* Taken over in between. */
-	if (error == -ENOENT && !(error = claim(metrics, lock)))
-		error = replace(metrics, lock);
-	return error;
-}
-
-int metrics_write(struct metrics *metrics, int *lock)
+int metrics_write(struct metrics *metrics)
 {
 	int error = 0;
 
@@ -134,7 +93,7 @@ int metrics_write(struct metrics *metrics, int *lock)
 	while (atomic_load(&metrics->again) &&
 	       !atomic_exchange(&metrics->writing, true)) {
 		if (atomic_exchange(&metrics->again, false))
-			error = place(metrics, lock);
+			error = replace(metrics);
 		atomic_store(&metrics->writing, false);
 	}
 	return error;
@@ -160,8 +119,8 @@ void metrics_join(struct metrics *metrics)
 	atomic_fetch_add(&metrics->running, 1);
 }
 
-void metrics_leave(struct metrics *metrics, int *lock)
+void metrics_leave(struct metrics *metrics)
 {
 	if (atomic_fetch_sub(&metrics->running, 1) == 1)
-		metrics_write(metrics, lock);
+		metrics_write(metrics);
 }

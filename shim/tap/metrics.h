@@ -16,7 +16,6 @@
 #include "config/config.h"
 #include "shim/drop.h"
 #include "shim/tap/exposition.h"
-#include "shim/tap/relatives.h"
 
 #define METRICS_INTERVAL_S 10
 #define METRICS_COUNTS     (sizeof(struct metrics_counts) / sizeof(uint64_t))
@@ -47,9 +46,6 @@ struct metrics {
 	_Atomic bool writing, again;
 	struct metrics_slot slot[CONFIG_TAPS_MAX];
 	struct exposition exposition; /* of the one who writes */
-	struct exposition_tap shown[CONFIG_TAPS_MAX]; /* in the file */
-	struct relatives relatives;
-	bool claimed; /* a number among them */
 };
 
 /* Once, before all others: `config` must stay. */
@@ -69,13 +65,9 @@ uint64_t metrics_due(const struct metrics *metrics);
 bool metrics_take(struct metrics *metrics, uint64_t now_ns);
 
 /* Replaces the file atomically, and shows nothing older than the call. If another
- * thread is about to write it, that one does it once more. Returns 0 or -errno;
- * -EBUSY: another process, which lives, writes the file.
- * `lock`: as that of exposition_replace(). As long as one of the process's threads
- * holds the file, its counts are not taken over by another. */
-int metrics_write(struct metrics *metrics, int *lock);
+ * thread is about to write it, that one does it once more. Returns 0 or -errno. */
+int metrics_write(struct metrics *metrics);
 
-/* A tap begins, a tap ends. The last one to end writes the file; what it holds is to be
- * held until its thread ends. */
+/* A tap begins, a tap ends. The last one to end writes the file. */
 void metrics_join(struct metrics *metrics);
-void metrics_leave(struct metrics *metrics, int *lock);
+void metrics_leave(struct metrics *metrics);

@@ -43,7 +43,6 @@ struct stats {
 	uint64_t drop_log_at;
 	struct metrics_counts before; /* of an earlier thread of this tap */
 	bool write_failed;            /* logged already */
-	int metrics_lock;             /* an fd, of the file that was written */
 };
 
 /* With the first six members set, and the others zero. */

@@ -174,9 +174,7 @@ static void finish(struct tap *tap, uint64_t sent)
 		family_tell(tap->index, false, clock_steady());
 	tap->stats.aside = 0;
 	stats_close(&tap->stats);
-	metrics_leave(tap->stats.metrics, &tap->stats.metrics_lock);
-	if (tap->stats.metrics_lock > 0 && own_fds_shares())
-		own_fds_close(tap->stats.metrics_lock);
+	metrics_leave(tap->stats.metrics);
 	recording_end(&tap->recording);
 }
 
@@ -301,7 +299,7 @@ static void run(void *argument)
 		own_fds_begin();
 		stats_unstarted(start.metrics, &start.config->taps[start.index],
 				start.index, start.queue);
-		metrics_leave(start.metrics, NULL);
+		metrics_leave(start.metrics);
 		own_fds_end();
 	}
 	queue_finished(start.queue);
