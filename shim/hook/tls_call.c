@@ -95,7 +95,7 @@ static int fd_of(const struct tls_call *tls, bool sent)
 {
 	struct tls_session session = { .handle = tls->session };
 	struct randoms randoms;
-	int fd = -1;
+	int fd;
 
 	if (!is_openssl(tls->library)) {
 		ask_gnutls(tls, &session);

@@ -40,9 +40,17 @@ struct found {
 
 static ElfW(Addr) bound[TLS_KINDS];
 
-static void **slot_of(struct tls_library *library, const struct function *one)
+/* The modules that need not be looked at again: so many at the beginning, unless one
+ * was unloaded, or a library has come. In the dynamic linker's lock. */
+static struct {
+	size_t modules;
+	unsigned long long unloaded;
+} done;
+
+static void *const *slot_of(const struct tls_library *library,
+			    const struct function *one)
 {
-	return (void **)((char *)library + one->place);
+	return (void *const *)((const char *)library + one->place);
 }
 
 static void *address_of(const struct module *module, const char *name)
@@ -58,7 +66,7 @@ static void read_library(struct found *found, enum tls_kind kind,
 	found->base = module->base;
 	for (size_t i = 0; i < ARRAY_SIZE(functions); i++)
 		if (functions[i].kind == kind)
-			*slot_of(&found->library, &functions[i]) =
+			*(void **)slot_of(&found->library, &functions[i]) =
 				address_of(module, functions[i].name);
 }
 
@@ -89,38 +97,50 @@ static void *wanted(const void *context, const char *name, const void *value,
 
 	for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
 		const struct function *one = &functions[i];
-		struct tls_library library = found[one->kind].library;
+		void *real = *slot_of(&found[one->kind].library, one);
 
-		if (!one->hook || !*slot_of(&library, one))
+		if (!one->hook || !real)
 			continue;
 		if (unbound ? found[one->kind].n == 1 &&
 				      !strcmp(name, one->name)
-			    : value == *slot_of(&library, one))
+			    : value == real)
 			return one->hook;
 	}
 	return NULL;
 }
 
+struct pass {
+	const struct found *found;
+	size_t modules; /* gone by */
+};
+
 static int bind_module(struct dl_phdr_info *info, size_t size, void *context)
 {
+	struct pass *pass = context;
 	struct module module;
 
 	(void)size;
+	if (pass->modules++ < done.modules && done.unloaded == info->dlpi_subs)
+		return 0;
+	done.modules = pass->modules;
+	done.unloaded = info->dlpi_subs;
 	if (module_read(&module, info) && !module_has(&module, functions))
-		module_bind(&module, wanted, context);
+		module_bind(&module, wanted, pass->found);
 	return 0;
 }
 
 void tls_library_bind(void)
 {
 	struct found found[TLS_KINDS] = { 0 };
+	struct pass pass = { .found = found };
 
 	dl_iterate_phdr(find_libraries, found);
 	for (int kind = 0; kind < TLS_KINDS; kind++)
 		if (found[kind].n && found[kind].base != bound[kind]) {
 			tls_libraries[kind] = found[kind].library;
 			bound[kind] = found[kind].base;
+			done.modules = 0;
 		}
 	if (found[TLS_OPENSSL].n || found[TLS_GNUTLS].n)
-		dl_iterate_phdr(bind_module, found);
+		dl_iterate_phdr(bind_module, &pass);
 }
