@@ -185,10 +185,6 @@ static bool cut(struct crossing *crossing, struct stream *stream,
 			if (!introduce(crossing, &found.proxy))
 				return false;
 			break;
-		case STREAM_IS_TLS:
-			fdtable_learn(crossing->call->fd, crossing->state,
-				      FD_TLS_PORT, &crossing->call->info);
-			break;
 		case STREAM_TLS_HELLO:
 			tls_begin(crossing->call, crossing->state,
 				  &found.hello);

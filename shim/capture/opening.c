@@ -231,7 +231,7 @@ static int look_for_hello(struct stream *stream, struct octets *octets,
 		return STREAM_TLS_HELLO;
 	default:
 		go_by(stream, octets, found->hello.record, have, STREAM_RECORD);
-		return first ? STREAM_IS_TLS : STREAM_ON;
+		return STREAM_ON;
 	}
 }
 

@@ -74,7 +74,6 @@ enum stream_cut {
 	STREAM_SHORT,        /* a message too short for a header went by */
 	STREAM_NO_MEMORY,    /* a message went by that could not be kept */
 	STREAM_INTRODUCTION, /* found->proxy was read */
-	STREAM_IS_TLS,       /* for certain, but its hello is still to come */
 	STREAM_TLS_HELLO,    /* found->hello was read: nothing else is to be */
 	/* What comes is found->http, beginning with found->message. The stream's
 	 * name of it is the caller's to set. */
@@ -94,7 +93,7 @@ struct stream_found {
 
 /* Goes on to the end of the next message, which is to be copied before the next
  * call. To be called until it returns one of the others than STREAM_MESSAGE,
- * _SHORT, _NO_MEMORY, _INTRODUCTION and _IS_TLS. */
+ * _SHORT, _NO_MEMORY and _INTRODUCTION. */
 enum stream_cut stream_next(struct stream *stream, struct octets *octets,
 			    struct stream_found *found);
 

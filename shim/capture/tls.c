@@ -80,8 +80,7 @@ static bool known(struct capture_call *call)
 		if (!fd_is_stream(call->kind))
 			return call->kind == FD_TLS;
 		/* Unless another thread has just learned something of it. */
-		if (fdtable_learn(call->fd, call->state, FD_TLS, &call->info))
-			continue;
+		fdtable_learn(call->fd, call->state, FD_TLS, &call->info);
 	}
 	enqueue_count_drop(DROP_STREAM, 1);
 	return false;
