@@ -155,8 +155,8 @@ def test_nginx():
 
 
 def test_names():
-    """A program without a TLS library may find names of one, but they do nothing; of
-    one that it loads for itself it finds the library's own."""
+    """A program without a TLS library finds no names of one; of one that it loads for
+    itself it finds the library's own."""
     asks = host.build("names", "-ldl")
     bare, preloaded = (subprocess.run([asks], env={"PATH": PATH, **environment},
                                       capture_output=True)
