@@ -211,7 +211,8 @@ class Variant:
             environment.update(
                 LD_PRELOAD=f"{build}/libdnstapshim.so",
                 DNSTAP_CONFIG=f"dnstap {place['tap']} full",
-                DNSTAP_PORTS=str(self.port))
+                DNSTAP_PORTS=str(self.port),
+                DNSTAP_TLS_PORTS=str(self.port) if server in TLS else "off")
         self.recorders = None
         if variant == "recorder":
             self.recorders = tempfile.TemporaryDirectory(dir=TMPFS)

@@ -79,6 +79,7 @@ static bool known(struct capture_call *call)
 			return false;
 		if (!fd_is_stream(call->kind))
 			return call->kind == FD_TLS;
+		tls_is_used = true;
 		/* Unless another thread has just learned something of it. */
 		fdtable_learn(call->fd, call->state, FD_TLS, &call->info);
 	}

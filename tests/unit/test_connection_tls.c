@@ -166,7 +166,9 @@ Test(connection_tls, at_a_port_of_dns)
 
 	atomic_store(&capture_active, true);
 	hello(false, CLIENT);
+	tls_is_used = false;
 	cr_assert(tls_enter(&call, FD, false));
+	cr_assert(tls_is_used, "the hooks look");
 	hello(true, SERVER);
 	cross(&call, "\0\14" QUERY, 14);
 	cr_assert(tls_enter(&call, FD, true));
