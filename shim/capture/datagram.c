@@ -154,21 +154,24 @@ static bool readable(const struct msghdr *message, size_t *size)
 	       *size <= EVENT_PAYLOAD_MAX;
 }
 
-/* One message of the call: `octets`, in as many datagrams as they are cut into. Not
- * to be logged where `seen` is NULL. */
+/* One message of the call: `octets`, in as many datagrams as they are cut into; it
+ * passes them. Not to be logged where `seen` is NULL. */
 static void depart_message(struct datagram_departure *departure,
-			   struct event *seen, struct octets octets,
+			   struct event *seen, struct octets *octets,
 			   size_t segment)
 {
-	while (seen && octets.left) {
-		struct octets part = octets;
+	while (seen && octets->left) {
+		size_t left = octets->left;
 
-		seen->size = part.left = next_size(&octets, segment);
+		/* In place: a copy would have to wait for what has just been
+		 * written here. */
+		seen->size = octets->left = next_size(octets, segment);
 		if (seen->size < EVENT_PAYLOAD_MIN)
 			departure->malformed++;
 		else
-			enqueue_depart(&departure->flight, seen, &part);
-		octets_pass(&octets, part.left);
+			enqueue_depart(&departure->flight, seen, octets);
+		octets->left = left;
+		octets_pass(octets, seen->size);
 	}
 	departure->end[departure->messages].logged = departure->flight.messages;
 	departure->end[departure->messages++].malformed = departure->malformed;
@@ -195,7 +198,7 @@ static void depart_corked(struct datagram_departure *departure,
 	departure->leaves = true;
 	departure->lost = wanted && cork_is_lost(cork, call);
 	depart_message(departure, wanted && !departure->lost ? &seen : NULL,
-		       (struct octets){ .iov = &iov, .left = iov.iov_len },
+		       &(struct octets){ .iov = &iov, .left = iov.iov_len },
 		       call->info.segment);
 }
 
@@ -212,7 +215,7 @@ static void depart_piece(struct datagram_departure *departure,
 	if (departure->cork && !departure->more && !call->info.corked)
 		depart_corked(departure, call);
 	else
-		depart_message(departure, NULL, (struct octets){ 0 }, 0);
+		depart_message(departure, NULL, NULL, 0);
 }
 
 static bool is_piece(const struct datagram_departure *departure,
@@ -238,9 +241,10 @@ bool datagram_depart(struct datagram_departure *departure,
 		return true;
 	}
 	bool wanted = size && fill(&seen, call, message);
-	depart_message(departure, wanted ? &seen : NULL,
-		       (struct octets){ .iov = message->msg_iov, .left = size },
-		       wanted ? segment_of(call, message) : 0);
+	depart_message(
+		departure, wanted ? &seen : NULL,
+		&(struct octets){ .iov = message->msg_iov, .left = size },
+		wanted ? segment_of(call, message) : 0);
 	return true;
 }
 

@@ -229,8 +229,10 @@ static void count_missing(uint32_t count, const uint16_t landed[],
 void enqueue_land(struct enqueue_flight *flight, uint32_t count,
 		  const struct address *local)
 {
-	uint16_t landed[ENQUEUE_QUEUES_MAX] = { 0 };
+	uint16_t landed[ENQUEUE_QUEUES_MAX];
 	bool found = false;
+
+	memset(landed, 0, setup.queues * sizeof(*landed));
 
 	if (flight->call) {
 		found = land_each(flight, count, local, landed);
