@@ -14,7 +14,7 @@
 
 #include "shim/base/sandbox.h"
 
-_Thread_local uintptr_t reach_page[REACH_PAGES];
+_Thread_local uintptr_t reach_page[1 << REACH_BITS][REACH_WAYS];
 
 /* Looks at the set before it looks at what to do with it, which is nothing. */
 static bool ask_reads(uintptr_t at)
@@ -48,32 +48,57 @@ static bool ask_writes(int fd, uintptr_t at)
 	return true;
 }
 
+/* The place of a page, or NULL. */
 static uintptr_t *known(uintptr_t page)
 {
-	return &reach_page[page / REACH_PAGE % REACH_PAGES];
+	uintptr_t *place = reach_places(page);
+
+	for (size_t i = 0; i < REACH_WAYS; i++)
+		if ((place[i] & -REACH_PAGE) == page)
+			return &place[i];
+	return NULL;
+}
+
+/* Instead of the oldest. */
+static void remember(uintptr_t page, uintptr_t how)
+{
+	uintptr_t *first = reach_places(page), *place = known(page);
+
+	if (!place) {
+		for (place = first + REACH_WAYS - 1; place > first; place--)
+			*place = place[-1];
+	}
+	*place = page | how;
+}
+
+static bool knows(uintptr_t page, uintptr_t how)
+{
+	const uintptr_t *place = known(page);
+
+	return place && *place & how;
 }
 
 static bool learn_reads(uintptr_t at)
 {
-	uintptr_t page = at & -REACH_PAGE, *entry = known(page);
+	uintptr_t page = at & -REACH_PAGE;
 
-	if ((*entry & -REACH_PAGE) == page && *entry & REACH_READS)
+	if (knows(page, REACH_READS))
 		return true;
 	if (!ask_reads(at))
 		return false;
-	*entry = page | REACH_READS;
+	remember(page, REACH_READS);
 	return true;
 }
 
 static bool learn_writes(int fd, uintptr_t at)
 {
-	uintptr_t page = at & -REACH_PAGE, *entry = known(page);
+	uintptr_t page = at & -REACH_PAGE;
 
-	if (*entry == (page | REACH_READS | REACH_WRITES))
+	if (knows(page, REACH_WRITES))
 		return true;
 	if (!learn_reads(at) || !ask_writes(fd, at))
 		return false;
-	*entry = page | REACH_READS | REACH_WRITES;
+	remember(page, REACH_READS | REACH_WRITES);
 	return true;
 }
 

@@ -18,14 +18,25 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-#define REACH_PAGE  4096 /* the smallest that there is */
-#define REACH_PAGES 64
+#define REACH_PAGE 4096 /* the smallest that there is */
+#define REACH_BITS 6
 
-/* In reach_page, beside the address. */
+/* Beside the address. */
 #define REACH_READS  1
 #define REACH_WRITES 2
 
-extern _Thread_local uintptr_t reach_page[REACH_PAGES];
+/* The pages that are known. Each has a few places, as a server uses its stack and its
+ * buffers in turns, and some of them will fall together. */
+#define REACH_WAYS 4
+extern _Thread_local uintptr_t reach_page[1 << REACH_BITS][REACH_WAYS];
+
+static inline uintptr_t *reach_places(uintptr_t page)
+{
+	/* Buffers often lie a power of two apart: by the golden ratio they are
+	 * spread over all places. */
+	return reach_page[(uint64_t)page * 0x9e3779b97f4a7c15 >>
+			  (64 - REACH_BITS)];
+}
 
 /* Not for callers. */
 bool reach_ask_reads(const void *from, size_t size);
@@ -34,7 +45,7 @@ bool reach_ask_writes(int fd, void *to, size_t size);
 static inline bool reach_knows(const void *at, size_t size, uintptr_t how)
 {
 	uintptr_t page = (uintptr_t)at & -REACH_PAGE;
-	uintptr_t known = reach_page[page / REACH_PAGE % REACH_PAGES];
+	uintptr_t known = *reach_places(page);
 
 	return (uintptr_t)at - page + size <= REACH_PAGE &&
 	       size <= REACH_PAGE && (known & -REACH_PAGE) == page &&

@@ -81,3 +81,45 @@ Test(reach, vectors)
 	cr_assert_eq(size, 0);
 	cr_assert_not(reach_iovec(iov, 1025, &size));
 }
+
+static uint8_t *reserve(size_t pages)
+{
+	return mmap(NULL, pages * REACH_PAGE, PROT_READ | PROT_WRITE,
+		    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+}
+
+/* The kernel is asked about each of them once: it would say that they are not there
+ * any more. */
+Test(reach, pages_of_one_place)
+{
+	uint8_t *pages = reserve(1024), *same[REACH_WAYS], *at = pages;
+
+	for (size_t i = 0; i < REACH_WAYS; at += REACH_PAGE)
+		if (reach_places((uintptr_t)at) ==
+		    reach_places((uintptr_t)pages))
+			same[i++] = at;
+	for (size_t i = 0; i < REACH_WAYS; i++)
+		cr_assert(reach_writes(fd, same[i], 4));
+	munmap(pages, 1024 * REACH_PAGE);
+	for (size_t i = 0; i < 3 * REACH_WAYS; i++)
+		cr_assert(reach_writes(fd, same[i % REACH_WAYS], 4));
+}
+
+/* As servers have them that receive many messages at once. */
+Test(reach, buffers_a_power_of_two_apart)
+{
+	enum { BUFFERS = 64, APART_MAX = 64 };
+
+	for (size_t apart = 1; apart <= APART_MAX; apart *= 2) {
+		uint8_t *pages = reserve(BUFFERS * apart);
+
+		for (size_t i = 0; i < BUFFERS; i++)
+			cr_assert(
+				reach_reads(pages + i * apart * REACH_PAGE, 4));
+		munmap(pages, BUFFERS * apart * REACH_PAGE);
+		for (size_t i = 0; i < BUFFERS; i++)
+			cr_assert(
+				reach_reads(pages + i * apart * REACH_PAGE, 4),
+				"%zu pages apart", apart);
+	}
+}
