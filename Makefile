@@ -182,7 +182,7 @@ demo: ## a preloaded named answers dig; as root
 	$(Q)$(MAKE) $(JOBS) all
 	$(Q)tests/demo
 
-bench: ## measures what it costs; as root, six minutes
+bench: ## measures what it costs; as root, nine minutes
 	$(Q)tests/setup bench
 	$(Q)$(MAKE) $(JOBS) all $(BENCH)
 	$(Q)bench/run
