@@ -27,6 +27,35 @@ static bool is_clear(const struct capture_call *call)
 	return call->protocol != TLS_NONE;
 }
 
+/* RFC 7858 3.1. */
+#define DNS_OVER_TLS 853
+
+static bool is_for_dns(uint16_t port)
+{
+	return port == DNS_OVER_TLS ||
+	       socket_info_has_port(capture_ports->dns, port);
+}
+
+/* What a server answers with tells what its clients may have said: by itself a request
+ * of HTTP reads as a message of thousands of octets, in which and behind which a
+ * client could write what no server has read. */
+static uint8_t may_come_unnamed(const struct capture_call *call)
+{
+	struct capture_call other = *call;
+
+	if (http_pair_waits(call))
+		return STREAM_MAY_HTTP;
+	if (call->sent)
+		return STREAM_MAY_HTTP | STREAM_MAY_DNS;
+	other.sent = true;
+	struct fd_stream *side = side_of(&other);
+	if (!call->info.serves ||
+	    (side && side_now(side, &other) > STREAM_HELD))
+		return STREAM_MAY_DNS;
+	return STREAM_MAY_WAIT | STREAM_MAY_DNS |
+	       (is_for_dns(call->info.local.port) ? 0 : STREAM_MAY_HTTP);
+}
+
 /* Received, a header comes from a proxy before this server; sent, it is this one
  * that is the proxy, and what it says stands in what it has received. At a port of
  * TLS the hello of this process's side tells of the session; at one of DNS anybody may
@@ -43,11 +72,7 @@ static uint8_t may_come(const struct capture_call *call)
 	case TLS_DNS:
 		return may | STREAM_MAY_DNS;
 	case TLS_UNNAMED:
-		if (http_pair_waits(call))
-			return may | STREAM_MAY_HTTP;
-		if (call->sent)
-			may |= STREAM_MAY_HTTP;
-		return may | STREAM_MAY_DNS;
+		return may | may_come_unnamed(call);
 	default:
 		return may | STREAM_MAY_HTTP;
 	}
@@ -144,9 +169,8 @@ static enum http_version version_of(const struct capture_call *call,
 	}
 }
 
-/* What this side has told holds for the other direction too, which has been taken for
- * DNS until now. */
-static void turn_other(const struct capture_call *call);
+/* This side has told what the other has carried until now. */
+static void release_other(const struct capture_call *call);
 
 static bool open_http(struct crossing *crossing, struct stream *stream,
 		      struct stream_found *found, struct octets *octets)
@@ -156,8 +180,7 @@ static bool open_http(struct crossing *crossing, struct stream *stream,
 	stream->half = http_pair_take(call, version_of(call, found));
 	if (!stream->half)
 		return false;
-	if (call->protocol == TLS_UNNAMED && call->sent)
-		turn_other(call);
+	release_other(call);
 	return cut_http(crossing, stream, &found->message) &&
 	       cut_http(crossing, stream, octets);
 }
@@ -173,6 +196,7 @@ static bool cut(struct crossing *crossing, struct stream *stream,
 	for (;;) {
 		switch (stream_next(stream, octets, &found)) {
 		case STREAM_MESSAGE:
+			release_other(crossing->call);
 			put(crossing, &found.message);
 			break;
 		case STREAM_SHORT:
@@ -200,10 +224,34 @@ static bool cut(struct crossing *crossing, struct stream *stream,
 	}
 }
 
+/* What was held, now that it is known what it is. */
+static bool cut_held(struct crossing *crossing, struct stream *stream)
+{
+	struct iovec iov[CHAIN_BLOCKS];
+	struct octets octets = chain_octets(stream->half, iov);
+	pool_block held = stream->half;
+	bool good = true;
+
+	stream->half = 0;
+	stream->state = STREAM_BETWEEN;
+	if (stream->may & STREAM_MAY_HTTP) {
+		stream->half = http_pair_take(crossing->call, HTTP_1);
+		stream->state = STREAM_HTTP;
+		good = stream->half;
+	}
+	good = good && cut(crossing, stream, &octets);
+	chain_give(held);
+	return good;
+}
+
 static void cut_and_count(struct crossing *crossing, struct stream *stream,
 			  struct octets *octets)
 {
-	if (!cut(crossing, stream, octets)) {
+	bool told = !(stream->may & STREAM_MAY_WAIT);
+	bool held = stream->state == STREAM_HELD && told;
+
+	if ((held && !cut_held(crossing, stream)) ||
+	    !cut(crossing, stream, octets)) {
 		stream_abandon(stream);
 		stream->state = STREAM_LOST;
 		enqueue_count_drop(DROP_STREAM, 1);
@@ -229,7 +277,8 @@ static void cross_alone(struct crossing *crossing, struct octets *octets)
 	uint8_t may = may_come(crossing->call);
 	struct stream stream = { .state = STREAM_BETWEEN, .may = may };
 
-	if (may & STREAM_MAY_DNS && stream_is_whole(*octets))
+	if ((may & (STREAM_MAY_DNS | STREAM_MAY_WAIT)) == STREAM_MAY_DNS &&
+	    stream_is_whole(*octets))
 		cut_and_count(crossing, &stream, octets);
 	else
 		connection_give_up(crossing->call);
@@ -272,71 +321,31 @@ static void cross_in_turn(struct crossing *crossing, struct fd_stream *side,
 	}
 	if (ours)
 		cut_and_count(crossing, &stream, octets);
-	if (stream.state == STREAM_HALF)
+	if (stream.state == STREAM_HALF || stream.state == STREAM_HELD)
 		chain_note(stream.half)->stamp_ns = call->stamp_ns;
 	side_unlock(side, call->state, &stream);
 }
 
-/* The octets that have come of a message, which it was not. Returns false if they
- * are not all there any more. */
-static bool take_back(struct stream *stream, uint8_t length[2],
-		      struct iovec iov[1 + CHAIN_BLOCKS], struct octets *octets)
-{
-	*octets = (struct octets){ .iov = iov };
-	iov[0] = (struct iovec){ length, 0 };
-	if (stream->state == STREAM_LENGTH) {
-		length[0] = stream->length;
-		iov[0].iov_len = 1;
-	} else if (stream->state == STREAM_HALF) {
-		size_t whole = chain_note(stream->half)->whole;
-
-		octets->left = chain_octets(stream->half, iov + 1).left;
-		if (octets->left == whole)
-			return false;
-		length[0] = whole >> 8;
-		length[1] = whole;
-		iov[0].iov_len = 2;
-	} else {
-		return false;
-	}
-	octets->left += iov[0].iov_len;
-	return true;
-}
-
-static void turn(struct crossing *crossing, struct stream *stream)
-{
-	struct iovec iov[1 + CHAIN_BLOCKS];
-	struct octets octets;
-	uint8_t length[2];
-	pool_block half = stream->half;
-	bool good = take_back(stream, length, iov, &octets);
-
-	stream->half = http_pair_take(crossing->call, HTTP_1);
-	stream->state = STREAM_HTTP;
-	good = good && stream->half && cut_http(crossing, stream, &octets);
-	chain_give(half);
-	if (good)
-		return;
-	stream_abandon(stream);
-	stream->state = STREAM_LOST;
-	enqueue_count_drop(DROP_STREAM, 1);
-}
-
-static void turn_other(const struct capture_call *call)
+static void release_other(const struct capture_call *call)
 {
 	struct capture_call other = *call;
+	struct octets none = { 0 };
 	struct crossing crossing;
 	struct stream stream;
 
-	other.sent = !call->sent;
-	struct fd_stream *side = side_of(&other);
-	if (!side_try_lock(side, call->state, &stream))
+	if (call->protocol != TLS_UNNAMED || !call->sent)
 		return;
-	if (stream.clear && stream.state > STREAM_RECORD) {
-		if (stream.state == STREAM_HALF)
-			other.stamp_ns = chain_note(stream.half)->stamp_ns;
+	other.sent = false;
+	struct fd_stream *side = side_of(&other);
+	if (!side || side_now(side, &other) != STREAM_HELD ||
+	    !side_try_lock(side, call->state, &stream))
+		return;
+	if (stream.clear && stream.state == STREAM_HELD) {
+		other.stamp_ns = chain_note(stream.half)->stamp_ns;
+		stream.may = http_pair_waits(call) ? STREAM_MAY_HTTP
+						   : STREAM_MAY_DNS;
 		cross(&crossing, &other);
-		turn(&crossing, &stream);
+		cut_and_count(&crossing, &stream, &none);
 	}
 	side_unlock(side, call->state, &stream);
 }

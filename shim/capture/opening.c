@@ -140,12 +140,24 @@ static int begin(struct stream *stream, bool http, const uint8_t *kept,
 		    : begin_message(stream, kept, size);
 }
 
+/* Whether it is kept until the other side has told. A request begins with a method, or
+ * with empty lines (RFC 9112 2.2): what begins with less is the length of a message. */
+static bool waits(const struct stream *stream, uint8_t first)
+{
+	return stream->may & STREAM_MAY_WAIT &&
+	       (stream->may & STREAM_MAY_HTTP || first >= '\n');
+}
+
 /* Nothing comes before the messages. Of the `size` octets that are there of them,
  * `have` were kept. */
 static int opened(struct stream *stream, struct octets *octets,
 		  const uint8_t *seen, size_t size, size_t have,
 		  struct stream_found *found)
 {
+	if (waits(stream, seen[0])) {
+		stream->state = STREAM_HELD;
+		return keep(stream, octets);
+	}
 	switch (stream->may & (STREAM_MAY_DNS | STREAM_MAY_HTTP)) {
 	case 0:
 		give_half(stream);
@@ -256,4 +268,11 @@ int opening_record(struct stream *stream, struct octets *octets,
 		return STREAM_MORE;
 	stream->state = STREAM_RECORDS;
 	return STREAM_ON;
+}
+
+int opening_held(struct stream *stream, struct octets *octets,
+		 struct stream_found *found)
+{
+	(void)found;
+	return keep(stream, octets);
 }

@@ -11,7 +11,7 @@
 /* What a step returns that has found nothing: the next state's is to be taken. */
 #define STREAM_ON (STREAM_GIVEN_UP + 1)
 
-/* The steps of STREAM_BEGINS, _PROXY, _HELLO, _RECORDS and _RECORD. */
+/* The steps of STREAM_BEGINS, _PROXY, _HELLO, _RECORDS, _RECORD and _HELD. */
 int opening_begins(struct stream *stream, struct octets *octets,
 		   struct stream_found *found);
 int opening_proxy(struct stream *stream, struct octets *octets,
@@ -22,6 +22,8 @@ int opening_records(struct stream *stream, struct octets *octets,
 		    struct stream_found *found);
 int opening_record(struct stream *stream, struct octets *octets,
 		   struct stream_found *found);
+int opening_held(struct stream *stream, struct octets *octets,
+		 struct stream_found *found);
 
 /* `left` octets go by. Returns whether all have. */
 bool opening_pass(struct stream *stream, struct octets *octets);

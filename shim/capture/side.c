@@ -4,6 +4,8 @@
  */
 #include "shim/capture/side.h"
 
+#include "shim/capture/enqueue.h"
+
 struct fd_stream *side_of(const struct capture_call *call)
 {
 	struct fd_entry *entry = fdtable_entry(call->fd);
@@ -20,6 +22,14 @@ static uint64_t side_state(uint64_t state, uint32_t rest)
 static int32_t newer(uint64_t side, uint64_t state)
 {
 	return (int32_t)((side >> 32) - (state >> 32));
+}
+
+/* What a side has held to its end, nobody has told what it was. */
+static void end(const struct stream *stream)
+{
+	if (stream->state == STREAM_HELD)
+		enqueue_count_drop(DROP_STREAM, 1);
+	stream_end(stream);
 }
 
 bool side_try_lock(struct fd_stream *side, uint64_t state,
@@ -40,7 +50,7 @@ bool side_try_lock(struct fd_stream *side, uint64_t state,
 	/* What an earlier owner has locked he gives back himself. */
 	if (!(found & FD_STREAM_LOCKED)) {
 		*stream = stream_unpack(found);
-		stream_end(stream);
+		end(stream);
 	}
 	*stream = (struct stream){ .state = STREAM_BEGINS };
 	return true;
@@ -54,7 +64,7 @@ void side_unlock(struct fd_stream *side, uint64_t state,
 	if (!atomic_compare_exchange_strong(
 		    &side->state, &locked,
 		    side_state(state, stream_pack(stream))))
-		stream_end(stream);
+		end(stream);
 }
 
 void side_set(struct fd_stream *side, uint64_t state,
@@ -69,7 +79,8 @@ void side_set(struct fd_stream *side, uint64_t state,
 		&side->state, &found, side_state(state, stream_pack(stream))));
 	if (!(found & FD_STREAM_LOCKED)) {
 		struct stream before = stream_unpack(found);
-		stream_end(&before);
+
+		end(&before);
 	}
 }
 

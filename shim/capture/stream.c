@@ -27,6 +27,7 @@ static uint32_t pack_rest(const struct stream *stream)
 	case STREAM_BEGINS:
 	case STREAM_HELLO:
 	case STREAM_RECORDS:
+	case STREAM_HELD:
 	case STREAM_HALF:
 	case STREAM_HTTP:
 		return stream->half;
@@ -61,6 +62,7 @@ struct stream stream_unpack(uint32_t packed)
 	case STREAM_BEGINS:
 	case STREAM_HELLO:
 	case STREAM_RECORDS:
+	case STREAM_HELD:
 	case STREAM_HALF:
 	case STREAM_HTTP:
 		stream.half = rest;
@@ -250,6 +252,7 @@ enum stream_cut stream_next(struct stream *stream, struct octets *octets,
 		[STREAM_HELLO] = opening_hello,
 		[STREAM_RECORDS] = opening_records,
 		[STREAM_RECORD] = opening_record,
+		[STREAM_HELD] = opening_held,
 		[STREAM_BETWEEN] = between,
 		[STREAM_LENGTH] = length,
 		[STREAM_HALF] = half,

@@ -32,6 +32,7 @@ enum stream_state {
 	STREAM_HELLO,   /* a TLS hello may come */
 	STREAM_RECORDS, /* it is TLS, and its hello is still to come */
 	STREAM_RECORD,  /* `left` octets go by of another record */
+	STREAM_HELD,    /* this side has not told yet what it is */
 
 	STREAM_BETWEEN, /* messages */
 	STREAM_LENGTH,  /* one octet of a length has come */
@@ -46,9 +47,12 @@ enum stream_state {
 #define STREAM_MAY_PROXY 1
 #define STREAM_MAY_TLS   2
 /* then one of these, as this side says by its first octets where it may be either,
- * or nothing that is looked at. */
+ * or nothing that is looked at; */
 #define STREAM_MAY_DNS  4
 #define STREAM_MAY_HTTP 8
+/* but not before the other side has told. DNS, where HTTP may not come, waits for that
+ * only if it could be the text of a request. */
+#define STREAM_MAY_WAIT 16
 
 /* All zero: a connection that begins. */
 struct stream {

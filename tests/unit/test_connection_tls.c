@@ -4,6 +4,7 @@
  */
 #include <criterion/criterion.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,11 +36,14 @@
 static struct queue *_Atomic queue;
 static _Atomic uint64_t lost;
 static uint64_t now;
-static const struct fd_info serving = {
+static struct fd_info serving = {
 	.local = { .octets = { 192, 0, 2, 53 }, .port = 53, .known = true },
 	.remote = { .octets = { 192, 0, 2, 1 }, .port = 4242, .known = true },
 	.serves = true,
 };
+
+#define HTTPS 443
+static uint64_t dns_ports[65536 / 64], tls_ports[65536 / 64];
 
 static void connect_as(enum fd_kind kind)
 {
@@ -53,6 +57,9 @@ static void begin(void)
 	enqueue_begin(&(struct enqueue_setup){
 		.queues = 1, .queue = &queue, .lost = &lost });
 	now = clock_steady();
+	dns_ports[53 / 64] |= 1ull << 53 % 64;
+	capture_begin(
+		&(struct socket_ports){ .dns = dns_ports, .tls = tls_ports });
 	connect_as(FD_STREAM);
 }
 
@@ -265,38 +272,131 @@ Test(connection_tls, speaks_http_by_name)
 	nothing_dropped();
 }
 
+/* Of a POST with a body of `size` octets, which begins with some of what a stream of
+ * DNS would go on with. Returns it and, in *all, how long it is. */
+static char *post(const char *before, size_t size, size_t *all)
+{
+	char *octets = calloc(1, 256 + size);
+	int head = sprintf(octets,
+			   "%sPOST /dns-query HTTP/1.1\r\n"
+			   "Content-Type: application/dns-message\r\n"
+			   "Content-Length: %zu\r\n\r\n",
+			   before, size);
+
+	memcpy(octets + head, QUERY, 12);
+	*all = head + size;
+	return octets;
+}
+
 /* Cut anywhere, the request is kept until the server tells what it is. */
 Test(connection_tls, speaks_http_without_a_name)
 {
-	size_t size = sizeof(POST) - 1 + 12;
+	static const uint16_t at[] = { 53, HTTPS };
+	static const char *const before[] = { "", "\r\n", "\n" };
+	size_t size;
 
-	for (size_t first = 1; first < size; first++) {
-		handshake(FD_TLS_PORT);
-		clear(false, TLS_UNNAMED, POST QUERY, first);
-		clear(false, TLS_UNNAMED, &(POST QUERY)[first], size - first);
-		uint64_t asked = now - 1;
-		clear(true, TLS_UNNAMED, OK RESPONSE, 3);
-		clear(true, TLS_UNNAMED, &(OK RESPONSE)[3],
-		      sizeof(OK) - 1 + 12 - 3);
-		cr_assert_eq(logged(), 2, "cut at %zu", first);
-		expect_http(0, QUERY);
-		expect_http(1, RESPONSE);
-		cr_assert_eq(event(0)->stamp_ns, asked);
-		queue_release(queue, 2);
+	for (size_t i = 0; i < 2 * 3; i++) {
+		char *octets = post(before[i / 2], 12, &size);
+
+		serving.local.port = at[i % 2];
+		for (size_t first = 1; first < size; first++) {
+			handshake(FD_TLS_PORT);
+			clear(false, TLS_UNNAMED, octets, first);
+			clear(false, TLS_UNNAMED, octets + first, size - first);
+			uint64_t asked = now - 1;
+			clear(true, TLS_UNNAMED, OK RESPONSE, 3);
+			clear(true, TLS_UNNAMED, &(OK RESPONSE)[3],
+			      sizeof(OK) - 1 + 12 - 3);
+			cr_assert_eq(logged(), 2, "cut at %zu", first);
+			expect_http(0, QUERY);
+			expect_http(1, RESPONSE);
+			cr_assert_eq(event(0)->stamp_ns, asked);
+			queue_release(queue, 2);
+		}
+		free(octets);
 	}
 	nothing_dropped();
+}
+
+/* As DNS it would be a message of 20,559 octets, and others behind it. */
+Test(connection_tls, a_long_request_is_no_dns)
+{
+	static const uint16_t at[] = { 53, 853, HTTPS };
+	size_t size;
+	char *octets = post("", 24000, &size);
+
+	for (size_t i = 0; i < 3; i++) {
+		serving.local.port = at[i];
+		handshake(FD_TLS_PORT);
+		clear(false, TLS_UNNAMED, octets, 20000);
+		clear(false, TLS_UNNAMED, octets + 20000, size - 20000);
+		cr_assert_eq(logged(), 0);
+		clear(true, TLS_UNNAMED, OK RESPONSE, sizeof(OK) - 1 + 12);
+		clear(false, TLS_UNNAMED, POST QUERY, sizeof(POST) - 1 + 12);
+		cr_assert_eq(logged(), 3);
+		cr_assert_eq(event(0)->size, 24000);
+		expect_http(1, RESPONSE);
+		cr_assert_eq(event(2)->size, 12);
+		queue_release(queue, 3);
+	}
+	nothing_dropped();
+	free(octets);
 }
 
 /* And a client that only looks as if it spoke HTTP does not get away. */
 Test(connection_tls, is_not_http_before_the_server_says_so)
 {
+	static char rest[2 + 0x5052 - 24 + 14];
+
+	memcpy(rest + sizeof(rest) - 14, "\0\14" QUERY, 14);
 	handshake(FD_TLS_PORT);
 	clear(false, TLS_UNNAMED, "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 24);
-	static char rest[2 + 0x5052 - 24 + 14];
-	memcpy(rest + sizeof(rest) - 14, "\0\14" QUERY, 14);
 	clear(false, TLS_UNNAMED, rest, sizeof(rest));
 	clear(true, TLS_UNNAMED, "\0\14" RESPONSE, 14);
 	cr_assert_eq(logged(), 3);
 	cr_assert_eq(event(0)->size, 0x5052);
+	cr_assert_eq(event(0)->stamp_ns, event(1)->stamp_ns);
+	cr_assert(event(2)->flags & EVENT_SENT);
 	nothing_dropped();
+}
+
+/* At a port of HTTPS also what can be nothing but DNS: there it is for the server to
+ * refuse. */
+Test(connection_tls, is_not_dns_before_the_server_says_so)
+{
+	serving.local.port = HTTPS;
+	handshake(FD_TLS_PORT);
+	clear(false, TLS_UNNAMED, "\0\14" QUERY "\0", 15);
+	cr_assert_eq(logged(), 0);
+	clear(false, TLS_UNNAMED, "\14" QUERY "\0\14ab", 17);
+	clear(true, TLS_UNNAMED, "\0\14" RESPONSE, 14);
+	clear(false, TLS_UNNAMED, QUERY + 2, 10);
+	cr_assert_eq(logged(), 4);
+	cr_assert(event(2)->flags & EVENT_SENT);
+	cr_assert_eq(event(3)->size, 12);
+	nothing_dropped();
+}
+
+/* What nobody tells counts when the connection has ended. */
+Test(connection_tls, nobody_says_what_it_is)
+{
+	serving.local.port = HTTPS;
+	handshake(FD_TLS_PORT);
+	clear(false, TLS_UNNAMED, "\0\14" QUERY, 14);
+	handshake(FD_TLS_PORT);
+	cr_assert_eq(logged(), 0);
+	cr_assert_eq(queue_dropped(queue, DROP_STREAM), 1);
+}
+
+/* More than can be kept. */
+Test(connection_tls, too_much_is_said_before_it_is_known)
+{
+	static char octets[CHAIN_MAX / 2 + 1] = "POST";
+
+	serving.local.port = HTTPS;
+	handshake(FD_TLS_PORT);
+	for (int i = 0; i < 4; i++)
+		clear(false, TLS_UNNAMED, octets, sizeof(octets));
+	cr_assert_eq(logged(), 0);
+	cr_assert_eq(queue_dropped(queue, DROP_STREAM), 3);
 }
