@@ -8,7 +8,7 @@ import ssl
 import struct
 import threading
 
-from harness import dns, dot, encrypted, load, namespace, openssl, servers, tls
+from harness import dns, doh, dot, encrypted, load, namespace, openssl, servers, tls
 from harness.collector import Collector
 from harness.each import each
 from harness.encrypted import DOH, DOT, EncryptedScene
@@ -159,6 +159,33 @@ def test_like_http2(name):
                 + [mix.next() for _ in range(5)], window=1, records=records)
             tls.play([player], records)
         dot.ask(scene, 12, mix, 6)
+    scene.stop(collector)
+    return scene.check(collector.taps(orderly=scene.server.server.lingers))
+
+
+def like_dns(head, size):
+    """A request of HTTP/1.1 that reads as whole messages of DNS, the second a query."""
+    hidden = dns.query(0x4242, "nobody.asked.test", "A", rd=True)
+    hidden = len(hidden).to_bytes(2, "big") + hidden
+    first = int.from_bytes(head[:2], "big") + 2 - len(head)
+    body = bytes(first) + hidden
+    rest = size - len(body) - 2
+    return body + rest.to_bytes(2, "big") + bytes(rest)
+
+
+def test_like_dns():
+    """The first request over TLS, by a client that says by no name what it speaks."""
+    collector = Collector()
+    scene = EncryptedScene("dnsdist", f"dnstap {collector.endpoint} full", ports=(DOH,))
+    made, size = tls.context(scene.authority, alpn=()), 24000
+    for number in range(6):
+        stream = tls.Stream(namespace.SERVER4, DOH, made)
+        player = doh.Http1(stream, scene.record, doh.queries(10, number))
+        head = player.head("POST", "", f"Content-Type: {doh.TYPE}",
+                            f"Content-Length: {size}")
+        body = like_dns(head, size)
+        player.asked[0], player.octets = player.query(body), head + body
+        tls.play([player], number)
     scene.stop(collector)
     return scene.check(collector.taps(orderly=scene.server.server.lingers))
 

@@ -166,17 +166,17 @@ class Http1(Asker):
         self.numbers += 1
         self.asked[self.numbers] = self.query(message)
         if draw < 0.3:
-            self.octets = self._head("GET", f"?dns={encoded(message)}")
+            self.octets = self.head("GET", f"?dns={encoded(message)}")
         elif draw < 0.6 and self.chunked:
-            self.octets = self._head("POST", "", f"Content-Type: {TYPE}",
+            self.octets = self.head("POST", "", f"Content-Type: {TYPE}",
                                      "Transfer-Encoding: chunked") + b"".join(
                 b"%x\r\n%s\r\n" % (len(piece), piece)
                 for piece in [*filter(None, cut(message, self.random)), b""])
         else:
-            self.octets = self._head("POST", "", f"Content-Type: {TYPE}",
+            self.octets = self.head("POST", "", f"Content-Type: {TYPE}",
                                      f"Content-Length: {len(message)}") + message
 
-    def _head(self, method, query, *lines):
+    def head(self, method, query, *lines):
         return "\r\n".join((f"{method} {encrypted.PATH}{query} HTTP/1.1",
                             f"Host: {encrypted.NAME}", f"Accept: {TYPE}", *lines,
                             "", "")).encode()
