@@ -20,6 +20,9 @@
 _Static_assert(STREAM_LOST <= STATE_MASK, "states fit");
 _Static_assert(STREAM_SHORT_MAX < SHORTS_MASK, "shorts fit");
 _Static_assert(REST_SHIFT + POOL_NAME_BITS <= STREAM_BITS, "names fit");
+/* proxy_read's longest: 16 octets and a length of 16 bits. */
+_Static_assert(16 + UINT16_MAX < 1 << (STREAM_BITS - REST_SHIFT),
+	       "what goes by of a header fits");
 
 static uint32_t pack_rest(const struct stream *stream)
 {
@@ -33,9 +36,10 @@ static uint32_t pack_rest(const struct stream *stream)
 		return stream->half;
 	case STREAM_LENGTH:
 		return stream->length;
-	case STREAM_PASSING:
 	case STREAM_PROXY:
 	case STREAM_RECORD:
+		return stream->left;
+	case STREAM_PASSING:
 		return stream->left | (stream->poor ? POOR : 0);
 	default:
 		return 0;
@@ -70,10 +74,12 @@ struct stream stream_unpack(uint32_t packed)
 	case STREAM_LENGTH:
 		stream.length = rest;
 		break;
-	case STREAM_PASSING:
 	case STREAM_PROXY:
 	case STREAM_RECORD:
-		stream.left = rest & 0xffff;
+		stream.left = rest;
+		break;
+	case STREAM_PASSING:
+		stream.left = rest & (POOR - 1);
 		stream.poor = rest & POOR;
 		break;
 	default:

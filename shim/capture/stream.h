@@ -59,7 +59,7 @@ struct stream {
 	enum stream_state state;
 	bool clear;      /* it is the clear text of a TLS connection */
 	uint16_t shorts; /* messages that were too short, so far */
-	uint16_t left;
+	uint32_t left;
 	uint8_t length; /* its first octet */
 	bool poor;      /* passing for want of memory, else too short */
 	pool_block half;

@@ -201,8 +201,8 @@ static void introduced(const char *text, size_t size, size_t piece)
 	struct stream_found found;
 	int headers = 0, queries = 0;
 
-	for (size_t at = 0; at < size; at += piece) {
-		size_t part = size - at < piece ? size - at : piece;
+	for (size_t at = 0, part; at < size; at += part) {
+		part = size - at < piece ? size - at : piece;
 		struct iovec iov = { (void *)(text + at), part };
 		struct octets octets = { .iov = &iov, .left = part };
 		enum stream_cut cut;
@@ -229,6 +229,19 @@ Test(stream, reads_what_a_proxy_says_first)
 		introduced(LINE QUERY, sizeof(LINE QUERY) - 1, piece);
 		introduced(HEADER QUERY, sizeof(HEADER QUERY) - 1, piece);
 	}
+}
+
+/* Its length counts what follows 16 octets: all is more than 16 bits can say. */
+Test(stream, the_longest_that_a_proxy_says)
+{
+	static const size_t pieces[] = { 1, 15, 17, 1000, SIZE_MAX };
+	static char text[16 + 65535 + 14];
+
+	memcpy(text, HEADER, sizeof(HEADER) - 1);
+	memcpy(text + 14, "\xff\xff", 2);
+	memcpy(text + 16 + 65535, QUERY, 14);
+	for (size_t i = 0; i < sizeof(pieces) / sizeof(*pieces); i++)
+		introduced(text, sizeof(text), pieces[i]);
 }
 
 /* Messages whose lengths read as the beginning of a header. */
