@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "shim/tap/transport/fileset.h"
@@ -130,4 +131,32 @@ Test(fileset, leaves_what_is_being_written)
 	fileset_prune(path, 1);
 	cr_assert(exists("") && !exists(".1") && !exists(".2"));
 	close(fd);
+}
+
+/* Each makes a file, has the others' removed, and says whether its own is there. */
+static bool keeps_its_own(void)
+{
+	struct stat about = { 0 };
+
+	for (int i = 0; i < 2000; i++) {
+		int fd = fileset_create(path, name, sizeof(name));
+
+		fileset_prune(path, 1);
+		if (fd < 0 || fstat(fd, &about) || !about.st_nlink)
+			return false;
+		close(fd);
+	}
+	return true;
+}
+
+Test(fileset, several_processes_leave_each_other_theirs)
+{
+	int status, bad = 0;
+
+	for (int i = 0; i < 4; i++)
+		if (!fork())
+			_exit(keeps_its_own() ? 0 : 1);
+	while (wait(&status) > 0)
+		bad += status != 0;
+	cr_assert_eq(bad, 0, "%d have lost one", bad);
 }

@@ -101,7 +101,7 @@ static void file_close(struct transport *transport)
 	if (transport->fd < 0)
 		return;
 	if (!file->size)
-		unlink(file->name);
+		fileset_remove(file->name, transport->fd);
 	own_fds_close(transport->fd);
 	transport->fd = -1;
 }

@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define ATTEMPTS_MAX 100 /* against others who make files at the same time */
@@ -111,27 +112,51 @@ static int print_name(const char *path, uint32_t number, char *name,
 	return n >= 0 && (size_t)n < size ? 0 : -ENAMETOOLONG;
 }
 
+/* Returns the fd, locked; -EEXIST also if another process, which removes a file
+ * that nobody has locked, was there before the lock. */
+static int make(const char *name)
+{
+	int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC,
+		      0640);
+	struct stat about;
+
+	if (fd < 0)
+		return -errno;
+	if (!flock(fd, LOCK_EX | LOCK_NB) && !fstat(fd, &about) &&
+	    about.st_nlink)
+		return fd;
+	close(fd);
+	return -EEXIST;
+}
+
 int fileset_create(const char *path, char *name, size_t size)
 {
 	struct numbers numbers = find(path);
 	uint32_t number =
 		numbers.count ? numbers.list[numbers.count - 1] + 1 : 0;
-	int fd = -1, error = 0;
+	int fd = -EEXIST;
 
 	free(numbers.list);
-	for (int i = 0; fd < 0 && !error && i < ATTEMPTS_MAX; i++) {
-		error = print_name(path, number++, name, size);
-		if (!error)
-			fd = open(name,
-				  O_WRONLY | O_CREAT | O_EXCL | O_APPEND |
-					  O_CLOEXEC,
-				  0640);
-		if (!error && fd < 0 && errno != EEXIST)
-			error = -errno;
+	for (int i = 0; fd == -EEXIST && i < ATTEMPTS_MAX; i++) {
+		fd = print_name(path, number++, name, size);
+		if (!fd)
+			fd = make(name);
 	}
-	if (fd >= 0)
-		flock(fd, LOCK_EX | LOCK_NB); /* new: nobody else has it */
-	return fd >= 0 ? fd : error ? error : -EEXIST;
+	return fd;
+}
+
+/* Without a call that making files does not take, for the sandbox's sake. */
+void fileset_remove(const char *name, int fd)
+{
+	struct stat is, named;
+	int found = open(name, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+
+	if (found < 0)
+		return;
+	if (!fstat(fd, &is) && !fstat(found, &named) &&
+	    is.st_ino == named.st_ino && is.st_dev == named.st_dev)
+		unlink(name);
+	close(found);
 }
 
 /* Not one that another process is writing. */
@@ -139,11 +164,12 @@ static bool remove_one(const char *name)
 {
 	int fd = open(name, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	bool unused = fd >= 0 && !flock(fd, LOCK_EX | LOCK_NB);
-	bool removed = unused && !unlink(name);
 
+	if (unused)
+		fileset_remove(name, fd);
 	if (fd >= 0)
 		close(fd);
-	return removed;
+	return unused;
 }
 
 void fileset_prune(const char *path, size_t count)

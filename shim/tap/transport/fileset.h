@@ -17,3 +17,7 @@ int fileset_create(const char *path, char *name, size_t size);
 
 /* Removes the oldest files that nobody writes any more, so that `count` remain. */
 void fileset_prune(const char *path, size_t count);
+
+/* Removes the file that is open and locked, if it is still the one of that name:
+ * numbers are given again when the highest file has gone. */
+void fileset_remove(const char *name, int fd);
