@@ -78,11 +78,12 @@ struct tap_config {
 	uint32_t types; /* bit 1 << Dnstap.Message.Type; all by default */
 	struct filter filter;
 	enum tap_role role;
-	unsigned sample;       /* one transaction in N; 1: every one */
-	uint64_t rotate_size;  /* octets; 0: never */
-	unsigned rotate_count; /* files kept; 0: all */
-	uint8_t anonymize_v4;  /* leading bits kept; 32: all */
-	uint8_t anonymize_v6;  /* likewise; 128: all */
+	unsigned sample;        /* one transaction in N; 1: every one */
+	uint64_t rotate_size;   /* octets; 0: never */
+	unsigned rotate_period; /* seconds, a divisor of a day; 0: never */
+	unsigned rotate_count;  /* files kept; 0: all */
+	uint8_t anonymize_v4;   /* leading bits kept; 32: all */
+	uint8_t anonymize_v6;   /* likewise; 128: all */
 };
 
 enum log_target {

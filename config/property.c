@@ -4,11 +4,11 @@
  */
 #include "config/property.h"
 
-#include <inttypes.h>
 #include <limits.h>
 #include <stdlib.h>
 
 #include "config/filter.h"
+#include "config/rotation.h"
 #include "config/selection.h"
 #include "config/value.h"
 #include "proto/common.h"
@@ -117,36 +117,6 @@ static void set_servername(void *field, const struct words *words,
 	set_nonempty(&words->word[0], field, errors);
 }
 
-static void set_rotate(void *field, const struct words *words,
-		       struct errors *errors)
-{
-	static const struct range size = { "a size", CONFIG_ROTATE_SIZE_MIN,
-					   CONFIG_ROTATE_SIZE_MAX };
-	static const struct range files = { "a number of files", 0,
-					    CONFIG_ROTATE_COUNT_MAX };
-	struct tap_config *tap = field;
-	uint64_t count = 0;
-
-	value_size(&words->word[0], size, &tap->rotate_size, errors);
-	if (words->count > 1)
-		value_number(&words->word[1], files, &count, errors);
-	tap->rotate_count = (unsigned)count;
-}
-
-static void show_rotate(const void *field, FILE *out)
-{
-	const struct tap_config *tap = field;
-
-	fprintf(out, " %" PRIu64 " %u", tap->rotate_size, tap->rotate_count);
-}
-
-static bool is_rotated(const void *field)
-{
-	const struct tap_config *tap = field;
-
-	return tap->rotate_size > 0;
-}
-
 static bool is_tls(const struct tap_config *tap)
 {
 	return tap->kind == ENDPOINT_TLS;
@@ -195,8 +165,8 @@ static const struct property table[] = {
 	  selection_set_anonymize, selection_show_anonymize, .fits = NULL },
 	{ "unidirectional", "", 0, 0, FIELD(unidirectional), set_flag, NULL,
 	  is_flagged, .fits = is_socket },
-	{ "rotate", " SIZE [COUNT]", 1, 2, WHOLE_TAP, set_rotate, show_rotate,
-	  is_rotated, .fits = is_file,
+	{ "rotate", " [SIZE] [PERIOD] [COUNT]", 1, 3, WHOLE_TAP, rotation_set,
+	  rotation_show, rotation_is_on, .fits = is_file,
 	  .misfit =
 		  "expected it with a file:// SOCKET: nothing else is rotated" },
 

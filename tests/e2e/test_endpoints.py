@@ -144,6 +144,29 @@ def test_file_rotated_count():
     return f"{len(taps)} of {len(payloads)} messages"
 
 
+def test_file_rotated_by_time():
+    """Whether messages come or not; several processes have files of their own."""
+    os.mkdir(os.path.dirname(FILE))
+    scene = Scene("nsd", f"dnstap file://{FILE} full {{ rotate 1s }}")
+
+    def finished():
+        found = []
+        for path in files(os.path.dirname(FILE)):
+            with open(path, "rb") as file:
+                if file.read().endswith(framestream.STOP_FRAME):
+                    found.append(path)
+        return found
+
+    for turn in range(3):
+        before = len(finished())
+        ask(scene, f"time {turn}")
+        until(lambda: len(finished()) > before, "a file ends")
+    scene.stop()
+    found = files(os.path.dirname(FILE))
+    assert len(found) >= 6, found
+    return scene.check(logged(found))
+
+
 def test_file_disk_full():
     """What fits can be read, what does not is counted, and writing resumes."""
     directory = os.path.dirname(FILE)

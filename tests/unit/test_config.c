@@ -14,7 +14,8 @@ struct want {
 	const char *socket, *address, *port;
 	const char *identity, *version, *extra;
 	const char *tls_cert, *tls_key, *tls_ca, *tls_servername;
-	unsigned write_buffer, queue, types, sample, rotate_count;
+	unsigned write_buffer, queue, types, sample;
+	unsigned rotate_period, rotate_count;
 	uint64_t rotate_size;
 	enum tap_role role;
 	unsigned anonymize_v4, anonymize_v6;
@@ -35,6 +36,7 @@ static bool same_numbers(const struct tap_config *tap, const struct want *want)
 	       tap->types == (want->types ?: 0x61fe) &&
 	       tap->sample == (want->sample ?: 1) &&
 	       tap->rotate_size == want->rotate_size &&
+	       tap->rotate_period == want->rotate_period &&
 	       tap->rotate_count == want->rotate_count &&
 	       tap->anonymize_v4 == (want->anonymize_v4 ?: 32) &&
 	       tap->anonymize_v6 == (want->anonymize_v6 ?: 128);
@@ -264,6 +266,18 @@ Test(config, properties)
 	EXPECT("file:///a { rotate 64K }", FILE_AT("/a", .rotate_size = 65536));
 	EXPECT("file:///a { rotate 1G 7 }",
 	       FILE_AT("/a", .rotate_size = 1 << 30, .rotate_count = 7));
+}
+
+Test(config, rotation)
+{
+	EXPECT("file:///a { rotate 1h }", FILE_AT("/a", .rotate_period = 3600));
+	EXPECT("file:///a { rotate 90s 7 }",
+	       FILE_AT("/a", .rotate_period = 90, .rotate_count = 7));
+	EXPECT("file:///a { rotate 64K 24h 7 }",
+	       FILE_AT("/a", .rotate_size = 65536, .rotate_period = 86400,
+		       .rotate_count = 7));
+	EXPECT("file:///a {\nrotate 64K 15min 7\nrotate 60min\n}",
+	       FILE_AT("/a", .rotate_period = 3600));
 }
 
 #define TLS(...) URL(TLS, "tls://h:1", "h", "1", __VA_ARGS__)

@@ -74,6 +74,9 @@ static const char *pick(const char *const *from, size_t n, unsigned *seed)
 
 #define PICK(from, seed) pick(from, ARRAY_SIZE(from), seed)
 
+static const char *const rotations[] = { "rotate 1M 3\n", "rotate 1h\n",
+					 "rotate 1M 600s 3\n" };
+
 static void add_tap(FILE *out, unsigned *seed)
 {
 	const char *socket = PICK(sockets, seed);
@@ -83,7 +86,7 @@ static void add_tap(FILE *out, unsigned *seed)
 	if (strncmp(socket, "listen tls", 10) == 0)
 		fputs("tls \"c c\" k ca\n", out);
 	if (strncmp(socket, "file", 4) == 0 && rand_r(seed) % 2)
-		fputs("rotate 1M 3\n", out);
+		fputs(PICK(rotations, seed), out);
 	for (unsigned n = (unsigned)rand_r(seed) % 6; n > 0; n--)
 		fprintf(out, "%s\n", PICK(blocks, seed));
 	fputs("}\n", out);

@@ -140,12 +140,17 @@ int session_open(struct session *session, uint64_t now_ns)
 	return error;
 }
 
+static bool has_frames(const struct session *session)
+{
+	return session->counts.frames != session->began;
+}
+
 /* Leaves a file that can be read to its end: whole frames, then STOP if it can
  * still be had; nothing at all rather than no frame. */
 static void leave_whole(struct session *session)
 {
 	struct transport *transport = session->transport;
-	bool some = session->counts.frames != session->began;
+	bool some = has_frames(session);
 
 	if (!transport->ops->cut || session->state != SESSION_STREAMING)
 		return;
@@ -210,11 +215,15 @@ static int write_control(struct session *session, uint64_t now_ns)
 }
 
 /* Ends this stream and begins another. Where streams have an end, in files,
- * none of this is ever to be waited for. */
+ * none of this is ever to be waited for. One without a frame leaves nothing. */
 static int begin_next(struct session *session, uint64_t now_ns)
 {
-	int error = say(session, FSTRM_CONTROL_STOP);
+	int error = 0;
 
+	if (has_frames(session))
+		error = say(session, FSTRM_CONTROL_STOP);
+	else
+		session->transport->ops->cut(session->transport, SIZE_MAX);
 	if (!error)
 		error = write_control(session, now_ns);
 	if (error)
@@ -232,9 +241,9 @@ static int write_data(struct session *session, uint64_t now_ns)
 	const uint8_t *octets;
 
 	while (session->send_buffer.frames) {
-		size_t size = send_buffer_next(
-			&session->send_buffer, session->transport->room,
-			counts->frames == session->began, &octets);
+		size_t size = send_buffer_next(&session->send_buffer,
+					       session->transport->room,
+					       !has_frames(session), &octets);
 		if (!size)
 			return begin_next(session, now_ns);
 		session->transport->progress = session->progress;
@@ -249,6 +258,17 @@ static int write_data(struct session *session, uint64_t now_ns)
 	return 0;
 }
 
+/* Not before there is something to write, nor within a frame. */
+static bool is_over(struct session *session, uint64_t now_ns)
+{
+	struct transport *transport = session->transport;
+	const struct send_buffer *buffer = &session->send_buffer;
+
+	return transport->ops->is_over && buffer->at == buffer->whole &&
+	       (has_frames(session) || buffer->frames) &&
+	       transport->ops->is_over(transport, now_ns);
+}
+
 static int flush(struct session *session, uint64_t now_ns)
 {
 	int error;
@@ -256,7 +276,9 @@ static int flush(struct session *session, uint64_t now_ns)
 	do {
 		error = write_control(session, now_ns);
 		if (!error && session->state == SESSION_STREAMING)
-			error = write_data(session, now_ns);
+			error = is_over(session, now_ns)
+					? begin_next(session, now_ns)
+					: write_data(session, now_ns);
 	} while (!error && session->control_end);
 	return error;
 }
@@ -432,6 +454,9 @@ int session_poll(const struct session *session, short *events,
 			session->send_buffer.frames);
 
 	*deadline_ns = session->deadline_ns;
+	if (session->state == SESSION_STREAMING && has_frames(session) &&
+	    session->transport->due < *deadline_ns)
+		*deadline_ns = session->transport->due;
 	*events = POLLIN;
 	if (session->state == SESSION_CONNECTING)
 		*events = session->transport->events;

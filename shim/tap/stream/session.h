@@ -6,7 +6,7 @@
  *
  * Bidirectional: READY, await ACCEPT, START, data …, STOP, await FINISH.
  * Unidirectional: START, data …, STOP; so are files, where a stream that has no
- * room for the next frame ends and another begins.
+ * room for the next frame, or whose time has come, ends and another begins.
  */
 #pragma once
 

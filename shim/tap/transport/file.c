@@ -16,6 +16,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shim/base/clock.h"
 #include "shim/base/own_fds.h"
 #include "shim/tap/transport/fileset.h"
 
@@ -24,6 +25,7 @@
 struct file {
 	struct transport transport;
 	uint64_t size;
+	uint64_t period; /* of the wall clock, in which it was begun */
 	char name[PATH_MAX];
 };
 
@@ -43,6 +45,25 @@ static void set_room(struct file *file)
 				       : 0;
 }
 
+/* The wall clock's, which may step either way; of the steady one what is to be
+ * waited for. */
+static uint64_t current_period(struct transport *transport, uint64_t now_ns)
+{
+	uint64_t length = transport->config->rotate_period * NS_PER_S;
+	uint64_t wall = clock_wall();
+
+	if (!length)
+		return 0;
+	transport->due = now_ns + length - wall % length;
+	return wall / length;
+}
+
+static bool file_is_over(struct transport *transport, uint64_t now_ns)
+{
+	return transport->config->rotate_period &&
+	       current_period(transport, now_ns) != file_of(transport)->period;
+}
+
 static int file_open(struct transport *transport)
 {
 	const struct tap_config *config = transport->config;
@@ -56,6 +77,7 @@ static int file_open(struct transport *transport)
 	if (transport->fd < 0)
 		return -errno;
 	file->size = 0;
+	file->period = current_period(transport, clock_steady());
 	set_room(file);
 	snprintf(transport->about, sizeof(transport->about),
 		 "writing to %.200s", file->name);
@@ -111,6 +133,7 @@ const struct transport_ops transport_file = {
 	.open = file_open,
 	.establish = file_establish,
 	.write = file_write,
+	.is_over = file_is_over,
 	.cut = file_cut,
 	.close = file_close,
 };

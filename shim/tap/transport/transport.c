@@ -114,7 +114,7 @@ struct transport *transport_new(const struct tap_config *config,
 	transport->prepared = prepared;
 	transport->fd = -1;
 	transport->events = POLLOUT;
-	transport->room = UINT64_MAX;
+	transport->room = transport->due = UINT64_MAX;
 	if (!ops->begin || !ops->begin(transport))
 		return transport;
 	free(transport);

@@ -44,6 +44,10 @@ struct transport_ops {
 	ssize_t (*read)(struct transport *transport, void *data, size_t size);
 	ssize_t (*write)(struct transport *transport, const void *data,
 			 size_t size);
+	/* Whether this stream is to end by now and another to begin, whatever
+	 * room it has. If not, ->due is set anew. NULL: never; whoever has it has
+	 * `cut`. */
+	bool (*is_over)(struct transport *transport, uint64_t now_ns);
 	/* The last `octets` written begin a frame that will not be completed:
 	 * takes them back. NULL where that cannot be. */
 	void (*cut)(struct transport *transport, size_t octets);
@@ -62,6 +66,7 @@ struct transport {
 	struct progress *progress;
 	uint64_t room; /* octets that may still be written before this stream is
 			* to end and another to begin */
+	uint64_t due;  /* when to ask is_over again at the latest */
 	/* For the log: what has been reached, once it is established; and more
 	 * than an errno says, or "" if there is no more. */
 	char about[TRANSPORT_ERROR_MAX];
