@@ -82,6 +82,8 @@ struct tap_config {
 	uint64_t rotate_size;   /* octets; 0: never */
 	unsigned rotate_period; /* seconds, a divisor of a day; 0: never */
 	unsigned rotate_count;  /* files kept; 0: all */
+	bool timestamps;        /* in the names of files */
+	bool current;           /* a link to the newest file */
 	uint8_t anonymize_v4;   /* leading bits kept; 32: all */
 	uint8_t anonymize_v6;   /* likewise; 128: all */
 };

@@ -169,6 +169,10 @@ static const struct property table[] = {
 	  rotation_show, rotation_is_on, .fits = is_file,
 	  .misfit =
 		  "expected it with a file:// SOCKET: nothing else is rotated" },
+	{ "timestamps", "", 0, 0, FIELD(timestamps), set_flag, NULL, is_flagged,
+	  .fits = is_file, .misfit = "expected it with a file:// SOCKET" },
+	{ "current", "", 0, 0, FIELD(current), set_flag, NULL, is_flagged,
+	  .fits = is_file, .misfit = "expected it with a file:// SOCKET" },
 
 	/* Those that choose messages: CHOOSING rows, to the end. */
 	{ "types", " WORD...", 1, WORDS_MAX, FIELD(types), selection_set_types,

@@ -18,7 +18,10 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "shim/tap/transport/fileset.h"
+
 #define DIGITS_MAX 9
+#define STAMP_SIZE 17  /* ".20261231T235959Z" */
 #define UNSEEN_MAX 100 /* readdir(3) may miss what is renamed meanwhile */
 
 struct known {
@@ -35,7 +38,7 @@ struct follow {
 	unsigned handed_out;
 };
 
-/* Where ".NUMBER" begins, or the end. */
+/* Where ".NUMBER" or ".TIME.NUMBER" begins, or the end. */
 static size_t stem_size(const char *name)
 {
 	const char *dot = strrchr(name, '.');
@@ -43,7 +46,21 @@ static size_t stem_size(const char *name)
 
 	if (!digits || digits > DIGITS_MAX || dot[1 + digits] || dot == name)
 		return strlen(name);
-	return (size_t)(dot - name);
+	size_t size = (size_t)(dot - name);
+	return size > STAMP_SIZE &&
+			       fileset_stamp(dot - STAMP_SIZE) == STAMP_SIZE
+		       ? size - STAMP_SIZE
+		       : size;
+}
+
+/* Of what the user names, that may be a tap's link. */
+static size_t base_size(const char *name)
+{
+	size_t size = strlen(name), link = strlen(".current");
+
+	return size > link && !strcmp(name + size - link, ".current")
+		       ? size - link
+		       : stem_size(name);
 }
 
 /* The place of an entry among new ones: what has PATH's own name is the newest.
@@ -56,7 +73,7 @@ static int64_t place_of(const struct follow *follow, const char *entry)
 		return INT64_MAX;
 	if (stem_size(entry) != size || strncmp(entry, follow->base, size))
 		return -1;
-	return entry[size] ? atoll(entry + size + 1) : -1;
+	return entry[size] ? atoll(strrchr(entry, '.') + 1) : -1;
 }
 
 /* `name`: in the directory; or "" for the fd itself. Returns false if that is no
@@ -225,7 +242,7 @@ struct follow *follow_new(const char *path)
 	follow->directory = !slash          ? strdup(".")
 			    : slash == path ? strdup("/")
 					    : strndup(path, slash - path);
-	follow->base = strndup(name, stem_size(name));
+	follow->base = strndup(name, base_size(name));
 	if (follow->directory && follow->base && note_all(follow))
 		return follow;
 	follow_free(follow);

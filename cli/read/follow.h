@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * The files that take the place of one that is followed: PATH anew, when it has
- * been moved away, and PATH.1, PATH.2 and so on, as taps begin them. Of those that
+ * been moved away, and PATH.1, PATH.2 and so on, or PATH.TIME.1, as taps begin
+ * them. PATH may be the link PATH.current, or one of these. Of those that
  * were there before none is read.
  */
 #pragma once

@@ -7,6 +7,7 @@ import subprocess
 from collections import Counter
 
 from harness import cli, dnstap, framestream, load, sample
+from harness.each import each
 from harness.process import Process, until
 from harness.scene import Scene
 
@@ -92,13 +93,22 @@ def test_cut():
     assert follower.frames() == first + second + first
 
 
-def test_rotated_by_a_tap():
+NAMES = {
+    "numbers": ("", FILE),
+    "times": ("timestamps; current", f"{FILE}.current"),
+}
+
+
+@each(NAMES)
+def test_rotated_by_a_tap(names):
     """A server's own files, one after the other, while they are written."""
-    scene = Scene("named", f"dnstap file://{FILE} full {{ rotate 64K }}")
+    properties, path = NAMES[names]
+    scene = Scene("named", f"dnstap file://{FILE} full {{\n"
+                           f"rotate 64K; {properties}\n}}")
     mix = load.Mix("follow")
     load.udp(scene.server.addresses, 50, mix)
-    until(lambda: os.path.exists(FILE), "its first file")
-    follower = Follower()
+    until(lambda: os.path.exists(path), "its first file")
+    follower = Follower(path)
     files = set()
     for _ in range(20):
         load.udp(scene.server.addresses, 60, mix)

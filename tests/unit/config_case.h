@@ -113,6 +113,7 @@ static inline bool case_same_tap(const struct tap_config *a,
 	       a->skip_verify == b->skip_verify && a->types == b->types &&
 	       a->role == b->role && a->sample == b->sample &&
 	       a->rotate_size == b->rotate_size &&
+	       a->timestamps == b->timestamps && a->current == b->current &&
 	       a->rotate_period == b->rotate_period &&
 	       a->rotate_count == b->rotate_count &&
 	       a->anonymize_v4 == b->anonymize_v4 &&

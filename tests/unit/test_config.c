@@ -10,7 +10,7 @@
 /* A tap as it is expected: what is 0 or NULL has its default. */
 struct want {
 	enum endpoint_kind kind;
-	bool listen, full, unidirectional, skip_verify;
+	bool listen, full, unidirectional, skip_verify, timestamps, current;
 	const char *socket, *address, *port;
 	const char *identity, *version, *extra;
 	const char *tls_cert, *tls_key, *tls_ca, *tls_servername;
@@ -26,6 +26,8 @@ static bool same_flags(const struct tap_config *tap, const struct want *want)
 	return tap->kind == want->kind && tap->listen == want->listen &&
 	       tap->full == want->full &&
 	       tap->unidirectional == want->unidirectional &&
+	       tap->timestamps == want->timestamps &&
+	       tap->current == want->current &&
 	       tap->skip_verify == want->skip_verify && tap->role == want->role;
 }
 
@@ -276,6 +278,8 @@ Test(config, rotation)
 	EXPECT("file:///a { rotate 64K 24h 7 }",
 	       FILE_AT("/a", .rotate_size = 65536, .rotate_period = 86400,
 		       .rotate_count = 7));
+	EXPECT("file:///a { timestamps current }",
+	       FILE_AT("/a", .timestamps = true, .current = true));
 	EXPECT("file:///a {\nrotate 64K 15min 7\nrotate 60min\n}",
 	       FILE_AT("/a", .rotate_period = 3600));
 }

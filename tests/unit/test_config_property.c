@@ -28,6 +28,8 @@ static const struct example {
 	{ "anonymize", "/a", "24 48", "16 32" },
 	{ "unidirectional", "/a", "", "" },
 	{ "rotate", "file:///a", "1M 1h 3", "2M" },
+	{ "timestamps", "file:///a", "", "" },
+	{ "current", "file:///a", "", "" },
 	{ "name", "/a", LONG ".x *.example.com", LONG ".y" },
 	{ "qtype", "/a", "A AAAA TYPE65280", "MX" },
 	{ "client", "/a", "192.0.2.0/24 2001:db8::/32", "10.0.0.0/8" },

@@ -86,7 +86,7 @@ static void write_one(void)
 /* Files that exist, each of so many frames; control frames take 34, 8 and 4. */
 static void expect_frames(const char *suffix, int frames)
 {
-	char name[PATH_MAX + 8];
+	char name[PATH_MAX + 32];
 	struct stat about;
 
 	snprintf(name, sizeof(name), "%s%s", path, suffix);
@@ -183,4 +183,25 @@ Test(file, ends_by_its_size_too)
 	expect_frames(".1", 2);
 	cr_assert_eq(advance(HOUR, HOUR), 0);
 	expect_frames(".2", 0);
+}
+
+/* In UTC, whatever the time zone; of a file that was begun in vain, anew. */
+Test(file, has_the_time_in_its_name)
+{
+	char link[PATH_MAX + 16], to[PATH_MAX] = "";
+
+	setenv("TZ", "Asia/Kathmandu", 1);
+	tzset();
+	config.rotate_period = 3600;
+	config.timestamps = config.current = true;
+	snprintf(link, sizeof(link), "%s.current", path);
+	open_at(MIDNIGHT - 1);
+	expect_frames(".20241003T235959Z.1", 0);
+	cr_assert_neq(access(link, F_OK), 0);
+	cr_assert_eq(advance(1, 1), 0);
+	write_one();
+	expect_frames(".20241003T235959Z.1", -1);
+	expect_frames(".20241004T000000Z.1", 1);
+	cr_assert_gt(readlink(link, to, sizeof(to) - 1), 0);
+	cr_assert_str_eq(to, "tap.20241004T000000Z.1");
 }

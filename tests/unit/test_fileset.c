@@ -57,7 +57,7 @@ static bool exists(const char *suffix)
 /* The next file is the one of that suffix. Returns its fd. */
 static int create(const char *suffix)
 {
-	int fd = fileset_create(path, name, sizeof(name));
+	int fd = fileset_create(path, 0, name, sizeof(name));
 
 	cr_assert_geq(fd, 0);
 	cr_assert_eq(strncmp(name, path, strlen(path)), 0);
@@ -85,6 +85,9 @@ Test(fileset, is_not_misled_by_other_names)
 	touch(".");
 	touch("1");
 	touch(".12345678901234567890");
+	touch(".20261126T235959Z");
+	touch(".20261126T235959.7");
+	touch(".20261126T235959Z.7.bz2");
 	close(create(""));
 }
 
@@ -107,7 +110,7 @@ Test(fileset, says_why_it_cannot)
 	char nowhere[PATH_MAX + 16];
 
 	snprintf(nowhere, sizeof(nowhere), "%s/no/tap", directory);
-	cr_assert_eq(fileset_create(nowhere, name, sizeof(name)), -ENOENT);
+	cr_assert_eq(fileset_create(nowhere, 0, name, sizeof(name)), -ENOENT);
 }
 
 Test(fileset, prunes_the_oldest)
@@ -139,7 +142,7 @@ static bool keeps_its_own(void)
 	struct stat about = { 0 };
 
 	for (int i = 0; i < 2000; i++) {
-		int fd = fileset_create(path, name, sizeof(name));
+		int fd = fileset_create(path, 0, name, sizeof(name));
 
 		fileset_prune(path, 1);
 		if (fd < 0 || fstat(fd, &about) || !about.st_nlink)
@@ -159,4 +162,93 @@ Test(fileset, several_processes_leave_each_other_theirs)
 	while (wait(&status) > 0)
 		bad += status != 0;
 	cr_assert_eq(bad, 0, "%d have lost one", bad);
+}
+
+#define NOON (UINT64_C(1000043200) * 1000000000) /* of 9 September 2001 */
+
+static void create_at(uint64_t wall_ns, const char *suffix)
+{
+	int fd = fileset_create(path, wall_ns, name, sizeof(name));
+
+	cr_assert_geq(fd, 0);
+	cr_assert_str_eq(name + strlen(path), suffix);
+	close(fd);
+}
+
+/* Whatever the clock says, the newest have the highest numbers, and stay. */
+Test(fileset, has_times_in_its_names)
+{
+	touch(".8");
+	create_at(NOON, ".20010909T134640Z.9");
+	create_at(NOON, ".20010909T134640Z.10");
+	create_at(NOON - 60000000000, ".20010909T134540Z.11");
+	close(create(".12"));
+	fileset_prune(path, 2);
+	cr_assert(!exists(".8") && !exists(".20010909T134640Z.10") &&
+		  exists(".20010909T134540Z.11") && exists(".12"));
+}
+
+Test(fileset, leaves_what_has_been_compressed)
+{
+	touch(".gz");
+	close(create(".1"));
+	touch(".7.gz");
+	touch(".20010909T134640Z.8.zst");
+	close(create(".9"));
+	fileset_prune(path, 1);
+	cr_assert(exists(".gz") && exists(".7.gz") && !exists(".1") &&
+		  exists(".20010909T134640Z.8.zst") && exists(".9"));
+}
+
+static const char *target(void)
+{
+	static char text[PATH_MAX];
+	char link[PATH_MAX + 16];
+
+	snprintf(link, sizeof(link), "%s.current", path);
+	ssize_t size = readlink(link, text, sizeof(text) - 1);
+	text[size < 0 ? 0 : size] = '\0';
+	return text;
+}
+
+static void put_link(const char *suffix, const char *to)
+{
+	char link[PATH_MAX + 16];
+
+	snprintf(link, sizeof(link), "%s%s", path, suffix);
+	cr_assert_eq(symlink(to, link), 0);
+}
+
+Test(fileset, links_to_the_current_one)
+{
+	close(create(""));
+	cr_assert_eq(fileset_link(path, name, 42), 0);
+	cr_assert_str_eq(target(), "tap");
+	close(create(".1"));
+	cr_assert_eq(fileset_link(path, name, 42), 0);
+	cr_assert_str_eq(target(), "tap.1");
+	cr_assert(!exists(".current.42"));
+}
+
+Test(fileset, replaces_nothing_but_a_link)
+{
+	touch(".current");
+	cr_assert_eq(fileset_link(path, path, 42), -EEXIST);
+	cr_assert_str_eq(target(), "");
+	cr_assert(exists(".current") && !exists(".current.42"));
+	touch(".current.43");
+	cr_assert_eq(fileset_link(path, path, 43), -EEXIST);
+	cr_assert(exists(".current.43"));
+}
+
+/* Put there by others, or left by a process that was killed. */
+Test(fileset, follows_no_link)
+{
+	touch(".other");
+	put_link(".current", "tap.other");
+	put_link(".current.42", "tap.other");
+	close(create(""));
+	cr_assert_eq(fileset_link(path, name, 42), 0);
+	cr_assert_str_eq(target(), "tap");
+	cr_assert(exists(".other"));
 }

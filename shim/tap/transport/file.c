@@ -14,10 +14,14 @@
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "shim/base/clock.h"
+#include "shim/base/log.h"
 #include "shim/base/own_fds.h"
+#include "shim/base/process.h"
+#include "shim/base/sandbox.h"
 #include "shim/tap/transport/fileset.h"
 
 #define STOP_SIZE 12 /* octets of the control frame for which room is kept */
@@ -26,7 +30,23 @@ struct file {
 	struct transport transport;
 	uint64_t size;
 	uint64_t period; /* of the wall clock, in which it was begun */
+	bool linked;     /* as PATH.current, or in vain */
+	int link_error;  /* what was said of it last */
 	char name[PATH_MAX];
+};
+
+static const struct sandbox_call linking[] = {
+	{ .number = SYS_symlinkat },
+	{ .number = SYS_readlinkat },
+	{ .number = SYS_unlinkat },
+	{ .number = SYS_renameat },
+#ifdef SYS_symlink
+	{ .number = SYS_symlink },
+	{ .number = SYS_readlink },
+	{ .number = SYS_unlink },
+	{ .number = SYS_rename },
+#endif
+	{ .number = -1 },
 };
 
 static struct file *file_of(struct transport *transport)
@@ -68,8 +88,9 @@ static int file_open(struct transport *transport)
 {
 	const struct tap_config *config = transport->config;
 	struct file *file = file_of(transport);
-	int fd =
-		fileset_create(config->address, file->name, sizeof(file->name));
+	int fd = fileset_create(config->address,
+				config->timestamps ? clock_wall() : 0,
+				file->name, sizeof(file->name));
 
 	if (fd < 0)
 		return fd;
@@ -77,6 +98,7 @@ static int file_open(struct transport *transport)
 	if (transport->fd < 0)
 		return -errno;
 	file->size = 0;
+	file->linked = false;
 	file->period = current_period(transport, clock_steady());
 	set_room(file);
 	snprintf(transport->about, sizeof(transport->about),
@@ -92,6 +114,22 @@ static int file_establish(struct transport *transport)
 	return 0;
 }
 
+/* The link says which file to read, so there is to be something in it. */
+static void link_current(struct file *file)
+{
+	const struct tap_config *config = file->transport.config;
+	int error = sandbox_spares(linking)
+			    ? fileset_link(config->address, file->name,
+					   (unsigned)process_id())
+			    : -EPERM;
+
+	file->linked = true;
+	if (error && error != file->link_error)
+		log_line(config->socket, "no link to it: %s.current: %s",
+			 config->address, strerror(-error));
+	file->link_error = error;
+}
+
 static ssize_t file_write(struct transport *transport, const void *data,
 			  size_t size)
 {
@@ -102,6 +140,8 @@ static ssize_t file_write(struct transport *transport, const void *data,
 		return -errno;
 	if (n == 0)
 		return -EIO; /* not a thing that files do */
+	if (transport->config->current && file->size && !file->linked)
+		link_current(file);
 	file->size += n;
 	set_room(file);
 	return n;

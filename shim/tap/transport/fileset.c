@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Numbers in a directory.
+ * Names in a directory.
  */
 #include "shim/tap/transport/fileset.h"
 
@@ -17,42 +17,81 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shim/base/clock.h"
+
 #define ATTEMPTS_MAX 100 /* against others who make files at the same time */
 
-/* The numbers in use; 0 is PATH itself. */
-struct numbers {
-	uint32_t *list;
+#define STAMP_SIZE 17 /* ".20261231T235959Z" */
+
+/* A file of PATH. */
+struct entry {
+	uint32_t number; /* 0: without one */
+	bool packed;     /* compressed, and so finished and no longer ours */
+	char stamp[STAMP_SIZE + 1]; /* or "" */
+};
+
+struct entries {
+	struct entry *list;
 	size_t count, room;
 };
 
-static bool add(struct numbers *numbers, uint32_t number)
+static bool add(struct entries *entries, const struct entry *entry)
 {
-	if (numbers->count == numbers->room) {
-		size_t room = numbers->room ? 2 * numbers->room : 64;
-		uint32_t *list = realloc(numbers->list, room * sizeof(*list));
+	if (entries->count == entries->room) {
+		size_t room = entries->room ? 2 * entries->room : 64;
+		struct entry *list =
+			realloc(entries->list, room * sizeof(*list));
 		if (!list)
 			return false;
-		numbers->list = list;
-		numbers->room = room;
+		entries->list = list;
+		entries->room = room;
 	}
-	numbers->list[numbers->count++] = number;
+	entries->list[entries->count++] = *entry;
 	return true;
 }
 
-/* The number in `entry`, which may be `base` or base.NUMBER; -1: neither. */
-static int64_t number_of(const char *entry, const char *base)
+size_t fileset_stamp(const char *text)
+{
+	static const char form[] = ".00000000T000000Z";
+	size_t i = 0;
+
+	for (; i < STAMP_SIZE; i++)
+		if (form[i] == '0' ? text[i] < '0' || text[i] > '9'
+				   : text[i] != form[i])
+			return 0;
+	return i;
+}
+
+/* What a file has behind its name when it has been compressed. */
+static size_t packing_size(const char *text)
+{
+	size_t size = strlen(text);
+
+	if (size >= 3 && !strcmp(text + size - 3, ".gz"))
+		return 3;
+	return size >= 4 && !strcmp(text + size - 4, ".zst") ? 4 : 0;
+}
+
+/* Is `name` of the form BASE, or BASE[.STAMP].NUMBER, or that compressed? */
+static bool parse(const char *name, const char *base, struct entry *entry)
 {
 	size_t size = strlen(base);
-	const char *digits = entry + size + 1;
+	const char *at = name + size;
 
-	if (strncmp(entry, base, size))
-		return -1;
-	if (!entry[size])
-		return 0;
-	if (entry[size] != '.' || *digits < '1' || *digits > '9' ||
-	    strlen(digits) > 9 || digits[strspn(digits, "0123456789")])
-		return -1;
-	return atol(digits);
+	if (strncmp(name, base, size))
+		return false;
+	size_t packing = packing_size(at), stamp = fileset_stamp(at);
+	*entry = (struct entry){ .packed = packing > 0 };
+	memcpy(entry->stamp, at, stamp);
+	at += stamp;
+	size = strlen(at) - packing;
+	if (!size)
+		return !stamp;
+	if (*at++ != '.' || *at < '1' || *at > '9' ||
+	    strspn(at, "0123456789") != --size || size > 9)
+		return false;
+	entry->number = strtoul(at, NULL, 10);
+	return true;
 }
 
 static const char *base_of(const char *path)
@@ -78,36 +117,39 @@ static DIR *open_directory(const char *path)
 
 static int compare(const void *a, const void *b)
 {
-	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	const struct entry *x = a, *y = b;
 
-	return (x > y) - (x < y);
+	if (x->number != y->number)
+		return x->number > y->number ? 1 : -1;
+	return strcmp(x->stamp, y->stamp);
 }
 
-/* Release ->list. */
-static struct numbers find(const char *path)
+/* The oldest first. Release ->list. */
+static struct entries find(const char *path)
 {
-	struct numbers numbers = { 0 };
+	struct entries entries = { 0 };
 	DIR *directory = open_directory(path);
-	struct dirent *entry;
+	struct dirent *found;
+	struct entry entry;
 
-	while (directory && (entry = readdir(directory))) {
-		int64_t number = number_of(entry->d_name, base_of(path));
-		if (number >= 0 && !add(&numbers, number))
+	while (directory && (found = readdir(directory)))
+		if (parse(found->d_name, base_of(path), &entry) &&
+		    !add(&entries, &entry))
 			break;
-	}
 	if (directory)
 		closedir(directory);
-	if (numbers.count)
-		qsort(numbers.list, numbers.count, sizeof(*numbers.list),
+	if (entries.count)
+		qsort(entries.list, entries.count, sizeof(*entries.list),
 		      compare);
-	return numbers;
+	return entries;
 }
 
-static int print_name(const char *path, uint32_t number, char *name,
+static int print_name(const char *path, const struct entry *entry, char *name,
 		      size_t size)
 {
-	int n = number ? snprintf(name, size, "%s.%u", path, number)
-		       : snprintf(name, size, "%s", path);
+	int n = entry->number ? snprintf(name, size, "%s%s.%u", path,
+					 entry->stamp, entry->number)
+			      : snprintf(name, size, "%s", path);
 
 	return n >= 0 && (size_t)n < size ? 0 : -ENAMETOOLONG;
 }
@@ -129,18 +171,43 @@ static int make(const char *name)
 	return -EEXIST;
 }
 
-int fileset_create(const char *path, char *name, size_t size)
+/* RFC 3339's basic form: no name is to have a colon in it. */
+static void print_stamp(uint64_t wall_ns, char stamp[STAMP_SIZE + 1])
 {
-	struct numbers numbers = find(path);
-	uint32_t number =
-		numbers.count ? numbers.list[numbers.count - 1] + 1 : 0;
+	char text[CLOCK_TEXT_MAX];
+
+	clock_print(text, wall_ns);
+	*stamp++ = '.';
+	for (const char *at = text; *at; at++)
+		if (*at != '-' && *at != ':')
+			*stamp++ = *at;
+	*stamp = '\0';
+}
+
+/* Numbers go up whatever the clock does. */
+static struct entry next_of(const struct entries *entries, uint64_t wall_ns)
+{
+	struct entry next = { .number = wall_ns ? 1 : 0 };
+
+	if (entries->count)
+		next.number = entries->list[entries->count - 1].number + 1;
+	if (wall_ns)
+		print_stamp(wall_ns, next.stamp);
+	return next;
+}
+
+int fileset_create(const char *path, uint64_t wall_ns, char *name, size_t size)
+{
+	struct entries entries = find(path);
+	struct entry next = next_of(&entries, wall_ns);
 	int fd = -EEXIST;
 
-	free(numbers.list);
+	free(entries.list);
 	for (int i = 0; fd == -EEXIST && i < ATTEMPTS_MAX; i++) {
-		fd = print_name(path, number++, name, size);
+		fd = print_name(path, &next, name, size);
 		if (!fd)
 			fd = make(name);
+		next.number++;
 	}
 	return fd;
 }
@@ -174,13 +241,46 @@ static bool remove_one(const char *name)
 
 void fileset_prune(const char *path, size_t count)
 {
-	struct numbers numbers = find(path);
+	struct entries entries = find(path);
 	char name[PATH_MAX];
-	size_t left = numbers.count;
+	size_t left = 0;
 
-	for (size_t i = 0; i < numbers.count && left > count; i++)
-		if (!print_name(path, numbers.list[i], name, sizeof(name)) &&
+	for (size_t i = 0; i < entries.count; i++)
+		left += !entries.list[i].packed;
+	for (size_t i = 0; i < entries.count && left > count; i++)
+		if (!entries.list[i].packed &&
+		    !print_name(path, &entries.list[i], name, sizeof(name)) &&
 		    remove_one(name))
 			left--;
-	free(numbers.list);
+	free(entries.list);
+}
+
+/* Nothing but a link is replaced. */
+static bool may_be_linked(const char *link)
+{
+	char target[1];
+
+	return readlink(link, target, sizeof(target)) >= 0 || errno == ENOENT;
+}
+
+int fileset_link(const char *path, const char *name, unsigned process)
+{
+	char link[PATH_MAX], fresh[PATH_MAX];
+	int size = snprintf(link, sizeof(link), "%s.current", path);
+	int error = 0;
+
+	if (size < 0 || (size_t)size >= sizeof(link) ||
+	    snprintf(fresh, sizeof(fresh), "%s.%u", link, process) >=
+		    (int)sizeof(fresh))
+		return -ENAMETOOLONG;
+	if (!may_be_linked(link) || !may_be_linked(fresh))
+		return -EEXIST;
+	unlink(fresh); /* of a process that has died in here */
+	if (symlink(base_of(name), fresh))
+		return -errno;
+	if (rename(fresh, link)) {
+		error = -errno;
+		unlink(fresh);
+	}
+	return error;
 }
