@@ -3,7 +3,9 @@
 
 import glob
 import os
+import pathlib
 import re
+import shlex
 import subprocess
 
 from harness import dnstap, framestream, load, namespace
@@ -12,6 +14,7 @@ from harness.each import each
 from harness.process import program, until
 from harness.scene import Scene
 
+SOURCE = pathlib.Path(__file__).parents[2]
 QUERIES = 500
 FILE = f"{namespace.ROOM}/log/tap.fstrm"
 
@@ -165,6 +168,32 @@ def test_file_rotated_by_time():
     found = files(os.path.dirname(FILE))
     assert len(found) >= 6, found
     return scene.check(logged(found))
+
+
+def compress(directory):
+    """What the unit does, to whichever file it thinks is old enough."""
+    unit = SOURCE / "config/systemd/dnstap-compress@.service"
+    text = unit.read_text().replace("\\\n", "")
+    for path in glob.glob(f"{directory}/*"):
+        os.utime(path, (0, os.path.getmtime(path) - 120))
+    for command in re.findall("^ExecStart=(.*)$", text, re.M):
+        subprocess.run(shlex.split(command), check=True, cwd=directory)
+
+
+def test_file_compressed():
+    """By others, while it goes on: what is written is left alone, no number is
+    given twice, and all is there."""
+    directory = os.path.dirname(FILE)
+    os.mkdir(directory)
+    scene = Scene("nsd", f"dnstap file://{FILE} full {{ rotate 16K }}")
+    for turn in range(3):
+        ask(scene, f"compressed {turn}")
+        compress(directory)
+    scene.stop()
+    packed = glob.glob(f"{directory}/*.gz")
+    assert len(packed) > 6, os.listdir(directory)
+    subprocess.run(["gunzip", *packed], check=True)
+    return scene.check(logged(files(directory)))
 
 
 def test_file_disk_full():
