@@ -3,6 +3,7 @@
 
 import re
 from dataclasses import dataclass
+from html import escape
 
 SIZES = 64, 256, 512, 1232
 
@@ -20,7 +21,8 @@ class Row:
             return "holds"
         if self.ratio == float("inf"):
             return "falls short"
-        return f"short by {100 * (self.ratio - 1):.0f} %"
+        percent = 100 * (self.ratio - 1)
+        return f"short by {percent:.0f} %" if percent >= 1 else "short by less than 1 %"
 
 
 def at_most(what, limit, value, unit="", note="", form=".2f"):
@@ -192,18 +194,19 @@ text { font: 13px system-ui, sans-serif; fill: #656d76 }
 .native, .floor { fill: #9198a1 } .own { fill: #bc4c00 }
 .tap { fill: #fb8f44 } .single { fill: #0969da } .batch { fill: #54aeff }
 .axis { stroke: #9198a1; stroke-width: 1 }
+.spread { stroke: #1f2328; stroke-width: 1; fill: none }
 @media (prefers-color-scheme: light) {
   text { fill: #1f2328 } .small { fill: #59636e } }
 @media (prefers-color-scheme: dark) {
   text { fill: #f0f6fc } .small { fill: #b1bac4 }
-  .native, .floor { fill: #7d8590 } }
+  .native, .floor { fill: #7d8590 } .spread { stroke: #f0f6fc } }
 """
 
 
 class Plot:
     """Panels of horizontal bars, from the top down."""
 
-    LEFT, RIGHT, WIDTH = 96, 60, 760
+    LEFT, RIGHT, WIDTH = 96, 140, 760
 
     def __init__(self):
         self.parts, self.y, self.scale = [], 0, 1
@@ -228,25 +231,34 @@ class Plot:
             x += 40 + 7 * len(text)
         self.y += 14
 
-    def bar(self, parts, label):
-        """parts: (kind, value), one after the other."""
+    def bar(self, parts, label, spread=None):
+        """parts: (kind, value), one after the other; spread: lowest, highest."""
         x = self.LEFT
         for kind, value in parts:
             width = max(value, 0) * self.scale
             self.add(f'<rect class="{kind}" x="{x:.1f}" y="{self.y}" '
                      f'width="{width:.1f}" height="14"/>')
             x += width
+        if spread:
+            x = max(x, self.whisker(*spread))
         self.text(x + 7, self.y + 11.5, label, "small")
         self.y += 17
 
     def group(self, name, bars):
         top = self.y
-        for parts, label in bars:
-            self.bar(parts, label)
+        for bar in bars:
+            self.bar(*bar)
         self.text(self.LEFT - 10, (top + self.y) / 2 + 3, name, anchor="end")
         self.add(f'<line class="axis" x1="{self.LEFT}" x2="{self.LEFT}" '
                  f'y1="{top - 3}" y2="{self.y}"/>')
         self.y += 9
+
+    def whisker(self, low, high):
+        """Over the bar, from no less than nothing; returns where it ends."""
+        x1, x2 = (self.LEFT + max(value, 0) * self.scale for value in (low, high))
+        self.add(f'<path class="spread" d="M{x1:.1f} {self.y + 4}v6m0-3'
+                 f'H{x2:.1f}m0-3v6"/>')
+        return x2
 
     def write(self, path):
         height = self.y + 6
@@ -258,22 +270,26 @@ class Plot:
                 "</style>\n" + "\n".join(self.parts) + "\n</svg>\n")
 
 
+def spread_of(value):
+    return value["low"], value["high"]
+
+
 def write_svg(path, result):
     plot, found = Plot(), result["servers"]
     plot.panel(
         "CPU that dnstap adds to a query and its answer, µs (shorter is better)",
-        max(v["added_sum"]["median"] for s in found.values() for v in s.values()),
+        max(v["added_sum"]["high"] for s in found.values() for v in s.values()),
         [("native", "the server's own dnstap"),
          ("own", "dnstapshim, on the server's threads"),
          ("tap", "on the tap's thread")])
     for name, variants in found.items():
         native, shim = variants["native"], variants["shim"]
-        total = native["added_sum"]["median"]
         own, tap = shim["added_own"]["median"], shim["tap"]["median"]
         plot.group(name, [
-            ([("native", total)], f"{total:.2f}"),
+            ([("native", native["added_sum"]["median"])],
+             with_spread(native["added_sum"]), spread_of(native["added_sum"])),
             ([("own", own), ("tap", tap)],
-             f"{shim['added_sum']['median']:.2f}")])
+             with_spread(shim["added_sum"]), spread_of(shim["added_sum"]))])
     names = {"floor": "floor: clock, copy, one atomic",
              "single": "one message a call", "batch": "32 messages a call"}
     bars = {s: {kind: result[f"steady.{kind}.{s}.threads1.taps1"]
@@ -284,4 +300,7 @@ def write_svg(path, result):
     for size, values in bars.items():
         plot.group(f"{size:,} octets", [([(kind, value)], f"{value:.0f}")
                                         for kind, value in values.items()])
+    plot.y += 18
+    plot.text(0, plot.y, f"make bench, {result['date']}; {escape(result['machine'])}; "
+                         "median (lowest to highest)", "small")
     plot.write(path)
