@@ -55,7 +55,8 @@ def test_each_call(which):
 
 
 # Nobody takes what is logged there.
-TAPS = {"file": f"dnstap file://{ROOM}/out.fstrm full",
+TAPS = {"file": f"dnstap file://{ROOM}/out.fstrm full {{\n"
+                "rotate 1h\ntimestamps\ncurrent\n}",
         "unix": f"dnstap unix://{ROOM}/nobody.sock full",
         "listen": "dnstap listen tcp://127.0.0.1:6001 full",
         "name": "dnstap tcp://localhost:6001 full",
