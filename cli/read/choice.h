@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 
+#include "cli/command.h"
 #include "config/config.h"
 #include "dnstap.pb-c.h"
 
@@ -16,6 +17,14 @@ struct choice {
 	struct tap_config tap;
 	uint32_t every_type; /* tap.types before anything was said of them */
 };
+
+/* A row of a command's options (cli/command.h). */
+#define CHOICE_OPTION(title)                                             \
+	OPTION('f', NULL, "FILTER",                                      \
+	       "only what it lets pass, as 'rcode SERVFAIL; not name "   \
+	       "*.test':\n"                                              \
+	       "the filters of dnstapshim.conf(5); all -f have to hold", \
+	       .heading = title)
 
 /* Adds what a -f says. Returns EX_OK, or complains and returns EX_USAGE. */
 int choice_add(struct choice *choice, const char *text);

@@ -14,29 +14,16 @@
 #include "cli/read/choice.h"
 #include "cli/read/collector.h"
 #include "cli/read/dnstap.h"
+#include "cli/read/input.h"
 #include "cli/read/output.h"
 #include "cli/read/progress.h"
 #include "cli/read/relay.h"
 #include "cli/read/stats.h"
 
-#define HANDSHAKE_MS 10000
-
 enum { OPTION_STATS = 256 };
 
 static const struct command_option options[] = {
-	OPTION('u', NULL, "PATH",
-	       "collect from senders that connect to this unix socket",
-	       .heading = "Sources, any number of them:"),
-	OPTION('l', NULL, "HOST:PORT",
-	       "collect from senders that connect to this TCP address"),
-	OPTION('c', NULL, "TAP",
-	       "collect from a tap that listens: connect to its PATH or\n"
-	       "HOST:PORT, again every second if it is not there"),
-	OPTION('r', NULL, "FILE",
-	       "read a Frame Streams file; a - alone: standard input"),
-	OPTION('F', NULL, NULL,
-	       "do not stop at a FILE's end: wait for more, and for the files\n"
-	       "that take its place"),
+	INPUT_OPTIONS("Sources, any number of them:"),
 	OUTPUT_OPTIONS("Output:"),
 	OPTION('U', NULL, "PATH",
 	       "on to the collector that listens on this unix socket"),
@@ -47,15 +34,9 @@ static const struct command_option options[] = {
 	       "a summary at the end, and messages only where a form or FILE\n"
 	       "is given: top names, clients, types, RCODEs, latencies,\n"
 	       "unanswered queries"),
-	OPTION('f', NULL, "FILTER",
-	       "only what it lets pass, as 'rcode SERVFAIL; not name *.test':\n"
-	       "the filters of dnstapshim.conf(5); all -f have to hold",
-	       .heading = "Which messages:"),
+	CHOICE_OPTION("Which messages:"),
 	OPTION('n', NULL, "COUNT", "end after so many messages"),
-	OPTION('t', NULL, "TIME",
-	       "give up a sender whose handshake takes longer (10s; 0: never)",
-	       .heading = "Otherwise:"),
-	OPTION('m', NULL, "MODE", "permissions of the unix sockets, in octal"),
+	INPUT_LIMITS("Otherwise:"),
 	{ 0 },
 };
 
@@ -77,26 +58,18 @@ const struct command read_command = {
 	"FILE",
 };
 
-enum source_kind { SOURCE_UNIX, SOURCE_TCP, SOURCE_CONNECT, SOURCE_FILE };
-
 struct read {
+	struct input input;
 	struct output output;
 	struct choice choice;
 	struct relay relay;
 	struct progress progress;
 	struct collector *collector;
 	uint64_t messages; /* so far */
-	bool wants_stats, follow;
+	bool wants_stats;
 	struct stats *stats; /* NULL: not wanted */
-	struct {
-		enum source_kind kind;
-		const char *name;
-	} * sources;
-	size_t n_sources;
-	uint64_t count; /* messages still wanted */
-	int timeout;
-	mode_t mode;
-	int error;     /* of the output */
+	uint64_t count;      /* messages still wanted */
+	int error;           /* of the output */
 	int activated; /* sockets that a service manager listens on for us */
 };
 
@@ -175,75 +148,36 @@ static int on_signal(void *context, int signal)
 	return on_error(read, error);
 }
 
-static int add_source(struct read *read, enum source_kind kind,
-		      const char *name)
+static int set_count(struct read *read, const char *text)
 {
-	void *sources = realloc(read->sources,
-				(read->n_sources + 1) * sizeof(*read->sources));
-
-	if (!sources)
-		return cli_no_memory();
-	read->sources = sources;
-	read->sources[read->n_sources].kind = kind;
-	read->sources[read->n_sources++].name = name;
-	return EX_OK;
-}
-
-static int set_number(struct read *read, int option, const char *text)
-{
-	char *end;
-	unsigned long mode;
-
-	switch (option) {
-	case 'n':
-		if (cli_number(text, 1, UINT64_MAX, &read->count))
-			return EX_OK;
-		return cli_usage("-n wants a number of messages, not '%s'",
-				 text);
-	case 't':
-		if (cli_duration(text, &read->timeout))
-			return EX_OK;
-		return cli_usage("-t wants a time such as 5s or 250ms, not "
-				 "'%s'",
-				 text);
-	default:
-		mode = strtoul(text, &end, 8);
-		if (end == text || *end || mode > 0777)
-			return cli_usage("-m wants permissions such as 660, "
-					 "not '%s'",
-					 text);
-		read->mode = (mode_t)mode;
+	if (cli_number(text, 1, UINT64_MAX, &read->count))
 		return EX_OK;
-	}
+	return cli_usage("-n wants a number of messages, not '%s'", text);
 }
 
 static int set_option(struct read *read, int option, const char *value)
 {
 	switch (option) {
 	case 'u':
-		return add_source(read, SOURCE_UNIX, value);
 	case 'l':
-		return add_source(read, SOURCE_TCP, value);
 	case 'c':
-		return add_source(read, SOURCE_CONNECT, value);
 	case 'r':
+	case 'F':
+	case 't':
+	case 'm':
+		return input_option(&read->input, option, value);
 	case 1:
-		return add_source(read, SOURCE_FILE, value);
+		return input_file(&read->input, value);
 	case OPTION_STATS:
 		read->wants_stats = true;
 		return EX_OK;
 	case 'T':
 	case 'U':
 		return relay_add(&read->relay, (char)option, value);
-	case 'F':
-		read->follow = true;
-		return EX_OK;
 	case 'f':
 		return choice_add(&read->choice, value);
 	case 'n':
-	case 't':
-	case 'm':
-		return set_number(read, option, value);
+		return set_count(read, value);
 	default:
 		return output_option(&read->output, option, value);
 	}
@@ -252,7 +186,7 @@ static int set_option(struct read *read, int option, const char *value)
 /* What only the whole command line can tell. */
 static int settle(struct read *read)
 {
-	if (read->n_sources == 0 && !read->activated)
+	if (read->input.n == 0 && !read->activated)
 		return cli_usage("nothing to read: give -u PATH, -l HOST:PORT, "
 				 "-c TAP, -r FILE or -");
 	read->output.nothing = (read->wants_stats || read->relay.count) &&
@@ -294,27 +228,7 @@ static int add_sources(const struct read *read, struct collector *collector)
 
 	for (int i = 0; i < read->activated && status == EX_OK; i++)
 		status = collector_activated(collector, ACTIVATED_FIRST + i);
-	for (size_t i = 0; i < read->n_sources && status == EX_OK; i++) {
-		const char *name = read->sources[i].name;
-
-		switch (read->sources[i].kind) {
-		case SOURCE_UNIX:
-			status = collector_unix(collector, name, read->mode);
-			break;
-		case SOURCE_TCP:
-			status = collector_tcp(collector, name);
-			break;
-		case SOURCE_CONNECT:
-			status = collector_connect(collector, name);
-			break;
-		case SOURCE_FILE:
-			status = read->follow && strcmp(name, "-")
-					 ? collector_follow(collector, name)
-					 : collector_file(collector, name);
-			break;
-		}
-	}
-	return status;
+	return status == EX_OK ? input_open(&read->input, collector) : status;
 }
 
 static int output_status(const struct read *read, int error)
@@ -377,8 +291,7 @@ static int open_and_run(struct read *read, struct collector *collector)
 static int read_main(int argc, char **argv)
 {
 	struct read read = { .count = UINT64_MAX,
-			     .timeout = HANDSHAKE_MS,
-			     .mode = (mode_t)-1,
+			     .input = INPUT_INIT,
 			     .activated = activated_take() };
 	const struct collector_events events = { on_frame, on_signal, on_idle,
 						 &read };
@@ -390,7 +303,7 @@ static int read_main(int argc, char **argv)
 		if (read.wants_stats)
 			read.stats = stats_new();
 		if (read.stats || !read.wants_stats)
-			collector = collector_new(&events, read.timeout);
+			collector = collector_new(&events, read.input.timeout);
 		status = collector ? open_and_run(&read, collector)
 				   : cli_no_memory();
 	}
@@ -399,6 +312,6 @@ static int read_main(int argc, char **argv)
 	output_release(&read.output);
 	choice_release(&read.choice);
 	stats_free(read.stats);
-	free(read.sources);
+	input_release(&read.input);
 	return status;
 }
