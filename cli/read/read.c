@@ -301,7 +301,7 @@ static int read_main(int argc, char **argv)
 	if (status < 0) {
 		signal(SIGPIPE, SIG_IGN);
 		if (read.wants_stats)
-			read.stats = stats_new();
+			read.stats = stats_new(0);
 		if (read.stats || !read.wants_stats)
 			collector = collector_new(&events, read.input.timeout);
 		status = collector ? open_and_run(&read, collector)

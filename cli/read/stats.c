@@ -18,11 +18,9 @@
 #include "proto/common.h"
 #include "proto/text.h"
 
-#define TOP 10
-#define KEYS_MAX \
-	1000000 /* names, or clients, beyond which no new one is kept */
-#define LABEL_MAX 1100
-#define TYPES     15 /* the schema's, and 0 for what is newer */
+#define TOP      10
+#define KEYS_MAX 1000000
+#define TYPES    15 /* the schema's, and 0 for what is newer */
 
 /* What is counted by a key, and how a key is shown. */
 struct ranking {
@@ -32,16 +30,15 @@ struct ranking {
 	void (*show)(struct text *out, const uint8_t *key, size_t size);
 };
 
-enum { NAMES, CLIENTS, QTYPES, RCODES, RANKINGS };
-
 struct stats {
+	size_t keys; /* that are kept of a ranking */
 	uint64_t messages, by_type[TYPES];
 	uint64_t first_ns, last_ns;
 	uint64_t queries, orphans; /* responses without their query */
 	uint64_t unanswered;
 	struct tally open; /* queries that have no response yet */
 	struct histogram latency;
-	struct ranking ranking[RANKINGS];
+	struct ranking ranking[STATS_RANKINGS];
 };
 
 /* How keys are shown */
@@ -79,18 +76,20 @@ static void show_rcode(struct text *out, const uint8_t *key, size_t size)
 	dns_put_rcode(out, number_of(key));
 }
 
-struct stats *stats_new(void)
+struct stats *stats_new(size_t keys)
 {
-	static const struct ranking rankings[RANKINGS] = {
-		[NAMES] = { .title = "Names", .show = show_name },
-		[CLIENTS] = { .title = "Clients", .show = show_client },
-		[QTYPES] = { .title = "Types", .show = show_type },
-		[RCODES] = { .title = "RCODEs", .show = show_rcode },
+	static const struct ranking rankings[STATS_RANKINGS] = {
+		[STATS_NAMES] = { .title = "Names", .show = show_name },
+		[STATS_CLIENTS] = { .title = "Clients", .show = show_client },
+		[STATS_TYPES] = { .title = "Types", .show = show_type },
+		[STATS_RCODES] = { .title = "RCODEs", .show = show_rcode },
 	};
 	struct stats *stats = calloc(1, sizeof(*stats));
 
-	if (stats)
-		memcpy(stats->ranking, rankings, sizeof(rankings));
+	if (!stats)
+		return NULL;
+	stats->keys = keys ? keys : KEYS_MAX;
+	memcpy(stats->ranking, rankings, sizeof(rankings));
 	return stats;
 }
 
@@ -98,7 +97,7 @@ void stats_free(struct stats *stats)
 {
 	if (!stats)
 		return;
-	for (size_t i = 0; i < RANKINGS; i++)
+	for (size_t i = 0; i < STATS_RANKINGS; i++)
 		tally_release(&stats->ranking[i].tally);
 	tally_release(&stats->open);
 	free(stats);
@@ -106,9 +105,11 @@ void stats_free(struct stats *stats)
 
 /* Counting */
 
-static int count(struct ranking *ranking, const void *key, size_t size)
+static int count(struct stats *stats, enum stats_ranking which, const void *key,
+		 size_t size)
 {
-	bool full = ranking->tally.count >= KEYS_MAX;
+	struct ranking *ranking = &stats->ranking[which];
+	bool full = ranking->tally.count >= stats->keys;
 	uint64_t *number = full ? tally_find(&ranking->tally, key, size)
 				: tally_at(&ranking->tally, key, size);
 
@@ -131,7 +132,7 @@ static int count_name(struct stats *stats, const struct dns_question *question)
 
 		name[i] = c >= 'A' && c <= 'Z' ? c | 0x20 : c;
 	}
-	return count(&stats->ranking[NAMES], name, question->name_size);
+	return count(stats, STATS_NAMES, name, question->name_size);
 }
 
 static int count_question(struct stats *stats, const Dnstap__Message *m,
@@ -145,11 +146,10 @@ static int count_question(struct stats *stats, const Dnstap__Message *m,
 
 		error = count_name(stats, &facts->question);
 		if (!error)
-			error = count(&stats->ranking[QTYPES], &type,
-				      sizeof(type));
+			error = count(stats, STATS_TYPES, &type, sizeof(type));
 	}
 	if (!error && client.known)
-		error = count(&stats->ranking[CLIENTS], client.octets,
+		error = count(stats, STATS_CLIENTS, client.octets,
 			      client.inet6 ? 16 : 4);
 	return error;
 }
@@ -211,8 +211,8 @@ static int add_response(struct stats *stats, const Dnstap__Message *m,
 {
 	struct transaction key = transaction_of(m, facts->header.id);
 	uint64_t *open = tally_find(&stats->open, &key, sizeof(key)), latency;
-	int error = count(&stats->ranking[RCODES], &facts->rcode,
-			  sizeof(facts->rcode));
+	int error =
+		count(stats, STATS_RCODES, &facts->rcode, sizeof(facts->rcode));
 
 	if (error)
 		return error;
@@ -252,6 +252,49 @@ int stats_add(struct stats *stats, const Dnstap__Message *message)
 					: add_response(stats, message, &facts);
 }
 
+/* Asking */
+
+static double percent(uint64_t part, uint64_t whole)
+{
+	return whole ? 100.0 * (double)part / (double)whole : 0;
+}
+
+size_t stats_top(const struct stats *stats, enum stats_ranking which,
+		 struct stats_row *rows, size_t n)
+{
+	const struct ranking *ranking = &stats->ranking[which];
+	const struct tally_entry *top[STATS_TOP];
+
+	n = tally_top(&ranking->tally, top, n < STATS_TOP ? n : STATS_TOP);
+	for (size_t i = 0; i < n; i++) {
+		struct stats_row *row = &rows[i];
+		struct text text = { .start = row->label,
+				     .size = sizeof(row->label) - 1 };
+
+		ranking->show(&text, top[i]->key, top[i]->size);
+		row->label[text.used] = '\0';
+		row->number = top[i]->number;
+		row->percent = percent(row->number, ranking->total);
+	}
+	return n;
+}
+
+const char *stats_title(const struct stats *stats, enum stats_ranking which)
+{
+	return stats->ranking[which].title;
+}
+
+struct stats_sums stats_sums(const struct stats *stats)
+{
+	return (struct stats_sums){ stats->messages, stats->queries,
+				    stats->unanswered, stats->latency.count };
+}
+
+uint64_t stats_latency(const struct stats *stats, unsigned permille)
+{
+	return histogram_at(&stats->latency, permille);
+}
+
 /* Printing */
 
 static void print_instant(uint64_t ns, FILE *out)
@@ -278,11 +321,6 @@ static void print_span(const struct stats *stats, FILE *out)
 	if (seconds > 0)
 		fprintf(out, ", %.1f a second",
 			(double)stats->messages / seconds);
-}
-
-static double percent(uint64_t part, uint64_t whole)
-{
-	return whole ? 100.0 * (double)part / (double)whole : 0;
 }
 
 static void print_row(uint64_t part, uint64_t whole, const char *label,
@@ -317,21 +355,17 @@ static void print_questions(const struct stats *stats, FILE *out)
 			stats->orphans);
 }
 
-static void print_ranking(const struct ranking *ranking, FILE *out)
+static void print_ranking(const struct stats *stats, enum stats_ranking which,
+			  FILE *out)
 {
-	const struct tally_entry *top[TOP];
-	size_t n = tally_top(&ranking->tally, top, TOP);
+	const struct ranking *ranking = &stats->ranking[which];
+	struct stats_row rows[TOP];
+	size_t n = stats_top(stats, which, rows, TOP);
 
 	fprintf(out, "\n%s: %zu%s\n", ranking->title, ranking->tally.count,
 		ranking->others ? " and more" : "");
-	for (size_t i = 0; i < n; i++) {
-		char label[LABEL_MAX + 1];
-		struct text text = { .start = label, .size = LABEL_MAX };
-
-		ranking->show(&text, top[i]->key, top[i]->size);
-		label[text.used] = '\0';
-		print_row(top[i]->number, ranking->total, label, out);
-	}
+	for (size_t i = 0; i < n; i++)
+		print_row(rows[i].number, ranking->total, rows[i].label, out);
 }
 
 static void print_latency(const struct histogram *latency, FILE *out)
@@ -354,7 +388,7 @@ void stats_print(const struct stats *stats, FILE *out)
 {
 	print_messages(stats, out);
 	print_questions(stats, out);
-	for (size_t i = 0; i < RANKINGS; i++)
-		print_ranking(&stats->ranking[i], out);
+	for (size_t i = 0; i < STATS_RANKINGS; i++)
+		print_ranking(stats, i, out);
 	print_latency(&stats->latency, out);
 }
