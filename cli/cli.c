@@ -17,6 +17,7 @@
 
 const char *cli_command;
 bool cli_line_open;
+void (*cli_show)(const char *text);
 
 void cli_close_line(void)
 {
@@ -25,9 +26,24 @@ void cli_close_line(void)
 	cli_line_open = false;
 }
 
+__attribute__((format(printf, 1, 0))) static void show(const char *format,
+						       va_list args)
+{
+	char *text;
+
+	if (vasprintf(&text, format, args) < 0)
+		return;
+	cli_show(text);
+	free(text);
+}
+
 __attribute__((format(printf, 1, 0))) static void vwarn(const char *format,
 							va_list args)
 {
+	if (cli_show) {
+		show(format, args);
+		return;
+	}
 	flockfile(stderr);
 	cli_close_line();
 	fputs("dnstapshim", stderr);

@@ -24,6 +24,10 @@ extern const char *cli_command;
 extern bool cli_line_open;
 void cli_close_line(void);
 
+/* Where a screen is up: shows the text of a message, which stderr would put in the midst
+ * of it. NULL: there is none. */
+extern void (*cli_show)(const char *text);
+
 /* One line on stderr: "dnstapshim read: " and the text. */
 void cli_warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
 

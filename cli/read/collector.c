@@ -23,8 +23,18 @@
 
 #define FDS_SPARE 16 /* for the output, stderr, name look-ups */
 
+/* What is polled before the sources: the signals, and what others watch. */
+#define FIXED (1 + COLLECTOR_WATCHES)
+
+struct watch {
+	int fd;
+	int (*ready)(void *context);
+};
+
 struct collector {
 	struct collector_events events;
+	struct watch watches[COLLECTOR_WATCHES];
+	size_t n_watches;
 	int timeout;
 	int signals;
 	int status;
@@ -33,7 +43,8 @@ struct collector {
 	uint64_t finished; /* octets of files that were read */
 	size_t n_follows;
 	struct follow **follows;
-	struct pollfd *polled; /* [0] is `signals`, [i + 1] is sources[i] */
+	struct pollfd
+		*polled; /* `signals`, watches; [FIXED + i] is sources[i] */
 };
 
 static size_t fd_limit(void)
@@ -56,7 +67,7 @@ struct collector *collector_new(const struct collector_events *events,
 	collector->events = *events;
 	collector->timeout = timeout;
 	collector->limit = fd_limit();
-	collector->polled = calloc(1, sizeof(*collector->polled));
+	collector->polled = calloc(FIXED, sizeof(*collector->polled));
 	sigemptyset(&set);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGTERM);
@@ -80,7 +91,7 @@ static int grow(struct collector *collector)
 	if (!sources)
 		return -ENOMEM;
 	collector->sources = sources;
-	polled = realloc(collector->polled, (n + 1) * sizeof(*polled));
+	polled = realloc(collector->polled, (n + FIXED) * sizeof(*polled));
 	if (!polled)
 		return -ENOMEM;
 	collector->polled = polled;
@@ -140,6 +151,13 @@ static int open_error(const char *name, int error, int status)
 	if (error == -EINVAL || error == -ERANGE)
 		return EX_USAGE;
 	return error == -EACCES || error == -EPERM ? EX_NOPERM : status;
+}
+
+void collector_watch(struct collector *collector, int fd,
+		     int (*ready)(void *context))
+{
+	collector->watches[collector->n_watches++] =
+		(struct watch){ fd, ready };
 }
 
 /* One source for each of its sockets, which the first one owns all. */
@@ -396,6 +414,19 @@ static int take_signals(struct collector *collector)
 	return result;
 }
 
+static void prepare_fixed(struct collector *collector)
+{
+	collector->polled[0] =
+		(struct pollfd){ .fd = collector->signals, .events = POLLIN };
+	for (size_t i = 0; i < COLLECTOR_WATCHES; i++)
+		collector->polled[1 + i] = (struct pollfd){
+			.fd = i < collector->n_watches
+				      ? collector->watches[i].fd
+				      : -1,
+			.events = POLLIN,
+		};
+}
+
 /* Fills the array for poll(2). Returns the time to wait: until the earliest
  * deadline. Listeners rest while there is no descriptor for another sender. */
 static int prepare(struct collector *collector)
@@ -403,12 +434,11 @@ static int prepare(struct collector *collector)
 	bool full = collector->n >= collector->limit;
 	int64_t earliest = INT64_MAX, now;
 
-	collector->polled[0] =
-		(struct pollfd){ .fd = collector->signals, .events = POLLIN };
+	prepare_fixed(collector);
 	for (size_t i = 0; i < collector->n; i++) {
 		const struct source *source = collector->sources[i];
 
-		collector->polled[i + 1] = (struct pollfd){
+		collector->polled[FIXED + i] = (struct pollfd){
 			.fd = (source->listens && full) || source->resting
 				      ? -1
 				      : source->receiver.fd,
@@ -441,19 +471,31 @@ static void expire(struct collector *collector)
 	}
 }
 
+/* Signals and what is watched. Returns not 0 to end the loop. */
+static int serve_fixed(struct collector *collector)
+{
+	int result = collector->polled[0].revents ? take_signals(collector) : 0;
+
+	for (size_t i = 0; !result && i < collector->n_watches; i++)
+		if (collector->polled[1 + i].revents)
+			result = collector->watches[i].ready(
+				collector->events.context);
+	return result;
+}
+
 static int poll_once(struct collector *collector)
 {
 	int timeout = prepare(collector);
 	size_t n = collector->n;
 	int result;
 
-	if (poll(collector->polled, n + 1, timeout) < 0)
+	if (poll(collector->polled, n + FIXED, timeout) < 0)
 		return errno == EINTR ? 0 : -errno;
-	result = collector->polled[0].revents ? take_signals(collector) : 0;
+	result = serve_fixed(collector);
 	/* Downwards: drop() puts the last one in the place of the dropped,
 	 * and accepted ones come behind. */
 	for (size_t i = n; !result && i-- > 0;)
-		if (collector->polled[i + 1].revents)
+		if (collector->polled[FIXED + i].revents)
 			result = serve(collector, i);
 	if (timeout >= 0)
 		expire(collector);
@@ -464,7 +506,7 @@ int collector_run(struct collector *collector)
 {
 	int result = 0;
 
-	while (!result && collector->n > 0) {
+	while (!result && (collector->n > 0 || collector->n_watches > 0)) {
 		result = poll_once(collector);
 		if (!result)
 			result = collector->events.idle(

@@ -37,8 +37,15 @@ int collector_file(struct collector *collector, const char *path); /* or - */
 int collector_follow(struct collector *collector, const char *path);
 int collector_activated(struct collector *collector, int fd); /* listens */
 
+/* Has `ready` called, with the context of the events, when there is something to read at
+ * an fd, which stays the caller's; its positive return ends the loop, which then goes
+ * on without sources, too. Of COLLECTOR_WATCHES fds at the most. */
+#define COLLECTOR_WATCHES 2
+void collector_watch(struct collector *collector, int fd,
+		     int (*ready)(void *context));
+
 /* Until a callback returns a positive number, or the last file has ended and
- * nothing listens or connects. Returns EX_OK, or EX_DATAERR if a file was not in
+ * nothing listens, connects or is watched. Returns EX_OK, or EX_DATAERR if a file was not in
  * order. */
 int collector_run(struct collector *collector);
 
