@@ -38,7 +38,7 @@ LINKED  := $(if $(SHARED_DEPS),$(call LIBS),\
            -Wl,-Bstatic $(call LIBS,--static) -Wl,-Bdynamic)
 
 # What the command alone is linked with.
-CLI_DEPS := -lldns -lz -lzstd
+CLI_DEPS := -lldns -lz -lzstd -lncurses
 
 # Debian's static libraries lack the note on shadow stacks, with which they go
 # well: no code of theirs touches a return address. For indirect branches every

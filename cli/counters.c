@@ -18,13 +18,46 @@
 
 #define TAPS_MAX 1024
 
+static bool is_same(const struct counters_tap *tap, const struct sample *sample)
+{
+	return tap->tap.index == sample->index &&
+	       tap->process == sample->process &&
+	       !strcmp(tap->tap.socket, sample->tap) &&
+	       !strcmp(tap->program, sample->program);
+}
+
 static struct exposition_tap *find(const struct counters *counters,
-				   const char *socket, size_t index)
+				   const struct sample *sample)
 {
 	for (size_t i = 0; i < counters->n; i++)
-		if (!strcmp(counters->taps[i].socket, socket) &&
-		    counters->taps[i].index == index)
-			return &counters->taps[i];
+		if (is_same(&counters->taps[i], sample))
+			return &counters->taps[i].tap;
+	return NULL;
+}
+
+static void free_tap(struct counters_tap *tap)
+{
+	free((char *)tap->tap.socket);
+	free(tap->program);
+}
+
+static struct exposition_tap *add(struct counters *counters,
+				  const struct sample *sample)
+{
+	struct counters_tap *taps, *tap;
+
+	taps = reallocarray(counters->taps, counters->n + 1, sizeof(*taps));
+	if (!taps)
+		return NULL;
+	counters->taps = taps;
+	tap = &taps[counters->n];
+	*tap = (struct counters_tap){ .program = strdup(sample->program),
+				      .process = sample->process,
+				      .tap = { .socket = strdup(sample->tap),
+					       .index = sample->index } };
+	if (tap->program && tap->tap.socket)
+		return &taps[counters->n++].tap;
+	free_tap(tap);
 	return NULL;
 }
 
@@ -32,20 +65,11 @@ static struct exposition_tap *find(const struct counters *counters,
 static struct exposition_tap *tap_of(struct counters *counters,
 				     const struct sample *sample)
 {
-	struct exposition_tap *taps = counters->taps, *tap;
+	struct exposition_tap *tap = find(counters, sample);
 
-	tap = find(counters, sample->tap, sample->index);
 	if (tap || counters->n == TAPS_MAX)
 		return tap;
-	taps = realloc(taps, (counters->n + 1) * sizeof(*taps));
-	if (!taps)
-		return NULL;
-	counters->taps = taps;
-	tap = &taps[counters->n];
-	*tap = (struct exposition_tap){ .socket = strdup(sample->tap),
-					.index = sample->index };
-	counters->n += tap->socket != NULL;
-	return tap->socket ? tap : NULL;
+	return add(counters, sample);
 }
 
 static void take(struct counters *counters, const struct sample *sample)
@@ -86,15 +110,20 @@ int counters_read(struct counters *counters, const char *path)
 void counters_free(struct counters *counters)
 {
 	for (size_t i = 0; i < counters->n; i++)
-		free((char *)counters->taps[i].socket);
+		free_tap(&counters->taps[i]);
 	free(counters->taps);
 	*counters = (struct counters){ 0 };
 }
 
 const struct exposition_tap *counters_find(const struct counters *counters,
-					   const struct exposition_tap *same)
+					   const struct counters_tap *same)
 {
-	return find(counters, same->socket, same->index);
+	const struct sample sample = { .tap = same->tap.socket,
+				       .index = same->tap.index,
+				       .program = same->program,
+				       .process = same->process };
+
+	return find(counters, &sample);
 }
 
 uint64_t counters_dropped(const struct exposition_tap *tap)

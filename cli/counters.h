@@ -11,10 +11,17 @@
 
 #include "shim/tap/exposition.h"
 
+/* Of a tap of one process. Each has strings of its own. */
+struct counters_tap {
+	char *program;  /* "" if it is not said */
+	size_t process; /* among those of that program */
+	struct exposition_tap tap;
+};
+
 /* All zero: none. */
 struct counters {
-	struct timespec written;     /* the file, by its time of modification */
-	struct exposition_tap *taps; /* each with a `socket` of its own */
+	struct timespec written; /* the file, by its time of modification */
+	struct counters_tap *taps;
 	size_t n;
 };
 
@@ -29,7 +36,7 @@ void counters_free(struct counters *counters);
 
 /* The counters of the same tap in another reading, or NULL. */
 const struct exposition_tap *counters_find(const struct counters *counters,
-					   const struct exposition_tap *same);
+					   const struct counters_tap *same);
 
 uint64_t counters_dropped(const struct exposition_tap *tap);
 

@@ -158,7 +158,7 @@ static void print_counters(const char *path)
 		return;
 	counters_read(&counters, path);
 	for (size_t i = 0; i < counters.n; i++)
-		print_tap(&counters.taps[i]);
+		print_tap(&counters.taps[i].tap);
 	counters_free(&counters);
 }
 

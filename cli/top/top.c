@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * dnstapshim top: the taps' counters, a line a second.
+ * dnstapshim top: the taps' counters, and what is received, once a second.
  */
 #include <errno.h>
-#include <inttypes.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/command.h"
-#include "cli/counters.h"
-#include "proto/common.h"
-
-#define HEADING_EVERY 20 /* lines */
+#include "cli/read/input.h"
+#include "cli/top/live.h"
+#include "cli/top/plain.h"
+#include "cli/top/screen.h"
+#include "cli/top/view.h"
+#include "cli/top/watched.h"
 
 static const struct command_option options[] = {
+	OPTION('b', NULL, NULL, "plain lines, also on a terminal"),
 	OPTION('n', NULL, "COUNT", "end after so many times"),
+	INPUT_OPTIONS(
+		"Messages to show names, types, RCODEs and latencies of:"),
+	CHOICE_OPTION(NULL),
+	INPUT_LIMITS(NULL),
 	{ 0 },
 };
 
@@ -24,188 +32,258 @@ static command_main top_main;
 
 const struct command top_command = {
 	"top",
-	"watch the counters of a process's taps",
+	"watch the counters of processes' taps, and messages",
 	top_main,
 	COMMAND_ANY_ORDER,
-	"[-n COUNT] FILE|PID",
+	"[OPTION]... [FILE|PID|PROGRAM|UNIT]...",
 	"Shows the counters of each tap, once a second: out of the metrics FILE\n"
-	"that DNSTAP_METRICS or the configuration names, or that of the process\n"
-	"PID. The library writes it every 10 seconds; rates are those between "
-	"the\n"
-	"last two times, and AGE says how many seconds ago the last one was.\n",
+	"that DNSTAP_METRICS or the configuration names; or those of the process\n"
+	"PID, of those that run PROGRAM or belong to the UNIT of systemd, and of\n"
+	"those that descend from them. The library writes the files every 10\n"
+	"seconds; rates are those between the last two times, and AGE says how "
+	"many\n"
+	"seconds ago the last one was.\n"
+	"\n"
+	"On a terminal it fills the screen, and h tells the keys; elsewhere it is "
+	"a\n"
+	"line a tap.\n",
 	options,
 	.operands = "FILE",
 };
 
 struct top {
-	const char *path;
-	uint64_t count;
-	unsigned lines;               /* since the heading */
-	struct counters last, before; /* the last two that the library wrote */
+	struct watched watched;
+	struct input input;
+	struct live live;
+	struct rows rows;
+	struct view view;
+	struct plain plain;
+	struct collector *collector;
+	int timer;
+	uint64_t count; /* times still wanted; 0: no end */
+	bool lines;     /* although there is a screen */
+	bool on_screen;
+	int status;
 };
 
-static double seconds_between(struct timespec from, struct timespec to)
+/* For cli_show. */
+static struct view *shown;
+
+static void tell(const char *text)
 {
-	return (double)(to.tv_sec - from.tv_sec) +
-	       (double)(to.tv_nsec - from.tv_nsec) / (double)NS_PER_S;
+	view_tell(shown, text);
 }
 
-/* What grew since the time before, a second; 0 if there was none. */
-static double rate(const struct top *top, uint64_t before, uint64_t now)
+static const struct live *live_of(const struct top *top)
 {
-	double elapsed =
-		seconds_between(top->before.written, top->last.written);
-
-	if (elapsed <= 0 || now < before)
-		return 0;
-	return (double)(now - before) / elapsed;
+	return top->input.n ? &top->live : NULL;
 }
 
-static void print_heading(struct top *top)
+static int fail(struct top *top, int status)
 {
-	if (top->lines++ % HEADING_EVERY)
-		return;
-	puts("TIME     AGE STATE   CAPTURED     /s       SENT     /s   DROPPED "
-	     "QUEUED   PEAK TAP");
+	top->status = status;
+	return 1;
 }
 
-static void print_tap(struct top *top, const struct exposition_tap *tap,
-		      struct timespec now)
-{
-	const struct exposition_tap *before = counters_find(&top->before, tap);
-	const char *colour = "", *off = "";
-	char clock[16] = "";
-	struct tm tm;
-
-	if (cli_colour(stdout)) {
-		colour = tap->counts.up ? "\033[32m" : "\033[31m";
-		off = "\033[0m";
-	}
-	if (localtime_r(&now.tv_sec, &tm))
-		strftime(clock, sizeof(clock), "%H:%M:%S", &tm);
-	if (!before)
-		before = tap;
-	print_heading(top);
-	printf("%s %3.0f %s%-5s%s %10" PRIu64 " %6.0f %10" PRIu64
-	       " %6.0f %9" PRIu64 " %6" PRIu64 " %6" PRIu64 " ",
-	       clock, seconds_between(top->last.written, now), colour,
-	       tap->counts.up ? "up" : "down", off, tap->counts.captured,
-	       rate(top, before->counts.captured, tap->counts.captured),
-	       tap->counts.sent,
-	       rate(top, before->counts.sent, tap->counts.sent),
-	       counters_dropped(tap), tap->counts.queued,
-	       tap->counts.queued_most);
-	cli_put(tap->socket, stdout);
-	counters_print_causes(tap, stdout);
-	putchar('\n');
-}
-
-/* Takes in what the library has written, if it is new. */
+/* Looks again. Returns not 0 to end. */
 static int refresh(struct top *top)
 {
-	struct counters fresh;
-	int error = counters_read(&fresh, top->path);
+	int status = watched_refresh(&top->watched);
 
-	if (error) {
-		counters_free(&fresh);
-		return error;
-	}
-	if (seconds_between(top->last.written, fresh.written) == 0) {
-		counters_free(&fresh);
-		return 0;
-	}
-	counters_free(&top->before);
-	top->before = top->last;
-	top->last = fresh;
+	if (status != EX_OK)
+		return fail(top, status);
+	rows_release(&top->rows);
+	if (!rows_make(&top->rows, &top->watched) ||
+	    (top->input.n && live_turn(&top->live)))
+		return fail(top, cli_no_memory());
 	return 0;
 }
 
-static int failed(const struct top *top, int error)
+static void draw(struct top *top)
 {
-	if (error == -EINVAL)
-		cli_warn("%s: this is no metrics file of the library",
-			 top->path);
-	else
-		cli_warn("%s: %s%s", top->path, strerror(-error),
-			 error == -ENOENT ? "; the library writes it once it "
-					    "has seen DNS messages"
-					  : "");
-	return error == -EINVAL ? EX_DATAERR : EX_NOINPUT;
+	view_draw(&top->view, &top->watched, &top->rows, live_of(top));
 }
 
-static int watch(struct top *top)
+static int tick(struct top *top)
 {
-	struct timespec now, pause;
+	if (top->view.paused)
+		return 0;
+	if (refresh(top))
+		return 1;
+	if (top->on_screen)
+		draw(top);
+	else
+		plain_print(&top->plain, &top->rows, live_of(top));
+	/* The pipe's reader may have gone. */
+	return fflush(stdout) || ferror(stdout) || --top->count == 0;
+}
 
-	for (;;) {
-		int error = refresh(top);
+static int on_timer(void *context)
+{
+	struct top *top = context;
+	uint64_t times;
 
-		if (error)
-			return failed(top, error);
-		clock_gettime(CLOCK_REALTIME, &now);
-		for (size_t i = 0; i < top->last.n; i++)
-			print_tap(top, &top->last.taps[i], now);
-		if (fflush(stdout))
-			return EX_OK; /* the pipe's reader has gone */
-		if (--top->count == 0)
+	if (read(top->timer, &times, sizeof(times)) < 0)
+		return 0;
+	return tick(top);
+}
+
+static int on_keys(void *context)
+{
+	struct top *top = context;
+	int key;
+
+	if (screen_is_gone())
+		return 1;
+	while ((key = screen_key()) != SCREEN_NO_KEY) {
+		if (view_key(&top->view, key) == VIEW_QUIT)
+			return 1;
+		draw(top);
+	}
+	return 0;
+}
+
+static int on_frame(void *context, const uint8_t *data, size_t size)
+{
+	struct top *top = context;
+
+	return live_add(&top->live, data, size) ? fail(top, cli_no_memory())
+						: 0;
+}
+
+static int on_signal(void *context, int signal)
+{
+	(void)context;
+	(void)signal;
+	return 1;
+}
+
+/* A signal may have told of a new size. */
+static int on_idle(void *context)
+{
+	const struct top *top = context;
+
+	return top->on_screen ? on_keys(context) : 0;
+}
+
+/* Once a second. Returns false if that cannot be. */
+static bool start_timer(struct top *top)
+{
+	const struct itimerspec second = { { 1, 0 }, { 1, 0 } };
+
+	top->timer =
+		timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	return top->timer >= 0 &&
+	       !timerfd_settime(top->timer, 0, &second, NULL);
+}
+
+static void begin_screen(struct top *top)
+{
+	if (top->lines || !screen_is_there())
+		return;
+	top->on_screen = screen_begin();
+	if (!top->on_screen)
+		return;
+	shown = &top->view;
+	cli_show = tell;
+	collector_watch(top->collector, STDIN_FILENO, on_keys);
+}
+
+static void end_screen(void)
+{
+	screen_end();
+	cli_show = NULL;
+}
+
+/* The signals are the collector's by now, so that none leaves the terminal as it is. */
+static int run(struct top *top)
+{
+	int status = input_open(&top->input, top->collector);
+
+	if (status != EX_OK)
+		return status;
+	if (!start_timer(top))
+		return cli_no_memory();
+	collector_watch(top->collector, top->timer, on_timer);
+	begin_screen(top);
+	if (!tick(top))
+		status = collector_run(top->collector);
+	end_screen();
+	return top->status == EX_OK ? status : top->status;
+}
+
+static int begin_and_run(struct top *top)
+{
+	const struct collector_events events = { on_frame, on_signal, on_idle,
+						 top };
+	int status = watched_begin(&top->watched);
+
+	if (status != EX_OK)
+		return status;
+	if (top->input.n && live_begin(&top->live))
+		return cli_no_memory();
+	top->collector = collector_new(&events, top->input.timeout);
+	if (!top->collector)
+		return cli_no_memory();
+	signal(SIGPIPE, SIG_IGN);
+	return run(top);
+}
+
+static int set_option(struct top *top, int option, const char *value)
+{
+	switch (option) {
+	case 'b':
+		top->lines = true;
+		return EX_OK;
+	case 'n':
+		if (cli_number(value, 1, UINT64_MAX, &top->count))
 			return EX_OK;
-		pause = (struct timespec){ 0, (long)NS_PER_S - now.tv_nsec };
-		nanosleep(&pause, NULL);
+		return cli_usage("-n wants a number, not '%s'", value);
+	case 'f':
+		return choice_add(&top->live.choice, value);
+	default:
+		return input_option(&top->input, option, value);
 	}
 }
 
-/* The file that the user means (release with free), or NULL. */
-static char *find_file(const char *word, int *status)
+/* Returns -1 to go on, or an exit status. */
+static int parse(struct top *top, int argc, char **argv)
 {
-	uint64_t pid;
-	char *path;
-
-	*status = EX_OSERR;
-	if (!cli_number(word, 1, INT32_MAX, &pid))
-		return strdup(word);
-	path = counters_path((pid_t)pid);
-	if (path)
-		return path;
-	*status = EX_NOINPUT;
-	cli_warn("process %s: it is not there, or not yours, or writes no "
-		 "metrics file: neither DNSTAP_METRICS nor its "
-		 "configuration names one",
-		 word);
-	return NULL;
-}
-
-static int top_file(const char *word, uint64_t count)
-{
-	struct top top = { .count = count };
-	int status;
-	char *path = find_file(word, &status);
-
-	if (!path)
-		return status;
-	top.path = path;
-	status = watch(&top);
-	counters_free(&top.last);
-	counters_free(&top.before);
-	free(path);
-	return status;
-}
-
-static int top_main(int argc, char **argv)
-{
-	uint64_t count = 0;
 	int option, status = EX_OK;
 
 	while ((option = command_next(&top_command, argc, argv, &status)) !=
 	       -1) {
 		if (option == COMMAND_DONE)
 			return status;
-		if (!cli_number(optarg, 1, UINT64_MAX, &count))
-			return cli_usage("-n wants a number, not '%s'", optarg);
+		status = set_option(top, option, optarg);
+		if (status != EX_OK)
+			return status;
 	}
-	if (optind == argc)
-		return cli_usage("name a metrics file or a process");
-	if (argc - optind > 1)
-		return cli_usage("'%s': give one file or process only",
-				 argv[optind + 1]);
-	return top_file(argv[optind], count);
+	top->watched.words = argv + optind;
+	top->watched.n_words = (size_t)(argc - optind);
+	if (!top->watched.n_words && !top->input.n)
+		return cli_usage(
+			"name a metrics file, a process, a program or "
+			"a unit; or give messages to show, -u PATH say");
+	if (top->live.choice.made && !top->input.n)
+		return cli_usage("-f chooses among messages: give -u PATH, "
+				 "-l HOST:PORT, -c TAP or -r FILE");
+	return -1;
+}
+
+static int top_main(int argc, char **argv)
+{
+	struct top top = { .input = INPUT_INIT, .timer = -1 };
+	int status = parse(&top, argc, argv);
+
+	if (status < 0)
+		status = begin_and_run(&top);
+	collector_free(top.collector);
+	if (top.timer >= 0)
+		close(top.timer);
+	rows_release(&top.rows);
+	watched_release(&top.watched);
+	live_release(&top.live);
+	input_release(&top.input);
+	return status;
 }

@@ -109,7 +109,7 @@ def test_server_and_top():
                    taps).check()
     heading, line = cli.good("top", "-n", 1, f"/mnt/metrics.{pid}").splitlines()
     row = dict(zip(heading.split(), line.split()))
-    assert heading.split()[:4] == ["TIME", "AGE", "STATE", "CAPTURED"]
+    assert heading.split()[:4] == ["TIME", "PID", "PROGRAM", "AGE"]
     short = int(row["DROPPED"])  # the load has messages without a whole header
     assert int(row["SENT"]) == len(taps) == int(row["CAPTURED"]) - short
     assert (row["QUEUED"], row["TAP"]) == ("0", collector.endpoint)
@@ -117,17 +117,3 @@ def test_server_and_top():
     assert set(causes) <= {"malformed", "unsolicited"}, line
     assert sum(map(int, causes.values())) == short, line
     return f"{len(taps)} messages"
-
-
-def test_top_usage():
-    pathlib.Path("/mnt/empty").write_text("")
-    for status, arguments, text in (
-            (64, [], "name a metrics file"),
-            (64, ["a", "b"], "'b'"),
-            (64, ["-n", "x", "a"], "not 'x'"),
-            (64, ["-y"], "unknown option '-y'"),
-            (65, ["/mnt/empty"], "no metrics file"),
-            (66, ["/none"], "/none: No such file"),
-            (66, [os.getpid()], "writes no metrics file")):
-        said = cli.refused(status, "top", *arguments)
-        assert said.startswith("dnstapshim top: ") and text in said, said
