@@ -228,3 +228,54 @@ void column_put_heading(const struct column *column, char out[ROW_CELL])
 {
 	pad(column, column->heading, out);
 }
+
+/* The order */
+
+struct order {
+	const struct column *column;
+	int sign;
+};
+
+static int compare_texts(const struct column *column, const struct row *a,
+			 const struct row *b)
+{
+	char left[ROW_CELL], right[ROW_CELL];
+
+	column->text(a, left);
+	column->text(b, right);
+	return strverscmp(left, right);
+}
+
+/* Of numbers the largest come first. */
+static int compare(const void *a, const void *b, void *context)
+{
+	const struct order *order = context;
+	double left, right;
+
+	if (!order->column->value)
+		return order->sign * compare_texts(order->column, a, b);
+	left = order->column->value(a);
+	right = order->column->value(b);
+	return order->sign * ((left < right) - (left > right));
+}
+
+static void turn_round(struct rows *rows)
+{
+	for (size_t i = 0; i < rows->n / 2; i++) {
+		struct row row = rows->row[i];
+
+		rows->row[i] = rows->row[rows->n - 1 - i];
+		rows->row[rows->n - 1 - i] = row;
+	}
+}
+
+void rows_sort(struct rows *rows, const struct column *column, bool reverse)
+{
+	struct order order = { column, reverse ? -1 : 1 };
+
+	if (column)
+		qsort_r(rows->row, rows->n, sizeof(*rows->row), compare,
+			&order);
+	else if (reverse)
+		turn_round(rows);
+}

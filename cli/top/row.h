@@ -48,6 +48,9 @@ struct column {
 extern const struct column columns[];
 extern const size_t n_columns;
 
+/* By the column, NULL: as they are; of numbers the largest come first. */
+void rows_sort(struct rows *rows, const struct column *column, bool reverse);
+
 /* The cell, no wider than its column; or with all digits, whatever its width. */
 void column_put(const struct column *column, const struct row *row,
 		char out[ROW_CELL]);

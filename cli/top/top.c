@@ -55,7 +55,6 @@ struct top {
 	struct watched watched;
 	struct input input;
 	struct live live;
-	struct rows rows;
 	struct view view;
 	struct plain plain;
 	struct collector *collector;
@@ -92,28 +91,32 @@ static int refresh(struct top *top)
 
 	if (status != EX_OK)
 		return fail(top, status);
-	rows_release(&top->rows);
-	if (!rows_make(&top->rows, &top->watched) ||
-	    (top->input.n && live_turn(&top->live)))
+	if (top->input.n && live_turn(&top->live))
 		return fail(top, cli_no_memory());
 	return 0;
 }
 
-static void draw(struct top *top)
+/* In what order the rows were shown before does not matter. Returns not 0 to end. */
+static int show(struct top *top)
 {
-	view_draw(&top->view, &top->watched, &top->rows, live_of(top));
+	struct rows rows;
+
+	if (!rows_make(&rows, &top->watched))
+		return fail(top, cli_no_memory());
+	if (top->on_screen)
+		view_draw(&top->view, &top->watched, &rows, live_of(top));
+	else
+		plain_print(&top->plain, &rows, live_of(top));
+	rows_release(&rows);
+	return 0;
 }
 
 static int tick(struct top *top)
 {
 	if (top->view.paused)
 		return 0;
-	if (refresh(top))
+	if (refresh(top) || show(top))
 		return 1;
-	if (top->on_screen)
-		draw(top);
-	else
-		plain_print(&top->plain, &top->rows, live_of(top));
 	/* The pipe's reader may have gone. */
 	return fflush(stdout) || ferror(stdout) || --top->count == 0;
 }
@@ -136,9 +139,8 @@ static int on_keys(void *context)
 	if (screen_is_gone())
 		return 1;
 	while ((key = screen_key()) != SCREEN_NO_KEY) {
-		if (view_key(&top->view, key) == VIEW_QUIT)
+		if (view_key(&top->view, key) == VIEW_QUIT || show(top))
 			return 1;
-		draw(top);
 	}
 	return 0;
 }
@@ -281,7 +283,6 @@ static int top_main(int argc, char **argv)
 	collector_free(top.collector);
 	if (top.timer >= 0)
 		close(top.timer);
-	rows_release(&top.rows);
 	watched_release(&top.watched);
 	live_release(&top.live);
 	input_release(&top.input);

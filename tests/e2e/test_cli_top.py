@@ -204,8 +204,12 @@ def test_keys():
     screen.shows("Any key goes back.")
     screen.press("q")  # back
     screen.shows("/run/2.sock")
-    screen.press("p")
-    screen.shows("PAUSED")
+    screen.press("pr")
+    screen.shows(lambda lines: "PAUSED" in lines[0] and order()(lines) == [30, 900, 5])
+    screen.press("h")
+    screen.shows("Any key goes back.")
+    screen.press("x")  # it is as it was
+    screen.shows(lambda lines: order()(lines) == [30, 900, 5])
     write(sample_line("captured_total", 77))
     screen.press("p")
     screen.shows("77")

@@ -122,6 +122,10 @@ for unit in $units; do
 done
 setpriv --reuid=nobody --regid=nogroup --clear-groups \\
     cat /run/*/*.prom /var/lib/nsd/*.prom >/out/metrics
+for unit in named.service knot pdns nsd; do
+    echo "$unit $(systemctl show -p MainPID --value $unit)"
+    dnstapshim top -n 1 $unit
+done >/out/top
 # PowerDNS dies of SIGTERM on the spot: all that it was asked is to be there.
 for try in {{1..200}}; do
     [ $(grep -c '"127.0.1.[34]"' /out/log) -lt 8 ] || break
@@ -244,6 +248,23 @@ def check_service(out, logged):
             == {key: collected[key] for key in collected if key[0] in spared})
 
 
+def check_top(out):
+    """It finds the processes of units by their names, and files in another root."""
+    found = {}
+    for line in (out / "top").read_text().splitlines():
+        words = line.split()
+        if len(words) == 2:
+            unit, main = words
+            found[unit] = main, set()
+        elif words[0] != "TIME":
+            found[unit][1].add((words[1], words[2]))
+    for unit, program in ("named.service", "named"), ("knot", "knotd"), ("pdns", "pdns_serve"):
+        main, processes = found[unit]
+        assert processes == {(main, program)}, found
+    main, processes = found["nsd"]
+    assert processes and all(program == "nsd" for _, program in processes), found
+
+
 def test_units():
     build_machine()
     out = boot()
@@ -264,5 +285,6 @@ def test_units():
     # Of named, knot, both of PowerDNS, and of NSD's children.
     metrics = (out / "metrics").read_text()
     assert metrics.count("TYPE dnstapshim_captured_total") >= 5, metrics
+    check_top(out)
     check_service(out, logged)
     return f"{len(SERVERS)} services, {logged.total()} messages"
