@@ -6,17 +6,20 @@
 #include "cli/counters.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli/configured.h"
 #include "cli/proc.h"
 #include "shim/tap/sample.h"
 
-#define TAPS_MAX 1024
+#define TAPS_MAX  1024
+#define SIZE_MOST (16 << 20) /* octets */
 
 static bool is_same(const struct counters_tap *tap, const struct sample *sample)
 {
@@ -86,24 +89,50 @@ static void take(struct counters *counters, const struct sample *sample)
 		*place = sample->value;
 }
 
-int counters_read(struct counters *counters, const char *path)
+/* Another user's process may have named anything: neither is it waited for, nor is all
+ * memory filled with it. Returns an fd or -errno. */
+static int open_file(const char *path, struct stat *status)
 {
-	FILE *file = fopen(path, "re");
-	struct stat status;
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+
+	if (fd < 0)
+		return -errno;
+	if (!fstat(fd, status) && S_ISREG(status->st_mode) &&
+	    status->st_size <= SIZE_MOST)
+		return fd;
+	close(fd);
+	return -EINVAL;
+}
+
+static void take_lines(struct counters *counters, FILE *file)
+{
 	struct sample sample;
 	char *line = NULL;
 	size_t room = 0;
 
-	*counters = (struct counters){ 0 };
-	if (!file)
-		return -errno;
 	while (getline(&line, &room, file) > 0)
 		if (sample_parse(&sample, line))
 			take(counters, &sample);
 	free(line);
-	if (!fstat(fileno(file), &status))
-		counters->written = status.st_mtim;
+}
+
+int counters_read(struct counters *counters, const char *path)
+{
+	struct stat status;
+	int fd = open_file(path, &status);
+	FILE *file;
+
+	*counters = (struct counters){ 0 };
+	if (fd < 0)
+		return fd;
+	file = fdopen(fd, "r");
+	if (!file) {
+		close(fd);
+		return -ENOMEM;
+	}
+	take_lines(counters, file);
 	fclose(file);
+	counters->written = status.st_mtim;
 	return counters->n ? 0 : -EINVAL;
 }
 

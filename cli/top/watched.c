@@ -15,6 +15,10 @@
 #include "cli/proc.h"
 #include "cli/processes.h"
 
+/* Of processes that have ended so many are still shown: there are servers with one for
+ * each connection. */
+#define ENDED_MAX 16
+
 static struct watched_file *find(const struct watched *watched,
 				 const char *path)
 {
@@ -90,7 +94,9 @@ static bool is_file(const char *word)
 
 	if (stat(word, &status))
 		return strchr(word, '/');
-	return S_ISREG(status.st_mode) && !(status.st_mode & 0111);
+	if (S_ISREG(status.st_mode))
+		return !(status.st_mode & 0111);
+	return !S_ISDIR(status.st_mode);
 }
 
 static int find_processes(const char *word, struct processes *found)
@@ -164,14 +170,20 @@ static void remove_file(struct watched *watched, size_t i)
 		(watched->n - i) * sizeof(*watched->files));
 }
 
+/* The ones that were found last are kept. */
 static void read_files(struct watched *watched)
 {
+	unsigned ended = 0;
+
 	for (size_t i = watched->n; i-- > 0;) {
 		struct watched_file *file = &watched->files[i];
 
 		file->ended = file->pid && kill(file->pid, 0) && errno == ESRCH;
-		if (read_file(file) && file->ended)
+		ended += file->ended;
+		if (file->ended && (ended > ENDED_MAX || read_file(file)))
 			remove_file(watched, i);
+		else if (!file->ended)
+			read_file(file);
 	}
 }
 

@@ -4,13 +4,14 @@
 import os
 import pathlib
 import re
+import shutil
 import signal
 import subprocess
 
-from harness import cli, load, metrics, oracle, sample
+from harness import cli, load, metrics, oracle, sample, servers
 from harness.collector import Collector
 from harness.each import each
-from harness.process import Process, until
+from harness.process import Process, read, until
 from harness.scene import Scene
 from harness.terminal import Terminal
 
@@ -351,6 +352,44 @@ def test_live_figures():
         ranked = [f"{label}={number}" for number, label in re.findall(
             r"^ +(\d+) +[\d.]+ %  (.*)", rows, re.M)][:5]
         assert f"; {title} {' '.join(ranked)}" in line, (title, ranked, line)
+
+
+@each(["fifo", "device", "large"])
+def test_hostile_file(kind):
+    """Where a process says that its metrics are may be anything."""
+    path = "/dev/zero" if kind == "device" else METRICS
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "large":
+        write(sample_line("captured_total", 5))
+        os.truncate(path, 1 << 40)
+    process = Process([shutil.which("sleep"), "1000"], environment=servers.tap_environment(
+        "dnstap /mnt/none.sock full", DNSTAP_METRICS=path))
+    until(lambda: servers.LIBRARY in read(f"/proc/{process.child.pid}/maps"), "it is loaded")
+    for word in path, process.child.pid, "sleep":
+        assert "no metrics file" in cli.refused(65, "top", word)
+    process.stop()
+
+
+def test_many_that_ended():
+    """Of processes that come and go, as one for each connection, few are kept."""
+    environment = servers.tap_environment("dnstap /mnt/none.sock full",
+                                          DNSTAP_METRICS=f"{METRICS}.%p")
+    living = [Process([shutil.which("sleep"), "1000"], environment=environment)
+              for _ in range(30)]
+    for process in living:
+        write(sample_line("captured_total", 5), f"{METRICS}.{process.child.pid}")
+        until(lambda: servers.LIBRARY in read(f"/proc/{process.child.pid}/maps"), "it is loaded")
+    screen = top("sleep", lines=50)
+    screen.shows(lambda lines: len(table(lines)) == 30)
+    for process in living[:-1]:
+        process.stop()
+    lines = screen.shows(lambda lines: {row["STATE"] for row in table(lines)[:-1]} == {"ended"})
+    assert len(table(lines)) == 17, lines
+    assert table(lines)[-1]["PID"] == str(living[-1].child.pid)
+    living[-1].stop()
+    screen.press("q")
+    screen.ends()
 
 
 def test_endless():
