@@ -155,7 +155,7 @@ size_t tally_top(const struct tally *tally, const struct tally_entry **top,
 {
 	size_t have = 0;
 
-	for (size_t i = 0; i < tally->slots; i++) {
+	for (size_t i = 0; n && i < tally->slots; i++) {
 		const struct tally_entry *entry = tally->slot[i];
 		size_t at = have;
 

@@ -246,9 +246,11 @@ def test_sizes():
     write("".join(sample_line("captured_total", 5, f"/run/{index}.sock", index)
                   for index in range(40))
           + sample_line("dropped_total", 3, "/run/0.sock", more=',cause="malformed"'))
-    screen = top("-u", "/mnt/live.sock", METRICS)
+    pathlib.Path("/mnt/dns.fstrm").write_bytes(sample.stream(sample.payloads(300)))
+    screen = top("-F", "-r", "/mnt/dns.fstrm", METRICS)
+    screen.shows("example.org.")
     for lines, columns in (24, 80), (5, 20), (24, 80), (1, 1), (2, 10), (3, 200), \
-            (60, 15), (100, 300), (5, 20), (24, 80):
+            (8, 80), (9, 80), (60, 15), (100, 300), (5, 20), (24, 80):
         screen.resize(lines, columns)
         title = "dnstapshim top"[:columns]
         shown = screen.shows(lambda shown: lines < 2 or shown[0].startswith(title)
@@ -305,7 +307,7 @@ def test_lines(kind):
 
 
 def test_live():
-    """A server's own messages, with the filter's words."""
+    """A server's own messages, by a filter."""
     scene = Scene("named", "dnstap /mnt/live.sock full")
     screen = top("-u", "/mnt/live.sock", "-f", "qtype A AAAA; not name host2.test",
                  columns=120)

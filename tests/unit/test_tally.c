@@ -50,8 +50,10 @@ Test(tally, top)
 	char found[16] = "";
 
 	cr_expect_eq(tally_top(&tally, top, 4), 0);
+	cr_expect_eq(tally_top(&tally, top, 0), 0);
 	for (int i = 0; i < 5; i++)
 		*tally_at(&tally, keys[i], strlen(keys[i]) + 1) = numbers[i];
+	cr_expect_eq(tally_top(&tally, top, 0), 0);
 	cr_assert_eq(tally_top(&tally, top, 4), 4);
 	for (int i = 0; i < 4; i++)
 		strcat(strcat(found, (const char *)top[i]->key), " ");
