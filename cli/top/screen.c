@@ -16,18 +16,26 @@
 static SCREEN *screen;
 static bool coloured;
 
+/* Of the kind that setupterm() has found, which is let go. */
+static bool moves_cursor(void)
+{
+	const char *cup = tigetstr("cup");
+	bool moves = cup && cup != (const char *)-1;
+
+	del_curterm(cur_term);
+	return moves;
+}
+
 bool screen_is_there(void)
 {
-	const char *term = getenv("TERM"), *cup;
+	const char *term = getenv("TERM");
 	int kind;
 
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || !term ||
 	    !*term || !strcmp(term, "dumb"))
 		return false;
-	if (setupterm(NULL, STDOUT_FILENO, &kind) == OK) {
-		cup = tigetstr("cup");
-		return cup && cup != (const char *)-1;
-	}
+	if (setupterm(NULL, STDOUT_FILENO, &kind) == OK)
+		return moves_cursor();
 	cli_warn("TERM=%s: no such terminal is known; here are lines", term);
 	return false;
 }
