@@ -15,6 +15,7 @@
 	X(ABANDONED, "abandoned") /* its thread left while copying it */       \
 	X(TOO_LARGE, "too_large") /* over the frame limit of collectors */     \
 	X(ENDPOINT, "endpoint")   /* the endpoint was away until the end */    \
+	X(KILLED, "killed")       /* queued in a process that was killed */    \
 	X(UNSOLICITED, "unsolicited") /* a response that nobody asked for */   \
 	X(UNACCOUNTED, "unaccounted") /* a fault of ours: nobody knows why */
 

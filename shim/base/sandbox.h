@@ -37,7 +37,7 @@ extern const struct sandbox_call
 	sandbox_running[], /* of ours: to go on with what it has */
 	sandbox_others[], /* of ours, each of them asked for where it is made */
 	sandbox_looking_up[], sandbox_writing[], sandbox_metrics[],
-	sandbox_recorder[],
+	sandbox_relatives[], sandbox_recorder[],
 	sandbox_program[], /* of the host's: to look at one before an exec */
 	sandbox_threads[]; /* likewise: at its own threads, at its end */
 

@@ -112,6 +112,7 @@ const struct sandbox_call sandbox_metrics[] = {
 	QUIETLY,
 	{ .number = SYS_close },
 	{ .number = SYS_fchmod },
+	{ .number = SYS_fcntl },
 	{ .number = SYS_renameat2 },
 	{ .number = SYS_unlinkat },
 #ifdef SYS_rename
@@ -121,6 +122,16 @@ const struct sandbox_call sandbox_metrics[] = {
 	{ .number = SYS_newfstatat },
 	{ .number = SYS_fstat },
 	{ .number = -1 },
+};
+
+/* To look at the metrics of other processes. */
+const struct sandbox_call sandbox_relatives[] = {
+	{ .number = SYS_openat },     { .number = SYS_fcntl },
+	{ .number = SYS_getdents64 }, { .number = SYS_read },
+	{ .number = SYS_pread64 },    { .number = SYS_lseek },
+	{ .number = SYS_newfstatat }, { .number = SYS_fstat },
+	{ .number = SYS_geteuid },    { .number = SYS_unlinkat },
+	{ .number = SYS_close },      { .number = -1 },
 };
 
 const struct sandbox_call sandbox_recorder[] = {

@@ -129,7 +129,7 @@ static void settle_unstarted(void)
 		unwritten = true;
 	}
 	if (unwritten)
-		metrics_write(&live->metrics);
+		metrics_write_last(&live->metrics, NULL);
 }
 
 static void end(uint64_t budget_ns, bool heed)

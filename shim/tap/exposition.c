@@ -16,8 +16,10 @@
 #include "proto/common.h"
 #include "shim/base/clock.h"
 #include "shim/base/output.h"
+#include "shim/base/own_fds.h"
 #include "shim/base/process.h"
 
+#define BUILD    "dnstapshim_build_info"
 #define ATTEMPTS 8 /* to find a name that nobody has taken */
 
 static const struct exposition_family families[] = {
@@ -64,10 +66,12 @@ const struct exposition_family *exposition_family(size_t n)
 	return n < FAMILIES ? &families[n] : NULL;
 }
 
+/* A part is written where there is no room for the rest. */
 static void flush(struct exposition *out)
 {
+	errno = ENOSPC;
 	if (!out->error && !output_write(out->fd, out->text, out->used))
-		out->error = errno ? -errno : -EIO;
+		out->error = -errno;
 	out->used = 0;
 }
 
@@ -98,9 +102,9 @@ static void put_label(struct exposition *out, const char *name,
 	put(out, name);
 	put(out, "=\"");
 	for (; *value; value++) {
-		if (*value == '\\' || *value == '"')
+		if (*value == '\\' || *value == '"' || *value == '\n')
 			put_octet(out, '\\');
-		put_octet(out, *value);
+		put_octet(out, *value == '\n' ? 'n' : *value);
 	}
 	put(out, "\"");
 }
@@ -119,6 +123,25 @@ static void put_heading(struct exposition *out, const char *name,
 	put(out, "\n");
 }
 
+static void put_process(struct exposition *out)
+{
+	put_label(out, "program", out->program);
+	put(out, ",process=\"");
+	put_number(out, out->process);
+	put(out, "\"");
+}
+
+/* As a comment, and as a sample. */
+static void put_build(struct exposition *out, const char *name)
+{
+	put(out, name);
+	put(out, "{");
+	put_label(out, "version", DNSTAPSHIM_VERSION);
+	put(out, ",");
+	put_process(out);
+	put(out, "} 1\n");
+}
+
 /* `cause`: NULL where the value is not that of one. */
 static void put_sample(struct exposition *out, const char *name,
 		       const struct exposition_tap *tap, const char *cause,
@@ -134,6 +157,8 @@ static void put_sample(struct exposition *out, const char *name,
 		put(out, ",");
 		put_label(out, "cause", cause);
 	}
+	put(out, ",");
+	put_process(out);
 	put(out, "} ");
 	put_number(out, value);
 	put(out, "\n");
@@ -186,7 +211,8 @@ bool exposition_expand(char to[PATH_MAX], const char *path, pid_t pid)
  * A new file beside the one that it will replace, under a name that is this
  * process's own. One that is there already was left by a process that was killed,
  * or put there by somebody else: it is taken away if that is allowed, never
- * opened, and another name is used.
+ * opened, and another name is used. Nobody else can open it, and so lock it, before
+ * we have.
  */
 static int create(struct exposition *out)
 {
@@ -199,37 +225,160 @@ static int create(struct exposition *out)
 		fd = open(out->partial,
 			  O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW |
 				  O_NONBLOCK,
-			  0644);
+			  0600);
 		if (fd >= 0 || errno != EEXIST)
 			break;
 		unlink(out->partial);
 		errno = EEXIST;
 		snprintf(again, sizeof(again), "-%" PRIx64, clock_wall());
 	}
-	/* Whoever scrapes it is another user, and a server's umask may be 077. */
-	if (fd >= 0)
-		fchmod(fd, 0644);
 	return fd;
 }
 
-int exposition_replace(struct exposition *out, const char *path)
+static void put_owner(struct exposition *out)
+{
+	put_build(out, out->unlocked ? EXPOSITION_OWNER EXPOSITION_UNLOCKED
+				     : EXPOSITION_OWNER);
+}
+
+static void put_all(struct exposition *out)
+{
+	put_heading(out, BUILD, "The version of the library.", "gauge");
+	put_build(out, BUILD);
+	for (size_t i = 0; i < FAMILIES; i++)
+		put_family(out, &families[i]);
+	put_dropped(out);
+}
+
+static bool lock_file(int fd)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	return !fcntl(fd, F_OFD_SETLK, &whole);
+}
+
+/* Also by somebody who may only read it: it is not taken over then, and no more. */
+bool exposition_is_locked(int fd)
+{
+	struct flock whole = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+
+	return !fcntl(fd, F_OFD_GETLK, &whole) && whole.l_type != F_UNLCK;
+}
+
+bool exposition_is_named(int directory, const char *name, dev_t device,
+			 ino_t inode)
+{
+	struct stat named;
+
+	return !fstatat(directory, name, &named, AT_SYMLINK_NOFOLLOW) &&
+	       named.st_dev == device && named.st_ino == inode;
+}
+
+int exposition_hold(int directory, const char *name, dev_t device, ino_t inode)
+{
+	int fd = openat(directory, name,
+			O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	struct stat about;
+
+	if (fd < 0)
+		return -1;
+	if (!fstat(fd, &about) && about.st_dev == device &&
+	    about.st_ino == inode && lock_file(fd) &&
+	    exposition_is_named(directory, name, device, inode))
+		return fd;
+	close(fd);
+	return -1;
+}
+
+static void drop(struct exposition *out, const int *lock)
+{
+	if (lock)
+		own_fds_close(out->fd);
+	else if (close(out->fd) && !out->error)
+		out->error = -errno;
+}
+
+/* The lock of the file before goes with its last fd. */
+static void keep(struct exposition *out, int *lock)
+{
+	if (*lock > 0)
+		own_fds_close(*lock);
+	*lock = out->fd;
+}
+
+/* Not every file system can leave alone what is there. */
+static int change_name(const struct exposition *out)
+{
+	if (out->gently) {
+		if (!renameat2(AT_FDCWD, out->partial, AT_FDCWD, out->path,
+			       RENAME_NOREPLACE))
+			return 0;
+		if (errno == EEXIST)
+			return -1;
+	}
+	return rename(out->partial, out->path);
+}
+
+static int put_in_place(struct exposition *out, int *lock)
+{
+	struct stat about = { 0 };
+
+	/* Whoever scrapes it is another user, and a server's umask may be 077. */
+	fchmod(out->fd, 0644);
+	fstat(out->fd, &about);
+	if (!lock)
+		drop(out, lock);
+	if (!out->error && change_name(out))
+		out->error = -errno;
+	if (out->error) {
+		unlink(out->partial);
+		if (lock)
+			drop(out, lock);
+		return out->error;
+	}
+	if (lock)
+		keep(out, lock);
+	out->holder = lock;
+	out->device = about.st_dev;
+	out->inode = about.st_ino;
+	return 0;
+}
+
+static int replace(struct exposition *out, const char *path, int *lock,
+		   void (*put_text)(struct exposition *out))
 {
 	if (!exposition_expand(out->path, path, process_id()))
 		return -ENAMETOOLONG;
 	out->error = 0;
 	out->used = 0;
 	out->fd = create(out);
-	if (out->fd < 0)
-		return -errno;
-	for (size_t i = 0; i < FAMILIES; i++)
-		put_family(out, &families[i]);
-	put_dropped(out);
+	if (lock)
+		out->fd = own_fds_take(out->fd);
+	if (out->fd < 0) {
+		out->error = -errno;
+		if (lock && out->error == -EMFILE)
+			unlink(out->partial);
+		return out->error;
+	}
+	out->unlocked = lock && !lock_file(out->fd);
+	put_owner(out);
+	if (put_text)
+		put_text(out);
 	flush(out);
-	if (close(out->fd) && !out->error)
-		out->error = -errno;
-	if (!out->error && rename(out->partial, out->path))
-		out->error = -errno;
-	if (out->error)
-		unlink(out->partial);
+	if (!put_in_place(out, lock))
+		out->shows = put_text;
 	return out->error;
+}
+
+int exposition_replace(struct exposition *out, const char *path, int *lock)
+{
+	out->gently = false;
+	return replace(out, path, lock, put_all);
+}
+
+int exposition_claim(struct exposition *out, const char *path, int *lock,
+		     bool gently)
+{
+	out->gently = gently;
+	return replace(out, path, lock, NULL);
 }

@@ -18,7 +18,12 @@ struct word {
 	_Atomic uint64_t until_ns; /* nobody waits before; 0: all do */
 };
 
-static struct word alone[CONFIG_TAPS_MAX], *family = alone;
+struct shared {
+	struct word word[CONFIG_TAPS_MAX];
+	_Atomic bool said;
+};
+
+static struct shared alone, *family = &alone;
 
 void family_begin(void)
 {
@@ -31,7 +36,7 @@ void family_begin(void)
 
 void family_tell(size_t tap, bool takes, uint64_t now_ns)
 {
-	struct word *word = &family[tap];
+	struct word *word = &family->word[tap];
 
 	if (!takes) {
 		if (atomic_fetch_add(&word->failures, 1) + 1 >= FAILURES_MAX)
@@ -45,10 +50,15 @@ void family_tell(size_t tap, bool takes, uint64_t now_ns)
 
 bool family_is_silent(size_t tap, uint64_t now_ns)
 {
-	struct word *word = &family[tap];
+	struct word *word = &family->word[tap];
 	uint64_t until = atomic_load(&word->until_ns);
 
 	return until && (now_ns < until ||
 			 !atomic_compare_exchange_strong(
 				 &word->until_ns, &until, now_ns + SILENT_NS));
+}
+
+bool family_says_first(void)
+{
+	return !atomic_exchange(&family->said, true);
 }

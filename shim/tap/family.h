@@ -20,3 +20,6 @@ void family_tell(size_t tap, bool takes, uint64_t now_ns);
 /* Whether there is no use in waiting for the collector. From time to time one
  * who asks is told to wait after all, and so to find out. Async-signal-safe. */
 bool family_is_silent(size_t tap, uint64_t now_ns);
+
+/* Whether nobody of the family has said yet that they share a file of metrics. */
+bool family_says_first(void);

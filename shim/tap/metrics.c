@@ -5,10 +5,18 @@
 #include "shim/tap/metrics.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "shim/base/clock.h"
+#include "shim/base/own_fds.h"
 #include "shim/base/sandbox.h"
+
+/* With a writer that nothing is heard of any more: it has jumped out of its call. */
+#define PATIENCE_NS NS_PER_S
 
 static const struct config *config;
 
@@ -69,17 +77,72 @@ static void show(struct metrics *metrics, size_t tap)
 	metrics_read(metrics, tap, &shown->counts);
 	shown->counts.captured += lost;
 	shown->counts.dropped[DROP_UNSTARTED] += lost;
+	relatives_add(&metrics->relatives, tap, shown);
 }
 
-static int replace(struct metrics *metrics)
+static int replace(struct metrics *metrics, int *lock)
 {
+	struct exposition *exposition = &metrics->exposition;
+	int error;
+
 	for (size_t i = 0; i < config->n_taps; i++)
 		show(metrics, i);
-	metrics->exposition.taps = config->n_taps;
-	return exposition_replace(&metrics->exposition, config->metrics_path);
+	exposition->taps = config->n_taps;
+	error = exposition_replace(exposition, config->metrics_path, lock);
+	if (!error)
+		memcpy(metrics->shown, exposition->tap, sizeof(metrics->shown));
+	return error;
 }
 
-int metrics_write(struct metrics *metrics)
+/* A number among the processes of the program, and the counts that come with it. */
+static int claim(struct metrics *metrics, int *lock)
+{
+	struct exposition *exposition = &metrics->exposition;
+	int error;
+
+	exposition->program = config->program ? config->program : "";
+	if (metrics->claimed &&
+	    relatives_check(&metrics->relatives, config, exposition))
+		metrics->claimed = false;
+	if (metrics->claimed)
+		return 0;
+	error = relatives_claim(&metrics->relatives, config, exposition, lock);
+	metrics->claimed = !error;
+	return error;
+}
+
+/* Where no thread has held the file since it was written, it may be another's by now.
+ * Returns an fd that holds it, or -1. */
+static int hold(struct metrics *metrics)
+{
+	const struct exposition *shown = &metrics->exposition;
+	int held;
+
+	if (!shown->inode || shown->holder)
+		return -1;
+	held = exposition_hold(AT_FDCWD, shown->path, shown->device,
+			       shown->inode);
+	if (held < 0) {
+		relatives_disinherit(&metrics->relatives, metrics->shown,
+				     shown->shows ? config->n_taps : 0);
+		metrics->claimed = false;
+	}
+	return held;
+}
+
+static int place(struct metrics *metrics, int *lock)
+{
+	int held = hold(metrics);
+	int error = claim(metrics, lock);
+
+	if (!error)
+		error = replace(metrics, lock);
+	if (held >= 0)
+		close(held);
+	return error;
+}
+
+int metrics_write(struct metrics *metrics, int *lock)
 {
 	int error = 0;
 
@@ -93,7 +156,7 @@ int metrics_write(struct metrics *metrics)
 	while (atomic_load(&metrics->again) &&
 	       !atomic_exchange(&metrics->writing, true)) {
 		if (atomic_exchange(&metrics->again, false))
-			error = replace(metrics);
+			error = place(metrics, lock);
 		atomic_store(&metrics->writing, false);
 	}
 	return error;
@@ -116,11 +179,62 @@ bool metrics_take(struct metrics *metrics, uint64_t now_ns)
 
 void metrics_join(struct metrics *metrics)
 {
+	atomic_fetch_add(&metrics->present, 1);
 	atomic_fetch_add(&metrics->running, 1);
 }
 
-void metrics_leave(struct metrics *metrics)
+int metrics_write_last(struct metrics *metrics, int *lock)
+{
+	const struct timespec pause = { 0, NS_PER_MS };
+	uint64_t began = clock_steady();
+	int error = metrics_write(metrics, lock);
+
+	while (atomic_load(&metrics->writing) || atomic_load(&metrics->again)) {
+		if (clock_steady() - began > PATIENCE_NS)
+			return -EBUSY;
+		if (sandbox_allows(SYS_ppoll))
+			syscall(SYS_ppoll, NULL, 0, &pause, NULL, 0);
+	}
+	return error;
+}
+
+void metrics_leave(struct metrics *metrics, int *lock)
 {
 	if (atomic_fetch_sub(&metrics->running, 1) == 1)
-		metrics_write(metrics);
+		metrics_write_last(metrics, lock);
+	atomic_fetch_sub(&metrics->present, 1);
+}
+
+/* Of one who has `writing`. */
+static bool is_needed(struct metrics *metrics, const int *lock)
+{
+	return *lock > 0 && metrics->exposition.holder == lock &&
+	       atomic_load(&metrics->present);
+}
+
+static void let_go(struct metrics *metrics, int *lock)
+{
+	if (metrics->exposition.holder == lock)
+		metrics->exposition.holder = NULL;
+	if (*lock > 0)
+		own_fds_close(*lock);
+	*lock = 0;
+}
+
+bool metrics_release(struct metrics *metrics, int *lock)
+{
+	bool needed;
+
+	if (atomic_exchange(&metrics->writing, true))
+		return false;
+	needed = is_needed(metrics, lock);
+	if (needed)
+		atomic_store(&metrics->due_ns, 0);
+	else
+		let_go(metrics, lock);
+	atomic_store(&metrics->writing, false);
+	/* Somebody may have left that to us. */
+	if (atomic_load(&metrics->again))
+		metrics_write(metrics, lock);
+	return !needed && !*lock;
 }

@@ -16,6 +16,7 @@
 #include "config/config.h"
 #include "shim/drop.h"
 #include "shim/tap/exposition.h"
+#include "shim/tap/relatives.h"
 
 #define METRICS_INTERVAL_S 10
 #define METRICS_COUNTS     (sizeof(struct metrics_counts) / sizeof(uint64_t))
@@ -41,11 +42,16 @@ struct metrics {
 	uint64_t logged[CONFIG_TAPS_MAX];
 
 	/* For this module alone. */
-	_Atomic size_t running;
+	_Atomic size_t running; /* taps that count */
+	_Atomic size_t
+		present; /* or that are about to write for the last time */
 	_Atomic uint64_t due_ns;
 	_Atomic bool writing, again;
 	struct metrics_slot slot[CONFIG_TAPS_MAX];
 	struct exposition exposition; /* of the one who writes */
+	struct exposition_tap shown[CONFIG_TAPS_MAX]; /* in the file */
+	struct relatives relatives;
+	bool claimed; /* a number among them */
 };
 
 /* Once, before all others: `config` must stay. */
@@ -65,9 +71,18 @@ uint64_t metrics_due(const struct metrics *metrics);
 bool metrics_take(struct metrics *metrics, uint64_t now_ns);
 
 /* Replaces the file atomically, and shows nothing older than the call. If another
- * thread is about to write it, that one does it once more. Returns 0 or -errno. */
-int metrics_write(struct metrics *metrics);
+ * thread is about to write it, that one does it once more. Returns 0 or -errno;
+ * -EBUSY: another process, which lives, writes the file.
+ * `lock`: as that of exposition_replace(). As long as one of the process's threads
+ * holds the file, its counts are not taken over by another process. */
+int metrics_write(struct metrics *metrics, int *lock);
 
-/* A tap begins, a tap ends. The last one to end writes the file. */
+/* Likewise, and waits for who does it. */
+int metrics_write_last(struct metrics *metrics, int *lock);
+
+/* A tap begins, a tap ends: the last one to end writes the file. What its thread holds by
+ * `lock` then is to be held until metrics_release() says true, which lets go of it: true
+ * as soon as a tap that still counts holds the file, or none counts any more. */
 void metrics_join(struct metrics *metrics);
-void metrics_leave(struct metrics *metrics);
+void metrics_leave(struct metrics *metrics, int *lock);
+bool metrics_release(struct metrics *metrics, int *lock);

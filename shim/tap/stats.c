@@ -5,12 +5,14 @@
  */
 #include "shim/tap/stats.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
+#include "shim/tap/family.h"
 #include "shim/tap/recording.h"
 
 #define DROP_LOG_NS   (10 * NS_PER_S)
@@ -165,9 +167,14 @@ static void publish(struct stats *stats, uint64_t now_ns)
 
 static void write_file(struct stats *stats)
 {
-	int error = metrics_write(stats->metrics);
+	int error = metrics_write(stats->metrics, stats->metrics_lock);
 
-	if (error && !stats->write_failed)
+	if (error == -EBUSY) {
+		if (!stats->write_failed && family_says_first())
+			log_line(NULL, "metrics: another process writes the "
+				       "file; %%p in its name gives each one "
+				       "of its own");
+	} else if (error && !stats->write_failed)
 		log_line(NULL, "metrics: %s: %s; trying on", strerror(-error),
 			 "the file cannot be written");
 	stats->write_failed = error;

@@ -31,6 +31,7 @@ struct stats {
 	struct endpoint *endpoint;
 	const struct recording *recording;
 	struct metrics *metrics;
+	int *metrics_lock; /* an fd, of the file that was written */
 
 	uint64_t skipped; /* counted by the tap */
 	uint64_t aside;   /* likewise: messages that are queued elsewhere */
@@ -45,7 +46,7 @@ struct stats {
 	bool write_failed;            /* logged already */
 };
 
-/* With the first six members set, and the others zero. */
+/* With the first seven members set, and the others zero. */
 void stats_open(struct stats *stats);
 
 /* After each cycle: logs, publishes and writes whatever is due at `now_ns`. */

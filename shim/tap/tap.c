@@ -28,6 +28,7 @@
 #define CYCLE_NS         (5 * NS_PER_MS)  /* then the clock is looked at */
 #define FINISH_MARGIN_NS (20 * NS_PER_MS) /* to say so, before the deadline */
 #define NO_MEMORY_NS     (100 * NS_PER_MS)
+#define RELEASE_NS       (10 * NS_PER_MS)
 #define SILENT_NS        NS_PER_S  /* frames wait, and none is taken */
 #define ASIDE_NS         NS_PER_MS /* so often what is set aside is looked at */
 #define UNMOVED_NS       (50 * NS_PER_MS) /* and what a call keeps out of the file */
@@ -174,7 +175,7 @@ static void finish(struct tap *tap, uint64_t sent)
 		family_tell(tap->index, false, clock_steady());
 	tap->stats.aside = 0;
 	stats_close(&tap->stats);
-	metrics_leave(tap->stats.metrics);
+	metrics_leave(tap->stats.metrics, tap->stats.metrics_lock);
 	recording_end(&tap->recording);
 }
 
@@ -228,7 +229,7 @@ static struct tap *tap_await(const struct start *start)
 	return tap;
 }
 
-static void tap_open(struct tap *tap, const struct start *start)
+static void tap_open(struct tap *tap, const struct start *start, int *lock)
 {
 	tap->stats = (struct stats){
 		.config = &start->config->taps[start->index],
@@ -237,6 +238,7 @@ static void tap_open(struct tap *tap, const struct start *start)
 		.endpoint = tap->endpoint,
 		.recording = &tap->recording,
 		.metrics = start->metrics,
+		.metrics_lock = lock,
 	};
 	stats_open(&tap->stats);
 	clock_pair_read(&tap->drain.clocks);
@@ -278,16 +280,33 @@ static void work(struct tap *tap)
 	own_fds_end();
 }
 
+/* With the thread its fds go, and with these the sign that the process lives. */
+static void release(struct metrics *metrics, int *lock)
+{
+	const struct timespec pause = { 0, RELEASE_NS };
+	bool released;
+
+	for (;;) {
+		own_fds_begin();
+		released = metrics_release(metrics, lock);
+		own_fds_end();
+		if (released)
+			return;
+		ppoll(NULL, 0, &pause, NULL);
+	}
+}
+
 static void run(void *argument)
 {
 	struct start start = *(struct start *)argument;
+	int lock = 0;
 
 	metrics_join(start.metrics);
 	struct tap *tap = tap_await(&start);
 	worker_isolate_fds(); /* the endpoint's resolver has the host's */
 	if (tap) {
 		own_fds_begin();
-		tap_open(tap, &start);
+		tap_open(tap, &start, &lock);
 		own_fds_end();
 		work(tap);
 		idle_close(&tap->idle);
@@ -299,10 +318,11 @@ static void run(void *argument)
 		own_fds_begin();
 		stats_unstarted(start.metrics, &start.config->taps[start.index],
 				start.index, start.queue);
-		metrics_leave(start.metrics);
+		metrics_leave(start.metrics, &lock);
 		own_fds_end();
 	}
 	queue_finished(start.queue);
+	release(start.metrics, &lock);
 }
 
 bool tap_prepare(const struct config *config)

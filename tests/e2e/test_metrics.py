@@ -5,6 +5,7 @@ for one whose collector lives."""
 import glob
 import os
 import shutil
+import signal
 import subprocess
 
 from harness import load, namespace, servers
@@ -16,6 +17,7 @@ from harness.wire import Counter
 STALLED, LIVING = range(2)
 ROUND = 400  # queries to each address
 QUEUE = 10_000
+OTHERS = 5
 GROWING = ("captured_total", "sent_total", "sent_bytes_total", "skipped_total")
 
 
@@ -92,3 +94,35 @@ def test_under_load():
         assert metrics.count["sent_total"] == len(collector.frames)
     return (f"{count} messages, {one.dropped['queue_full']} of them dropped "
             "by the stalled tap")
+
+
+def test_one_tap_ends():
+    """The others of its process go on: no other process takes over what they count."""
+    wire, stalled, living = Counter(), Collector(), Collector(name="living.sock")
+    setting = servers.tap_environment(
+        "\n".join([f"dnstap {stalled.endpoint} full"]
+                  + OTHERS * [f"dnstap {living.endpoint} full"]),
+        DNSTAP_EXIT_MS="60000", **SETTING)
+    first = servers.Running("knotd", setting)
+    load.udp(first.addresses, ROUND, load.Mix("settled", odd=0))
+    stalled.pause()
+    load.udp(first.addresses, 10 * ROUND, load.Mix("stalled", odd=0))
+    first.process.send(signal.SIGTERM)
+    for _, thread in until(lambda: len(living.connections) == OTHERS and living.connections,
+                           "the other taps"):
+        until(lambda: not thread.is_alive(), "the other taps have ended")
+    second = servers.Running("knotd", setting, "127.0.0.12")
+    load.udp(second.addresses, ROUND, load.Mix("second", odd=0))
+    until(lambda: len(glob.glob(f"{namespace.ROOM}/metrics.*[0-9]")) == 2, "a file each")
+    assert first.process.alive()
+    stalled.resume()
+    first.process.wait()
+    second.stop()
+    count = wire.count()
+    for tap in range(OTHERS + 1):
+        metrics = Metrics(tap)
+        metrics.check()
+        assert not metrics.drops(), metrics.dropped
+        assert metrics.count["sent_total"] == count, (tap, metrics.count, count)
+    assert len(living.frames) == OTHERS * count and len(stalled.frames) == count
+    return f"{count} messages, to {OTHERS + 1} taps of two processes"

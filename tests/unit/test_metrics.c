@@ -17,13 +17,15 @@
 #include "shim/tap/metrics.h"
 
 #define ROUNDS 300
+#define OURS   ",program=\"named\",process=\"0\""
 
 static struct tap_config taps[] = {
 	{ .socket = (char *)"one \"quoted\\\"", .queue = 1 },
 	{ .socket = (char *)"other", .queue = 2 },
 };
 static char room[] = "/tmp/test_metrics.XXXXXX", path[PATH_MAX];
-static struct config config = { .n_taps = 2,
+static struct config config = { .program = (char *)"named",
+				.n_taps = 2,
 				.taps = taps,
 				.metrics_path = path };
 static struct metrics metrics;
@@ -69,13 +71,14 @@ Test(metrics, what_was_lost_is_added)
 	metrics_publish(&metrics, 1, &counts);
 	metrics.lost[0] = 5;
 	metrics.lost[1] = 2;
-	cr_assert_eq(metrics_write(&metrics), 0);
+	cr_assert_eq(metrics_write(&metrics, NULL), 0);
 	assert_says("dnstapshim_captured_total{tap=\"one \\\"quoted\\\\\\\"\","
-		    "index=\"0\"} 5\n");
-	assert_says("captured_total{tap=\"other\",index=\"1\"} 9\n");
+		    "index=\"0\"" OURS "} 5\n");
+	assert_says("captured_total{tap=\"other\",index=\"1\"" OURS "} 9\n");
 	assert_says("dropped_total{tap=\"other\",index=\"1\","
-		    "cause=\"unstarted\"} 5\n");
-	assert_says("queue_capacity{tap=\"other\",index=\"1\"} 20000\n");
+		    "cause=\"unstarted\"" OURS "} 5\n");
+	assert_says("queue_capacity{tap=\"other\",index=\"1\"" OURS
+		    "} 20000\n");
 }
 
 Test(metrics, one_takes_the_turn)
@@ -98,7 +101,7 @@ static void *publish_and_write(void *tap)
 	for (uint64_t i = 1; i <= ROUNDS; i++) {
 		metrics_publish(&metrics, index,
 				&(struct metrics_counts){ .captured = i });
-		cr_assert_eq(metrics_write(&metrics), 0);
+		cr_assert_eq(metrics_write(&metrics, NULL), 0);
 	}
 	return NULL;
 }
@@ -112,8 +115,9 @@ Test(metrics, both_write_at_once)
 		pthread_create(&thread, NULL, publish_and_write, &taps[1]);
 		publish_and_write(&taps[0]);
 		pthread_join(thread, NULL);
-		assert_says("index=\"0\"} 300\n");
-		assert_says("captured_total{tap=\"other\",index=\"1\"} 300\n");
+		assert_says("index=\"0\"" OURS "} 300\n");
+		assert_says("captured_total{tap=\"other\",index=\"1\"" OURS
+			    "} 300\n");
 	}
 }
 
@@ -121,9 +125,9 @@ Test(metrics, the_last_to_leave_writes)
 {
 	metrics_join(&metrics);
 	metrics_join(&metrics);
-	metrics_leave(&metrics);
+	metrics_leave(&metrics, NULL);
 	cr_assert_eq(access(path, F_OK), -1);
-	metrics_leave(&metrics);
+	metrics_leave(&metrics, NULL);
 	cr_assert_eq(access(path, F_OK), 0);
 }
 
@@ -132,7 +136,7 @@ Test(metrics, mode_is_ours)
 	struct stat about;
 
 	umask(077);
-	cr_assert_eq(metrics_write(&metrics), 0);
+	cr_assert_eq(metrics_write(&metrics, NULL), 0);
 	cr_assert_eq(stat(path, &about), 0);
 	cr_assert_eq(about.st_mode & 07777, 0644);
 }

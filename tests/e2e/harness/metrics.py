@@ -10,7 +10,8 @@ from . import namespace
 
 SETTING = {"DNSTAP_METRICS": f"{namespace.ROOM}/metrics.%p"}
 SAMPLE = re.compile(r'^dnstapshim_(\w+)\{tap="(.*)",index="(\d+)"'
-                    r'(?:,cause="(\w+)")?\} (\d+)$', re.M)
+                    r'(?:,cause="(\w+)")?,program="(?:.*)",process="\d+"\} (\d+)$',
+                    re.M)
 
 
 class Metrics:
