@@ -50,6 +50,21 @@ def test_ports(setting):
     return scene.check(collector.taps())
 
 
+@each(("unbound", "nsd", "dnsdist"))  # their TLS library knows the socket
+def test_dns_port(name):
+    """A port that `ports` alone names, while nothing else is of TLS."""
+    collector = Collector()
+    scene = EncryptedScene(name, f"dnstap {collector.endpoint} full",
+                           DNSTAP_PORTS=f"53,{DOT}", DNSTAP_TLS_PORTS="off")
+    scene.counts_all = True
+    mix = load.Mix(name, odd=0)
+    load.tcp(scene.server.addresses, 20, mix)
+    dot.ask(scene, QUERIES, mix, CONNECTIONS)
+    load.tcp(scene.server.addresses, 20, mix)
+    scene.stop(collector)
+    return scene.check(collector.taps(orderly=scene.server.server.lingers))
+
+
 @each(("named", "unbound", "kresd"))
 def test_tap_over_tls(name):
     """What the library says by its own OpenSSL is none of the server's."""
