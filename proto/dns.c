@@ -61,8 +61,8 @@ static uint32_t take32(struct cursor *c)
 	return high << 16 | take16(c);
 }
 
-/* A pointer ends a name and is never followed: nobody needs to know where the
- * name of a later record leads. Returns whether there was one. */
+/* A pointer ends a name and is not followed: nobody needs to know where the name
+ * of a later record leads. Returns whether there was one. */
 static bool skip_name(struct cursor *c)
 {
 	while (!c->failed && c->at < c->end) {
@@ -117,8 +117,39 @@ void dns_header_parse(const uint8_t *message, struct dns_header *header)
 	header->arcount = be16(message + 10);
 }
 
+/* The name at `at` without its pointers. Each has to lead to before the labels
+ * that it ends, as it does for servers, so that there is an end. Returns the
+ * octets, or 0 if it is malformed. */
+static size_t expand(const uint8_t *message, size_t size, size_t at,
+		     uint8_t name[DNS_NAME_SIZE])
+{
+	size_t used = 0, begin = at;
+
+	while (at < size) {
+		size_t octets = message[at] + 1;
+
+		if (message[at] >= 0xc0 && size - at >= 2) {
+			at = be16(message + at) & 0x3fff;
+			if (at >= begin)
+				return 0;
+			begin = at;
+			continue;
+		}
+		if (octets > 64 || octets > size - at ||
+		    octets > DNS_NAME_SIZE - used)
+			return 0;
+		memcpy(name + used, message + at, octets);
+		used += octets;
+		at += octets;
+		if (octets == 1)
+			return used;
+	}
+	return 0;
+}
+
 bool dns_question_parse(const uint8_t *message, size_t size,
-			struct dns_question *question)
+			struct dns_question *question,
+			uint8_t expanded[DNS_NAME_SIZE])
 {
 	struct cursor c = { message, message + size, false };
 	const uint8_t *name;
@@ -133,8 +164,15 @@ bool dns_question_parse(const uint8_t *message, size_t size,
 	pointer = skip_name(&c);
 	name_size = c.at - name;
 	uint16_t type = take16(&c), class = take16(&c);
-	/* Nothing but the header stands before the first name. */
-	if (c.failed || pointer || name_size > DNS_NAME_SIZE)
+	if (c.failed)
+		return false;
+	/* Nothing but the header stands before the first name; some servers
+	 * take even that for a name's end, and answer. */
+	if (pointer) {
+		name_size = expand(message, size, DNS_HEADER_SIZE, expanded);
+		name = expanded;
+	}
+	if (name_size == 0 || name_size > DNS_NAME_SIZE)
 		return false;
 	*question = (struct dns_question){ name, name_size, type, class };
 	return true;

@@ -35,9 +35,9 @@ struct dns_header {
 #define DNS_CD(flags)     ((flags) >> 4 & 1)
 #define DNS_RCODE(flags)  ((flags)&15)
 
-/* The first question, uncompressed as it stands in the message. */
+/* The first question. Its name has no pointers (RFC 1035 4.1.4) any more. */
 struct dns_question {
-	const uint8_t *name; /* into the message; NULL: absent or malformed */
+	const uint8_t *name; /* NULL: absent or malformed */
 	uint8_t name_size;   /* octets with the root label */
 	uint16_t type, class;
 };
@@ -55,9 +55,12 @@ struct dns_edns {
 /* Assigns *header. `message` has at least DNS_HEADER_SIZE octets. */
 void dns_header_parse(const uint8_t *message, struct dns_header *header);
 
-/* Returns false, and a question without a name, if there is no well-formed one. */
+/* Returns false, and a question without a name, if there is no well-formed one.
+ * The name lies in the message; or, if it had a pointer, in `expanded`, which
+ * nothing is written to otherwise. */
 bool dns_question_parse(const uint8_t *message, size_t size,
-			struct dns_question *question);
+			struct dns_question *question,
+			uint8_t expanded[DNS_NAME_SIZE]);
 
 /* Finds the OPT record. Returns false, and edns->present = false, if there is
  * none or a record before it is malformed. Walks at most `size` octets. */

@@ -53,11 +53,13 @@ static struct dns_header header_of(const struct label_source *source)
 }
 
 static bool question_of(const struct label_source *source,
-			struct dns_question *question)
+			struct dns_question *question,
+			uint8_t expanded[DNS_NAME_SIZE])
 {
 	const struct event *event = source->record->event;
 
-	return dns_question_parse(event->payload, event->size, question);
+	return dns_question_parse(event->payload, event->size, question,
+				  expanded);
 }
 
 /* Returns false if this is a response whose query is not known. */
@@ -76,8 +78,9 @@ static bool query_of(const struct label_source *source,
 static bool type(struct text *out, const struct label_source *source)
 {
 	struct dns_question question;
+	uint8_t expanded[DNS_NAME_SIZE];
 
-	if (!question_of(source, &question))
+	if (!question_of(source, &question, expanded))
 		return false;
 	add_mnemonic(out, mnemonic_type(question.type), "TYPE", question.type);
 	return true;
@@ -86,8 +89,9 @@ static bool type(struct text *out, const struct label_source *source)
 static bool class(struct text *out, const struct label_source *source)
 {
 	struct dns_question question;
+	uint8_t expanded[DNS_NAME_SIZE];
 
-	if (!question_of(source, &question))
+	if (!question_of(source, &question, expanded))
 		return false;
 	add_mnemonic(out, mnemonic_class(question.class), "CLASS",
 		     question.class);
@@ -97,8 +101,9 @@ static bool class(struct text *out, const struct label_source *source)
 static bool name(struct text *out, const struct label_source *source)
 {
 	struct dns_question question;
+	uint8_t expanded[DNS_NAME_SIZE];
 
-	if (!question_of(source, &question))
+	if (!question_of(source, &question, expanded))
 		return false;
 	text_add_name(out, question.name, question.name_size);
 	return true;

@@ -104,7 +104,8 @@ struct address dnstap_answerer(const Dnstap__Message *m)
 			  m->has_response_port, m->response_port);
 }
 
-struct dns_facts dns_facts_of(const Dnstap__Message *message)
+struct dns_facts dns_facts_of(const Dnstap__Message *message,
+			      uint8_t expanded[DNS_NAME_SIZE])
 {
 	const ProtobufCBinaryData *payload = dnstap_payload(message);
 	struct dns_facts facts = { 0 };
@@ -114,7 +115,8 @@ struct dns_facts dns_facts_of(const Dnstap__Message *message)
 		return facts;
 	facts.header_known = true;
 	dns_header_parse(payload->data, &facts.header);
-	dns_question_parse(payload->data, payload->len, &facts.question);
+	dns_question_parse(payload->data, payload->len, &facts.question,
+			   expanded);
 	dns_edns_parse(payload->data, payload->len, &edns);
 	facts.rcode = edns.rcode_high << 4 | DNS_RCODE(facts.header.flags);
 	return facts;

@@ -43,7 +43,9 @@ struct dns_facts {
 	uint16_t rcode;               /* with EDNS's upper bits */
 };
 
-struct dns_facts dns_facts_of(const Dnstap__Message *message);
+/* The question's name may lie in `expanded`, as dns_question_parse has it. */
+struct dns_facts dns_facts_of(const Dnstap__Message *message,
+			      uint8_t expanded[DNS_NAME_SIZE]);
 
 void dns_put_type(struct text *out, uint16_t type);
 void dns_put_class(struct text *out, uint16_t class);

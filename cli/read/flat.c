@@ -143,7 +143,8 @@ static void put_question(ldns_buffer *out, const struct dns_question *question)
 
 static void put_dns(ldns_buffer *out, const Dnstap__Message *m)
 {
-	struct dns_facts facts = dns_facts_of(m);
+	uint8_t expanded[DNS_NAME_SIZE];
+	struct dns_facts facts = dns_facts_of(m, expanded);
 
 	if (!facts.header_known)
 		return;

@@ -240,7 +240,8 @@ static void add_time(struct stats *stats, uint64_t ns)
 
 int stats_add(struct stats *stats, const Dnstap__Message *message)
 {
-	struct dns_facts facts = dns_facts_of(message);
+	uint8_t expanded[DNS_NAME_SIZE];
+	struct dns_facts facts = dns_facts_of(message, expanded);
 	unsigned type = (unsigned)message->type;
 
 	stats->messages++;

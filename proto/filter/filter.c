@@ -96,12 +96,13 @@ static bool wants(const struct filter *filter, unsigned keys,
 		  const struct filter_message *message)
 {
 	struct judged judged = { .message = message };
+	uint8_t expanded[DNS_NAME_SIZE];
 
 	if (!((filter->only.set | filter->except.set) & keys))
 		return true;
 	if (keys == QUESTION && message->payload)
 		dns_question_parse(message->payload, message->size,
-				   &judged.question);
+				   &judged.question, expanded);
 	return are_all(&filter->only, keys, true, &judged) &&
 	       are_all(&filter->except, keys, false, &judged);
 }

@@ -100,6 +100,26 @@ def test_anonymize():
     return f"{len(taps)} messages, {len(taps) - whole} of them without their octets"
 
 
+@each(["named", "smartdns"])
+def test_name_with_a_pointer(name):
+    """To a zero octet of the header, which these two take for the root, and answer."""
+    collector = Collector()
+    scene = Scene(name, f"dnstap {collector.endpoint} full {{ name *.test }}")
+    plain = dns.query(PORT, "host1.test")
+    whole = dns.name("host1.test")
+    assert plain[4] == 0 and plain.count(whole) == 1
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.bind((namespace.CLIENTS4[1], PORT))
+        client.settimeout(load.PATIENCE)
+        client.connect((namespace.SERVER4, 53))
+        client.send(plain.replace(whole, whole[:-1] + b"\xc0\x04"))
+        client.recv(65535)
+    scene.stop()
+    taps = [tap for tap in collector.taps() if tap.query_port == PORT]
+    assert [tap.is_response for tap in taps] == [False, True], taps
+    assert taps[1].query_time == taps[0].time
+
+
 WILD = dns.name("wild.test")
 
 

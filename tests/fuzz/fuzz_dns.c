@@ -43,15 +43,31 @@ static void mask(const uint8_t *data, size_t size)
 	free(message);
 }
 
+/* In the message; or a copy, of which the labels end where it ends. */
+static void question(const uint8_t *data, size_t size)
+{
+	uint8_t expanded[DNS_NAME_SIZE];
+	struct dns_question found;
+	size_t at = 0;
+
+	if (!dns_question_parse(data, size, &found, expanded))
+		return;
+	if (found.name != expanded)
+		within(data, size, found.name, found.name_size + 4);
+	while (found.name[at]) {
+		at += found.name[at] + 1;
+		require(at < found.name_size);
+	}
+	require(at + 1 == found.name_size);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct dns_question question;
 	struct dns_edns edns;
 
 	if (size > 65535)
 		return 0;
-	if (dns_question_parse(data, size, &question))
-		within(data, size, question.name, question.name_size + 4);
+	question(data, size);
 	if (dns_edns_parse(data, size, &edns))
 		within(data, size, edns.options, edns.options_size);
 	mask(data, size);

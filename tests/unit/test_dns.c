@@ -31,6 +31,9 @@ static void read_response(void)
 	cr_assert_eq(hex(response_text, response), RESPONSE_SIZE);
 }
 
+/* For names with pointers. */
+static uint8_t expanded[DNS_NAME_SIZE];
+
 TestSuite(dns, .init = read_response);
 
 /* A message of the heap's own size, so that a sanitizer sees reads beyond. */
@@ -65,7 +68,7 @@ Test(dns, question)
 {
 	struct dns_question q;
 
-	cr_assert(dns_question_parse(response, RESPONSE_SIZE, &q));
+	cr_assert(dns_question_parse(response, RESPONSE_SIZE, &q, expanded));
 	cr_assert_eq(q.name, response + QUESTION_AT);
 	cr_assert_eq(q.name_size, 13);
 	cr_assert_eq(q.type, 1);
@@ -79,11 +82,12 @@ Test(dns, question_cut_anywhere)
 	for (size_t size = 0; size < ANSWER_AT; size++) {
 		uint8_t *m = copy_of(response, size);
 
-		cr_assert_not(dns_question_parse(m, size, &q), "%zu", size);
+		cr_assert_not(dns_question_parse(m, size, &q, expanded), "%zu",
+			      size);
 		cr_assert_null(q.name);
 		free(m);
 	}
-	cr_assert(dns_question_parse(response, ANSWER_AT, &q));
+	cr_assert(dns_question_parse(response, ANSWER_AT, &q, expanded));
 }
 
 Test(dns, question_that_is_none)
@@ -92,9 +96,23 @@ Test(dns, question_that_is_none)
 		const char *what, *message;
 	} cases[] = {
 		{ "no question", "0000 0000 0000 0000 0000 0000 00 0001 0001" },
-		{ "pointer", "0000 0000 0001 0000 0000 0000 c00c 0001 0001" },
-		{ "pointer later",
+		{ "pointer to itself",
+		  "0000 0000 0001 0000 0000 0000 c00c 0001 0001" },
+		{ "pointer to its own labels",
 		  "0000 0000 0001 0000 0000 0000 01 'a' c00c 0001 0001" },
+		{ "pointer to what follows",
+		  "0000 0000 0001 0000 0000 0000 c010 00 01 0001" },
+		{ "pointer beyond the end",
+		  "0000 0000 0001 0000 0000 0000 ffff 0001 0001" },
+		{ "pointer to a pointer to itself",
+		  "c000 0000 0001 0000 0000 0000 c000 0001 0001" },
+		{ "pointer to a pointer forward",
+		  "c002 0000 0001 0000 0000 0000 c000 0001 0001" },
+		{ "pointer to a label that leads back to it",
+		  "0000 0000 0001 0000 0000 0001 02 c00b c00b 0001 0001" },
+		{ "pointer to a reserved label type",
+		  "0000 8180 0001 0000 0000 0000 c002 0001 0001" },
+		{ "pointer cut off", "0000 0000 0001 0000 0000 0000 c0" },
 		{ "label beyond the end",
 		  "0000 0000 0001 0000 0000 0000 14 'abc' 00 0001 0001" },
 	};
@@ -104,8 +122,42 @@ Test(dns, question_that_is_none)
 		size_t size;
 		uint8_t *m = hex_new(cases[i].message, &size);
 
-		cr_assert_not(dns_question_parse(m, size, &q), "%s",
+		cr_assert_not(dns_question_parse(m, size, &q, expanded), "%s",
 			      cases[i].what);
+		free(m);
+	}
+}
+
+/* Into the header, of which some octets are zero, or labels of a kind. */
+Test(dns, question_with_pointers)
+{
+	static const struct {
+		const char *message, *name;
+	} cases[] = {
+		{ "0000 0000 0001 0000 0000 0000 03 'www' 04 'test' c004 0001 0001",
+		  "03 'www' 04 'test' 00" },
+		{ "0000 0000 0001 0000 0000 0000 c004 0001 0001", "00" },
+		{ "0261 6200 0001 0000 0000 0000 01 'x' c000 0001 0001",
+		  "01 'x' 02 'ab' 00" },
+		/* Two of them, and one that is the label of the other. */
+		{ "01 'a' 0000 0001 c000 0000 0000 01 'b' c006 0001 0001",
+		  "01 'b' 01 'a' 00" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct dns_question q;
+		size_t size, name_size;
+		uint8_t *m = hex_new(cases[i].message, &size);
+		uint8_t *name = hex_new(cases[i].name, &name_size);
+
+		cr_assert(dns_question_parse(m, size, &q, expanded), "%zu", i);
+		cr_expect_eq(q.name, expanded);
+		cr_assert_eq(q.name_size, name_size, "%zu", i);
+		cr_expect_arr_eq(q.name, name, name_size, "%zu", i);
+		cr_expect_eq(q.type << 16 | q.class, 0x10001);
+		for (size_t cut = 0; cut < size; cut++)
+			cr_expect_not(dns_question_parse(m, cut, &q, expanded));
+		free(name);
 		free(m);
 	}
 }
@@ -117,11 +169,11 @@ Test(dns, question_of_reserved_label_types)
 	uint8_t m[300] = { [5] = 1, [12] = 63 };
 	struct dns_question q;
 
-	cr_assert(dns_question_parse(m, sizeof(m), &q));
+	cr_assert(dns_question_parse(m, sizeof(m), &q, expanded));
 	for (unsigned length = 64; length < 192; length++) {
 		m[12] = length;
-		cr_assert_not(dns_question_parse(m, sizeof(m), &q), "%u",
-			      length);
+		cr_assert_not(dns_question_parse(m, sizeof(m), &q, expanded),
+			      "%u", length);
 	}
 }
 
@@ -133,10 +185,18 @@ Test(dns, question_of_the_longest_name)
 
 	m[12] = m[12 + 64] = m[12 + 128] = 63;
 	m[12 + 192] = 61;
-	cr_assert(dns_question_parse(m, sizeof(m), &q));
+	cr_assert(dns_question_parse(m, sizeof(m), &q, expanded));
 	cr_assert_eq(q.name_size, DNS_NAME_SIZE);
+	/* The same by way of a pointer: one octet behind the longest label. */
+	memcpy(m + 12 + 192 + 62, "\xc0\x00", 2);
+	cr_assert(dns_question_parse(m, sizeof(m), &q, expanded));
+	cr_assert_eq(q.name_size, DNS_NAME_SIZE);
+	cr_assert_eq(q.name, expanded);
+	m[0] = 1;
+	cr_assert_not(dns_question_parse(m, sizeof(m), &q, expanded));
 	m[12 + 192] = 62;
-	cr_assert_not(dns_question_parse(m, sizeof(m), &q));
+	m[0] = m[12 + 192 + 63] = m[12 + 192 + 64] = 0;
+	cr_assert_not(dns_question_parse(m, sizeof(m), &q, expanded));
 }
 
 Test(dns, edns)

@@ -102,6 +102,10 @@ Test(filter, by_name)
 	}
 	expect_both("name .", QUERY "00 0002 0001", true);
 	expect_both("name *.", QUERY "00 0002 0001", false);
+	/* A pointer to a zero of the header, as some servers understand it. */
+	expect_both("name *.test", QUERY "01 'a' 04 'test' c006 0001 0001",
+		    true);
+	expect_both("name a", QUERY "01 'a' c006 0001 0001", true);
 	/* Without a question there is none of the names. */
 	expect_both("name www.example.com *.", QUERY, false);
 	expect_both("qtype A None", QUERY, false);

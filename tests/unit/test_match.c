@@ -89,6 +89,18 @@ Test(match, takes_a_response_without_question)
 	cr_assert_eq(response(bare), 5);
 }
 
+/* The response has in full what the query has as a pointer to a zero octet. */
+Test(match, follows_a_pointer)
+{
+	struct message asked = message(SERVES, 1, 0, "a", 1);
+
+	memcpy(asked.event.payload + 14, "\xc0\x04\0\1\0\1", 6);
+	asked.event.size++;
+	query(asked, 5);
+	cr_assert_eq(response(message(ANSWER, 1, QR, "b", 1)), 0);
+	cr_assert_eq(response(message(ANSWER, 1, QR, "a", 1)), 5);
+}
+
 Test(match, answers_repeated_queries_in_order)
 {
 	query(message(SERVES, 1, 0, "a", 1), 5);

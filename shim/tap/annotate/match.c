@@ -108,6 +108,7 @@ static uint64_t transaction_of(const struct match_message *message)
 void match_parse(const struct event *event, struct match_message *message)
 {
 	struct dns_question question;
+	uint8_t expanded[DNS_NAME_SIZE];
 
 	message->event = event;
 	dns_header_parse(event->payload, &message->header);
@@ -115,8 +116,8 @@ void match_parse(const struct event *event, struct match_message *message)
 	 * here; the two others of one that is answered here. */
 	message->asked = !!(event->flags & EVENT_SENT) !=
 			 !!DNS_QR(message->header.flags);
-	message->question =
-		dns_question_parse(event->payload, event->size, &question);
+	message->question = dns_question_parse(event->payload, event->size,
+					       &question, expanded);
 	message->transfer = false;
 	message->question_hash = 0;
 	if (message->question) {
