@@ -152,7 +152,7 @@ void cli_put(const char *text, FILE *out)
 	for (unsigned n; text < end; text += n) {
 		n = utf8_decode(text, end, &code);
 		if (code == '\t' ||
-		    (code != UTF8_INVALID && !cli_is_control(code))) {
+		    (code != UTF8_INVALID && !utf8_is_control(code))) {
 			fwrite(text, 1, n, out);
 			continue;
 		}

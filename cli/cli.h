@@ -51,14 +51,9 @@ bool cli_is_port(const char *text);
 /* 10, 1.5s, 250ms or 2m, as milliseconds. */
 bool cli_duration(const char *text, int *ms);
 
-/* What a terminal may take for a command: C0, DEL and C1. */
-static inline bool cli_is_control(uint32_t code)
-{
-	return code < 0x20 || (code >= 0x7f && code < 0xa0);
-}
-
 /* Prints what a file or another process says; what a terminal might take for a
- * command becomes a question mark, also a newline. */
+ * command becomes a question mark, as all that utf8_is_control names, also a
+ * newline. */
 void cli_put(const char *text, FILE *out);
 
 /* The same of a line on stdout; the heading is ours. */

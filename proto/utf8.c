@@ -72,10 +72,11 @@ struct range {
 	uint32_t first, last;
 };
 
+/* `ranges` are in order: letters of ASCII come before most. */
 static bool in_ranges(uint32_t point, const struct range *ranges, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		if (point >= ranges[i].first && point <= ranges[i].last)
+	for (size_t i = 0; i < n && point >= ranges[i].first; i++)
+		if (point <= ranges[i].last)
 			return true;
 	return false;
 }
@@ -95,8 +96,17 @@ bool utf8_is_space(uint32_t point)
 bool utf8_is_control(uint32_t point)
 {
 	static const struct range controls[] = {
-		{ 0x00, 0x1f },     { 0x7f, 0x9f },     { 0x200b, 0x200f },
-		{ 0x2028, 0x202e }, { 0x2060, 0x2069 }, { 0xfeff, 0xfeff },
+		{ 0x00, 0x1f },       { 0x7f, 0x9f },
+		{ 0xad, 0xad },       { 0x600, 0x605 },
+		{ 0x61c, 0x61c },     { 0x6dd, 0x6dd },
+		{ 0x70f, 0x70f },     { 0x890, 0x891 },
+		{ 0x8e2, 0x8e2 },     { 0x180e, 0x180e },
+		{ 0x200b, 0x200f },   { 0x2028, 0x202e },
+		{ 0x2060, 0x206f },   { 0xfeff, 0xfeff },
+		{ 0xfff9, 0xfffb },   { 0x110bd, 0x110bd },
+		{ 0x110cd, 0x110cd }, { 0x13430, 0x1343f },
+		{ 0x1bca0, 0x1bca3 }, { 0x1d173, 0x1d17a },
+		{ 0xe0001, 0xe0001 }, { 0xe0020, 0xe007f },
 	};
 
 	return in_ranges(point, controls, ARRAY_SIZE(controls));

@@ -20,5 +20,7 @@ bool utf8_valid(const char *text);
 /* White space as Unicode has it, the no-break space of web pages included. */
 bool utf8_is_space(uint32_t point);
 
-/* Control characters, and the invisible ones that change the direction. */
+/* What shows nothing itself, and may change how the rest is shown: control
+ * and format characters, the separators of lines and paragraphs (Unicode's Cc, Cf,
+ * Zl, Zp). Whoever shows a text that is not ours shows something in its place. */
 bool utf8_is_control(uint32_t point);

@@ -105,6 +105,16 @@ static bool put_letter(ldns_buffer *out, uint32_t code, const char *codes,
 	return true;
 }
 
+/* Beyond 16 bits as a pair of surrogates (RFC 8259 7). */
+static void put_utf16(ldns_buffer *out, uint32_t code)
+{
+	if (code < 0x10000)
+		ldns_buffer_printf(out, "\\u%04x", code);
+	else
+		ldns_buffer_printf(out, "\\u%04x\\u%04x", 0xd7c0 + (code >> 10),
+				   0xdc00 + (code & 0x3ff));
+}
+
 void put_json(ldns_buffer *out, const void *data, size_t size)
 {
 	const char *p = size ? data : "", *end = p + size;
@@ -118,10 +128,9 @@ void put_json(ldns_buffer *out, const void *data, size_t size)
 		else if (code < 0x80 &&
 			 put_letter(out, code, "\"\\\n\r\t", "\"\\nrt"))
 			continue;
-		else if (cli_is_control(code) || code == 0x2028 ||
-			 code == 0x2029 ||
+		else if (utf8_is_control(code) ||
 			 (code < 0x80 && strchr("<>&", (int)code)))
-			ldns_buffer_printf(out, "\\u%04x", code);
+			put_utf16(out, code);
 		else
 			put(out, p, n);
 	}
@@ -143,10 +152,12 @@ void put_quoted(ldns_buffer *out, const void *data, size_t size)
 	put_text(out, "\"");
 	for (unsigned n; p < end; p += n) {
 		n = utf8_decode(p, end, &code);
-		if (n == 1 && (code == UTF8_INVALID || cli_is_control(code)))
+		if (n == 1 && (code == UTF8_INVALID || utf8_is_control(code)))
 			put_octet(out, (uint8_t)*p);
-		else if (cli_is_control(code))
-			ldns_buffer_printf(out, "\\u%04x", code);
+		else if (utf8_is_control(code))
+			ldns_buffer_printf(
+				out, code < 0x10000 ? "\\u%04x" : "\\U%08x",
+				code);
 		else if (code >= 0x80 || !put_letter(out, code, "\"\\", "\"\\"))
 			put(out, p, n);
 	}

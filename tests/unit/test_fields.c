@@ -45,6 +45,18 @@ Test(fields, control_characters_are_escaped_in_yaml)
 	expect(put_quoted, "\xc2\x9b", 2, "\"\\u009b\"");
 }
 
+/* From the right to the left, an end of a line, a tag: a form each. */
+Test(fields, format_characters_are_escaped)
+{
+	expect(put_json, "a\xe2\x80\xaez", 5, "\"a\\u202ez\"");
+	expect(put_json, "\xe2\x80\xa8\xc2\xad", 5, "\"\\u2028\\u00ad\"");
+	expect(put_json, "\xf3\xa0\x81\x81", 4, "\"\\udb40\\udc41\"");
+	expect(put_quoted, "a\xe2\x80\xaez", 5, "\"a\\u202ez\"");
+	expect(put_quoted, "\xe2\x80\xa9\xc2\xad", 5, "\"\\u2029\\u00ad\"");
+	expect(put_quoted, "\xf3\xa0\x81\x81", 4, "\"\\U000e0041\"");
+	expect(put_json, "\xf0\x9f\x98\x80", 4, "\"\xf0\x9f\x98\x80\"");
+}
+
 Test(fields, what_is_no_utf8_is_escaped)
 {
 	expect(put_json, "\x9b\xc2", 2, "\"\\ufffd\\ufffd\"");

@@ -60,3 +60,24 @@ Test(utf8, what_is_none)
 	}
 	cr_expect(utf8_valid("a\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80"));
 }
+
+/* The first and the last of each range, and their neighbours. */
+Test(utf8, what_shows_nothing)
+{
+	static const uint32_t ranges[][2] = {
+		{ 0, 0x1f },          { 0x7f, 0x9f },       { 0xad, 0xad },
+		{ 0x600, 0x605 },     { 0x200b, 0x200f },   { 0x2028, 0x202e },
+		{ 0x2060, 0x206f },   { 0xfeff, 0xfeff },   { 0xfff9, 0xfffb },
+		{ 0x1d173, 0x1d17a }, { 0xe0020, 0xe007f },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {
+		uint32_t first = ranges[i][0], last = ranges[i][1];
+
+		cr_expect(utf8_is_control(first), "U+%04X", first);
+		cr_expect(utf8_is_control(last), "U+%04X", last);
+		cr_expect(!first || !utf8_is_control(first - 1), "U+%04X",
+			  first);
+		cr_expect_not(utf8_is_control(last + 1), "U+%04X", last);
+	}
+}
