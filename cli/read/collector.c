@@ -427,12 +427,24 @@ static void prepare_fixed(struct collector *collector)
 		};
 }
 
-/* Fills the array for poll(2). Returns the time to wait: until the earliest
- * deadline. Listeners rest while there is no descriptor for another sender. */
+/* The time to wait, ms: until the earliest deadline. */
+static int time_to(int64_t earliest)
+{
+	int64_t now;
+
+	if (earliest == INT64_MAX)
+		return -1;
+	now = source_clock();
+	return earliest > now ? (int)(earliest - now) : 0;
+}
+
+/* Fills the array for poll(2). Returns the time to wait: none if a source has
+ * something already. Listeners rest while there is no descriptor for another
+ * sender. */
 static int prepare(struct collector *collector)
 {
 	bool full = collector->n >= collector->limit;
-	int64_t earliest = INT64_MAX, now;
+	int64_t earliest = INT64_MAX;
 
 	prepare_fixed(collector);
 	for (size_t i = 0; i < collector->n; i++) {
@@ -444,13 +456,12 @@ static int prepare(struct collector *collector)
 				      : source->receiver.fd,
 			.events = POLLIN,
 		};
-		if (source->deadline && source->deadline < earliest)
+		if (receiver_pending(&source->receiver))
+			earliest = 0;
+		else if (source->deadline && source->deadline < earliest)
 			earliest = source->deadline;
 	}
-	if (earliest == INT64_MAX)
-		return -1;
-	now = source_clock();
-	return earliest > now ? (int)(earliest - now) : 0;
+	return time_to(earliest);
 }
 
 static void expire(struct collector *collector)
@@ -495,7 +506,8 @@ static int poll_once(struct collector *collector)
 	/* Downwards: drop() puts the last one in the place of the dropped,
 	 * and accepted ones come behind. */
 	for (size_t i = n; !result && i-- > 0;)
-		if (collector->polled[FIXED + i].revents)
+		if (collector->polled[FIXED + i].revents ||
+		    receiver_pending(&collector->sources[i]->receiver))
 			result = serve(collector, i);
 	if (timeout >= 0)
 		expire(collector);

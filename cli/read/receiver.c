@@ -92,8 +92,7 @@ static ssize_t read_some(struct receiver *receiver, void *space, size_t size)
 	return got < 0 ? -errno : got;
 }
 
-static int read_once(struct receiver *receiver, frame_fn *deliver,
-		     void *context)
+int receiver_read(struct receiver *receiver, frame_fn *deliver, void *context)
 {
 	struct frame frame;
 	uint8_t *space;
@@ -117,15 +116,9 @@ static int read_once(struct receiver *receiver, frame_fn *deliver,
 	return result;
 }
 
-int receiver_read(struct receiver *receiver, frame_fn *deliver, void *context)
+bool receiver_pending(const struct receiver *receiver)
 {
-	int result;
-
-	do
-		result = read_once(receiver, deliver, context);
-	while (!result && receiver->decompress &&
-	       decompress_pending(receiver->decompress));
-	return result;
+	return receiver->decompress && decompress_pending(receiver->decompress);
 }
 
 void receiver_restart(struct receiver *receiver)

@@ -28,13 +28,17 @@ struct receiver {
 };
 
 /*
- * Reads once and hands on what is whole: all there is to be had without waiting. Returns 0 to go on; -ENODATA at the
+ * Reads once and hands on what is whole. Returns 0 to go on; -ENODATA at the
  * stream's proper end; what the frame_fn returned; or why it has to end:
  * -EPIPE (the sender went without STOP), -EPROTO, -EPROTOTYPE (the content is
  * not dnstap), -EBADMSG (what is compressed is damaged), or an error of read(2) or
  * write(2).
  */
 int receiver_read(struct receiver *receiver, frame_fn *frame, void *context);
+
+/* Is there more to come from what has been read? poll(2) does not know of it. Few
+ * octets may hold gigabytes: others have their turn in between. */
+bool receiver_pending(const struct receiver *receiver);
 
 /* As if nothing had been read. */
 void receiver_restart(struct receiver *receiver);

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """dnstapshim read: as golang-dnstap's tool, and safe from its senders."""
 
+import io
 import json
 import os
 import pathlib
@@ -210,6 +211,27 @@ def test_compressed(command):
     cut = cli.run("read", "-", input=packed[:-100])
     assert cut.returncode == cli.DATAERR and b"damaged, or cut short" in cut.stderr
     assert plain.startswith(cut.stdout.decode()) and cut.stdout
+
+
+@each(["gzip", "zstd"])
+def test_compressed_a_lot(command):
+    """Few octets that hold many messages, and no more to read behind them: all of
+    them come; and before they have, SIGTERM ends it."""
+    many = 30000
+    data = sample.stream(sample.payloads(1) * many)
+    packed = subprocess.run([command, "-c"], input=data, check=True,
+                            capture_output=True).stdout
+    assert len(packed) < 1 << 16, "it is not read at one time"
+    for patient in True, False:
+        with subprocess.Popen([cli.COMMAND, "read", "-j", "-"], bufsize=0,
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE) as reader:
+            reader.stdin.write(packed)
+            lines = io.BufferedReader(reader.stdout)
+            seen = len([lines.readline() for _ in range(many if patient else 1)])
+            reader.send_signal(signal.SIGTERM)
+            seen += len(lines.readlines())
+            assert reader.wait(PATIENCE) == 0
+            assert seen == many if patient else seen < many, seen
 
 
 def on_terminal(*arguments):
