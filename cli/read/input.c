@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "cli/read/loop.h"
 
 enum source_kind { SOURCE_UNIX, SOURCE_TCP, SOURCE_CONNECT, SOURCE_FILE };
 
@@ -98,6 +99,19 @@ int input_open(const struct input *input, struct collector *collector)
 	for (size_t i = 0; i < input->n && status == EX_OK; i++)
 		status = open_one(input, &input->sources[i], collector);
 	return status;
+}
+
+const char *input_reached(const struct input *input, bool path, const char *to)
+{
+	for (size_t i = 0; i < input->n; i++) {
+		const struct input_source *source = &input->sources[i];
+		const char *at = source->name;
+
+		if (path ? source->kind == SOURCE_UNIX && loop_unix(at, to)
+			 : source->kind == SOURCE_TCP && loop_tcp(at, to))
+			return at;
+	}
+	return NULL;
 }
 
 void input_release(struct input *input)

@@ -67,4 +67,8 @@ int input_file(struct input *input, const char *path);
 /* All of them. Returns an exit status; what is wrong has been said. */
 int input_open(const struct input *input, struct collector *collector);
 
+/* Of those that listen by now the one that is reached by who connects to the unix
+ * socket, or else HOST:PORT, `to`; NULL: none. */
+const char *input_reached(const struct input *input, bool path, const char *to);
+
 void input_release(struct input *input);

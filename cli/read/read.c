@@ -271,11 +271,30 @@ static int run(struct read *read, struct collector *collector)
 	return status == EX_OK ? relayed : status;
 }
 
+/* What it listens at and what it passes on to may be one place. */
+static int refuse_loop(const struct read *read)
+{
+	for (size_t i = 0; i < read->relay.count; i++) {
+		bool path = read->relay.to[i].option == 'U';
+		const char *to = read->relay.to[i].where;
+		const char *at = input_reached(&read->input, path, to);
+
+		if (at)
+			return cli_usage("-%c '%s': it listens there itself, "
+					 "by -%c '%s'",
+					 read->relay.to[i].option, to,
+					 path ? 'u' : 'l', at);
+	}
+	return EX_OK;
+}
+
 static int open_and_run(struct read *read, struct collector *collector)
 {
 	int status = add_sources(read, collector);
 	int error;
 
+	if (status == EX_OK)
+		status = refuse_loop(read);
 	if (status == EX_OK)
 		status = relay_open(&read->relay);
 	if (status != EX_OK)

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """dnstapshim read -T, -U: messages on to other collectors."""
 
+import os
+import pathlib
 import signal
 
 from harness import cli, sample
@@ -87,6 +89,23 @@ def test_connects_again():
     got = first.frames + second.frames
     assert len(set(got)) == len(got) and second.frames[-1] == payloads[-1]
     assert second.frames == payloads[COUNT - len(second.frames):]
+
+
+def test_to_itself():
+    """It would wait for itself; however the place is written."""
+    pathlib.Path("/mnt/link.sock").symlink_to("/mnt/tap.sock")
+    for words in (["-u", "/mnt/tap.sock", "-U", "/mnt/tap.sock"],
+                  ["-u", "/mnt/tap.sock", "-U", "/mnt/../mnt/tap.sock"],
+                  ["-u", "/mnt/tap.sock", "-U", "/mnt/link.sock"],
+                  ["-u", "@tap", "-u", "/mnt/tap.sock", "-U", "@tap"],
+                  ["-l", f":{PORT}", "-T", f"localhost:{PORT}"],
+                  ["-l", f"0.0.0.0:{PORT}", "-T", f"127.0.0.1:{PORT}"],
+                  ["-l", f"[::]:{PORT}", "-T", f"[::1]:{PORT}"],
+                  ["-r", FILE, "-l", f"127.0.0.1:{PORT}", "-T", f"127.0.0.1:{PORT}"]):
+        write()
+        said = cli.refused(cli.USAGE, "read", *words)
+        assert f"{words[-2]} '{words[-1]}': it listens there itself" in said, said
+        assert not os.path.exists("/mnt/tap.sock")
 
 
 def test_usage():
