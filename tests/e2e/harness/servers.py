@@ -205,7 +205,7 @@ policy.add(policy.all(policy.FORWARD('$upstream')))
 trust_anchors.remove('.')
 """}, upstream=True),
     "smartdns": Server(
-        "smartdns -f -c $room/smartdns.conf",
+        "smartdns -f -p - -c $room/smartdns.conf",
         {"smartdns.conf": """
 bind $v4:53
 bind [$v6]:53
