@@ -10,7 +10,8 @@
 	X(UNSTARTED, "unstarted") /* no memory or no thread for the tap yet */ \
 	X(MALFORMED, "malformed") /* shorter than a DNS header */              \
 	X(TRUNCATED, "truncated") /* cut short by the server's own buffer */   \
-	X(STREAM, "stream")       /* in a TCP stream that was given up */      \
+	/* in a TCP stream that was given up, or an unclear HTTP request */    \
+	X(STREAM, "stream")                                                    \
 	X(POOL, "pool")           /* no memory for half a TCP message */       \
 	X(ABANDONED, "abandoned") /* its thread left while copying it */       \
 	X(TOO_LARGE, "too_large") /* over the frame limit of collectors */     \

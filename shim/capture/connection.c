@@ -148,6 +148,9 @@ static bool cut_http(struct crossing *crossing, struct stream *stream,
 		case HTTP_NO_MEMORY:
 			enqueue_count_drop(DROP_POOL, 1);
 			break;
+		case HTTP_UNREAD:
+			enqueue_count_drop(DROP_STREAM, 1);
+			break;
 		case HTTP_MORE:
 			return true;
 		case HTTP_GIVEN_UP:

@@ -46,6 +46,7 @@ static inline void http_tell(struct http_told *told, enum http_cut cut,
 	static const char *const names[] = {
 		[HTTP_SHORT] = "SHORT",
 		[HTTP_NO_MEMORY] = "NO_MEMORY",
+		[HTTP_UNREAD] = "UNREAD",
 		[HTTP_GIVEN_UP] = "GIVEN_UP",
 	};
 	char octets[64] = "";

@@ -41,13 +41,47 @@ Test(http1, gets)
 		 "GET /index.html HTTP/1.1\r\nContent-Length: 3\r\n" TYPE
 		 "\r\nabc\r\n");
 	http_say(CLIENT, "GET /?a&dns=cXVlc3Rpb24gdHdvLg%3d%3d HTTP/1.0\r\n"
-			 "Connection: keep-alive\r\nContent-Length: 3\r\n\r\n"
-			 "abc");
+			 "Connection: keep-alive\r\nContent-Length: 0\r\n\r\n");
 	http_say(CLIENT, "GET /?dns=YWJj HTTP/1.1\r\n\r\n");
-	http_say(CLIENT, "GET /?dns=\xff HTTP/1.1\r\n\r\n");
+	http_say(CLIENT, "GET /?dns= HTTP/1.1\r\n\r\n");
 	http_expect(HTTP_1, wire,
 		    "MESSAGE 1 question one\nMESSAGE 3 question two.\n"
 		    "SHORT\nSHORT\n");
+}
+
+#define ANSWER \
+	"HTTP/1.1 200 OK\r\n" TYPE "Content-Length: 13\r\n\r\nan answer one"
+
+/* Servers differ in what they read from these, but for those that come first and
+ * last. Who answers one has read a message that is not in the log. */
+Test(http1, requests_that_are_unclear_count_if_they_are_answered)
+{
+	http_say(CLIENT, "GET /?dns=cXVlc3Rpb24gb25l HTTP/1.1\r\n\r\n");
+	http_say(CLIENT, "POST / HTTP/1.1\r\nContent-Length: 12\r\n\r\n"
+			 "question two");
+	http_say(CLIENT, "GET /?dns=cXVlc3Rpb24gb25l HTTP/1.1\r\n" TYPE
+			 "Content-Length: 12\r\n\r\nquestion two");
+	http_say(CLIENT, "GET /?dns=cXVlc3Rpb24gb25l HTTP/1.1\r\n" TYPE
+			 "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+	http_say(CLIENT, "GET /?x?dns=cXVlc3Rpb24gb25l HTTP/1.1\r\n\r\n");
+	http_say(CLIENT, "PUT /?dns=cXVlc3Rpb24gb25l HTTP/1.1\r\n\r\n");
+	http_say(CLIENT, "HEAD /?dns=cXVlc3Rpb24gb25l HTTP/1.1\r\n\r\n");
+	http_say(CLIENT, "POST / HTTP/1.1\r\nContent-Length: 12\r\n" TYPE
+			 "Content-Encoding: x\r\n\r\nquestion two");
+	for (int n = 1; n <= 6; n++)
+		http_say(SERVER, ANSWER);
+	http_say(SERVER,
+		 "HTTP/1.1 200 OK\r\n" TYPE "Content-Length: 13\r\n\r\n");
+	http_say(SERVER, ANSWER);
+	http_expect(HTTP_1, wire,
+		    "MESSAGE 1 question one\nMESSAGE 8 question two\n"
+		    "MESSAGE 1 an answer one\n"
+		    "UNREAD\nMESSAGE 2 an answer one\n"
+		    "UNREAD\nMESSAGE 3 an answer one\n"
+		    "UNREAD\nMESSAGE 4 an answer one\n"
+		    "UNREAD\nMESSAGE 5 an answer one\n"
+		    "UNREAD\nMESSAGE 6 an answer one\n"
+		    "UNREAD\nMESSAGE 8 an answer one\n");
 }
 
 Test(http1, gets_of_any_length)
@@ -106,7 +140,7 @@ Test(http1, responses_without_a_body)
 			 "Content-Length: 13\r\n\r\nan answer two");
 	http_expect(HTTP_1, wire,
 		    "MESSAGE 2 question one\nMESSAGE 5 question two\n"
-		    "MESSAGE 5 an answer two\n");
+		    "UNREAD\nUNREAD\nMESSAGE 5 an answer two\n");
 }
 
 Test(http1, more_heads_than_can_be_remembered)
@@ -151,7 +185,7 @@ Test(http1, more_requests_than_bits)
 			 "Content-Length: 13\r\n\r\nan answer 401");
 	http_feed(name, true, CLIENT->octets, CLIENT->size, &told);
 	http_feed(name, false, SERVER->octets, SERVER->size, &told);
-	cr_assert_str_eq(told.text, "MESSAGE 401 an answer 401\n");
+	cr_assert_str_eq(told.text, "UNREAD\nMESSAGE 401 an answer 401\n");
 	http_end(name);
 }
 
@@ -171,15 +205,13 @@ Test(http1, what_is_no_message_is_malformed)
 {
 	http_say(CLIENT, POST "Content-Length: 5\r\n\r\nshort");
 	http_say(CLIENT, POST "\r\n");
-	http_say(CLIENT, POST "Content-Encoding: gzip\r\n"
-			      "Content-Length: 17\r\n\r\ncompressed octets");
 	http_say(CLIENT, POST "Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
 	http_say(CLIENT, POST "Content-Length: 12\r\n\r\nquestion two");
 	http_say(SERVER,
 		 "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n" TYPE "\r\n");
 	http_expect(HTTP_1, wire,
-		    "SHORT\nSHORT\nSHORT\nSHORT\n"
-		    "MESSAGE 5 question two\n");
+		    "SHORT\nSHORT\nSHORT\n"
+		    "MESSAGE 4 question two\n");
 }
 
 /* Whoever reads it some other way finds a message in it. */

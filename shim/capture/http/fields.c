@@ -53,6 +53,7 @@ uint16_t fields_status(struct text digits)
 
 static void take_method(struct fields *fields, struct text value)
 {
+	fields->repeated = fields->method != METHOD_NONE;
 	fields->method = fields_method(value);
 }
 

@@ -20,6 +20,7 @@ enum fields_method {
 /* All zero: none so far. */
 struct fields {
 	enum fields_method method;
+	bool repeated;    /* there were several :method */
 	uint16_t status;  /* 0: not a response's */
 	bool dns;         /* Content-Type: application/dns-message */
 	bool coded;       /* there is a Content-Encoding */

@@ -21,6 +21,7 @@ struct connection {
 	enum http_version version;
 	_Atomic unsigned open; /* directions */
 	struct http1_asked asked;
+	struct noted noted;
 	union {
 		struct http1 http1[2]; /* by whether they are requests */
 		struct http2 http2[2];
@@ -41,7 +42,8 @@ static void begin_http1(struct connection *connection)
 {
 	connection->asked = (struct http1_asked){ 0 };
 	for (int side = 0; side < 2; side++)
-		http1_begin(&connection->http1[side], side, &connection->asked);
+		http1_begin(&connection->http1[side], side, &connection->asked,
+			    &connection->noted);
 }
 
 static void begin_http2(struct connection *connection)
@@ -50,7 +52,7 @@ static void begin_http2(struct connection *connection)
 
 	for (int side = 0; side < 2; side++)
 		http2_begin(&connection->http2[side], side,
-			    &connection->http2[!side],
+			    &connection->http2[!side], &connection->noted,
 			    arena + side * ARENA_SIZE, ARENA_SIZE);
 }
 
@@ -62,6 +64,7 @@ http_name http_open(enum http_version version)
 		return 0;
 	struct connection *connection = connection_of(name);
 	connection->version = version;
+	memset(&connection->noted, 0, sizeof(connection->noted));
 	atomic_store(&connection->open, 2);
 	if (version == HTTP_1)
 		begin_http1(connection);
@@ -86,12 +89,24 @@ void http_close(http_name name)
 	blocks_give(&areas, name);
 }
 
+/* A request that is handed out, or that its caller counts. */
+static bool is_accounted(enum http_cut cut)
+{
+	return cut == HTTP_MESSAGE || cut == HTTP_SHORT ||
+	       cut == HTTP_NO_MEMORY;
+}
+
 enum http_cut http_next(http_name name, bool requests, struct octets *octets,
 			struct http_found *found)
 {
 	struct connection *connection = connection_of(name);
+	enum http_cut cut;
 
 	if (connection->version == HTTP_1)
-		return http1_next(&connection->http1[requests], octets, found);
-	return http2_next(&connection->http2[requests], octets, found);
+		cut = http1_next(&connection->http1[requests], octets, found);
+	else
+		cut = http2_next(&connection->http2[requests], octets, found);
+	if (requests && is_accounted(cut) && found->stream)
+		noted_add(&connection->noted, found->stream);
+	return cut;
 }

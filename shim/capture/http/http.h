@@ -6,8 +6,9 @@
  *
  * Framing is believed and nothing besides, so that a client cannot put the cutter
  * out of step with the server: HTTP/2 (RFC 9113) with its HPACK (RFC 7541), or
- * HTTP/1.1 (RFC 9112). Where servers differ in what they read, the connection is
- * given up instead of guessed at.
+ * HTTP/1.1 (RFC 9112). Where servers differ in where a request ends, the connection is
+ * given up instead of guessed at. Where they differ in what message they read from a
+ * request, it is unclear: it passes, and counts if its response is DNS.
  *
  * Memory is bounded, and grows with what has arrived. Async-signal-safe.
  */
@@ -42,13 +43,14 @@ enum http_cut {
 			 * said, compressed, not base64 */
 	HTTP_NO_MEMORY, /* a message went by that could not be kept, or may be going
 			 * to: there are too many half through */
+	HTTP_UNREAD,   /* a response was DNS whose request was unclear */
 	HTTP_GIVEN_UP, /* this direction cannot be followed any further */
 };
 
 struct http_found {
 	struct octets message;
 	/* Which request: the stream, or how manieth of the connection. A response
-	 * has its request's. */
+	 * has its request's. 0: none that will be answered. */
 	uint32_t stream;
 	struct iovec whole[CHAIN_BLOCKS]; /* where the message may lie */
 };

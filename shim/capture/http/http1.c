@@ -85,7 +85,28 @@ static bool answer(struct http1 *http1)
 	if (head)
 		atomic_fetch_and(&asked->heads, ~bit);
 	atomic_store(&asked->answered, http1->number);
+	http1->unread = !noted_take(http1->noted, http1->number) &&
+			status == 200 && http1->fields.dns;
 	return !head && status != 204 && status != 304;
+}
+
+/* Some servers read a GET's body, and others refuse it. */
+static bool has_body(const struct fields *fields)
+{
+	return fields->transfer || fields->faulty || fields->length;
+}
+
+/* Does every server that reads a message from the request read this one? */
+static bool is_clear(struct http1 *http1)
+{
+	const struct fields *fields = &http1->fields;
+	enum parameter_result target =
+		parameter_end(&http1->parameter, &http1->body);
+
+	if (fields->method == METHOD_GET)
+		return target == PARAMETER_MESSAGE && !has_body(fields);
+	return target == PARAMETER_NOTHING && fields->method == METHOD_POST &&
+	       fields->dns;
 }
 
 static void announce(struct http1 *http1)
@@ -93,14 +114,10 @@ static void announce(struct http1 *http1)
 	const struct fields *fields = &http1->fields;
 
 	http1->body = (struct body){ 0 };
-	http1->whole = http1->announced = false;
-	if (http1->requests && fields->method == METHOD_GET)
-		http1->announced = http1->whole =
-			parameter_end(&http1->parameter, &http1->body);
-	else if (!http1->requests || fields->method == METHOD_POST)
-		http1->announced = fields->dns;
-	parameter_drop(&http1->parameter);
-	if (http1->announced && !http1->whole && fields->coded)
+	http1->announced = http1->requests ? is_clear(http1) : fields->dns;
+	if (!http1->announced)
+		body_spoil(&http1->body, HTTP_MORE);
+	else if (!http1->requests && fields->coded)
 		body_spoil(&http1->body, HTTP_SHORT);
 }
 
@@ -166,8 +183,8 @@ static int fields(struct http1 *http1, struct octets *octets,
 /* The whole message is in these octets. */
 static bool is_there(const struct http1 *http1, const struct octets *octets)
 {
-	return http1->announced && !http1->whole && !http1->body.fault &&
-	       !http1->body.chain && octets->left >= http1->left &&
+	return http1->announced && !http1->body.fault && !http1->body.chain &&
+	       octets->left >= http1->left &&
 	       http1->left >= EVENT_PAYLOAD_MIN &&
 	       http1->left <= EVENT_PAYLOAD_MAX;
 }
@@ -188,7 +205,7 @@ static bool take_body(struct http1 *http1, struct octets *octets)
 {
 	size_t part = http1->left < octets->left ? http1->left : octets->left;
 
-	if (http1->announced && !http1->whole)
+	if (http1->announced)
 		body_add(&http1->body, octets, part);
 	else if (part)
 		octets_pass(octets, part);
@@ -291,6 +308,14 @@ static void drop_kept(struct http1 *http1)
 	http1->kept = 0;
 }
 
+static bool take_unread(struct http1 *http1)
+{
+	bool unread = http1->unread;
+
+	http1->unread = false;
+	return unread;
+}
+
 enum http_cut http1_next(struct http1 *http1, struct octets *octets,
 			 struct http_found *found)
 {
@@ -307,9 +332,13 @@ enum http_cut http1_next(struct http1 *http1, struct octets *octets,
 		http1_end(http1);
 	if (http1->state == HTTP1_LOST)
 		return HTTP_GIVEN_UP;
+	if (take_unread(http1))
+		return HTTP_UNREAD;
 	do
 		cut = steps[http1->state](http1, octets, found);
-	while (cut == HTTP_ON);
+	while (cut == HTTP_ON && !http1->unread);
+	if (cut == HTTP_ON && take_unread(http1))
+		return HTTP_UNREAD;
 	if (cut != HTTP_GIVEN_UP)
 		return cut;
 	http1_end(http1);
@@ -319,11 +348,13 @@ enum http_cut http1_next(struct http1 *http1, struct octets *octets,
 	return cut;
 }
 
-void http1_begin(struct http1 *http1, bool requests, struct http1_asked *asked)
+void http1_begin(struct http1 *http1, bool requests, struct http1_asked *asked,
+		 struct noted *noted)
 {
 	memset(http1, 0, sizeof(*http1));
 	http1->requests = requests;
 	http1->asked = asked;
+	http1->noted = noted;
 }
 
 void http1_end(struct http1 *http1)

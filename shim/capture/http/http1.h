@@ -9,6 +9,7 @@
 
 #include "shim/capture/http/fields.h"
 #include "shim/capture/http/line.h"
+#include "shim/capture/http/noted.h"
 #include "shim/capture/http/parameter.h"
 
 enum http1_state {
@@ -36,6 +37,7 @@ struct http1 {
 	enum http1_state state;
 	bool requests;
 	struct http1_asked *asked;
+	struct noted *noted;
 	uint32_t number; /* of the message, or the last one; from 1 */
 
 	struct line line;
@@ -47,12 +49,13 @@ struct http1 {
 
 	uint64_t left;
 	bool announced; /* it is DNS */
-	bool whole; /* the body here is the message, what comes is none of it */
+	bool unread;    /* the request was unclear, and this is its response */
 	struct body body;
 	pool_block kept; /* the message found last */
 };
 
-void http1_begin(struct http1 *http1, bool requests, struct http1_asked *asked);
+void http1_begin(struct http1 *http1, bool requests, struct http1_asked *asked,
+		 struct noted *noted);
 
 /* As http_next(). */
 enum http_cut http1_next(struct http1 *http1, struct octets *octets,

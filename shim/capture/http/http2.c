@@ -109,6 +109,8 @@ static enum http2_state begin_rst_stream(struct http2 *http2)
 		return HTTP2_LOST;
 	streams_cut(&http2->streams, http2->stream);
 	streams_reset(&http2->other->streams, http2->stream);
+	if (!http2->requests)
+		noted_take(http2->noted, http2->stream);
 	return HTTP2_REST;
 }
 
@@ -195,8 +197,10 @@ static void take_field(void *context, struct text name, struct text value)
 	struct http2 *http2 = context;
 
 	fields_take(&http2->fields, name, value);
-	if (!http2->requests || http2->path || !text_is(name, TEXT(":path")))
+	if (!http2->requests || !text_is(name, TEXT(":path")))
 		return;
+	if (http2->path)
+		parameter_lose(&http2->parameter);
 	http2->path = true;
 	parameter_take(&http2->parameter, value);
 }
@@ -246,10 +250,9 @@ static bool is_there(const struct http2 *http2, const struct octets *octets)
 	size_t size = http2->left - http2->padding;
 	const struct half *half = http2->half;
 
-	return half && !half->whole && http2->flags & END_STREAM &&
-	       !half->body.fault && !half->body.chain &&
-	       octets->left >= http2->left && size >= EVENT_PAYLOAD_MIN &&
-	       size <= EVENT_PAYLOAD_MAX &&
+	return half && http2->flags & END_STREAM && !half->body.fault &&
+	       !half->body.chain && octets->left >= http2->left &&
+	       size >= EVENT_PAYLOAD_MIN && size <= EVENT_PAYLOAD_MAX &&
 	       (half->length == STREAM_UNMEASURED || half->length == size);
 }
 
@@ -272,7 +275,7 @@ static int data(struct http2 *http2, struct octets *octets,
 
 	if (is_there(http2, octets))
 		return hand_on(http2, octets, found);
-	if (http2->half && !http2->half->whole)
+	if (http2->half)
 		streams_add(&http2->streams, http2->half, octets, part);
 	else if (part)
 		octets_pass(octets, part);
@@ -300,6 +303,14 @@ static void drop_kept(struct http2 *http2)
 	http2->kept = 0;
 }
 
+static bool take_unread(struct http2 *http2)
+{
+	bool unread = http2->unread;
+
+	http2->unread = false;
+	return unread;
+}
+
 enum http_cut http2_next(struct http2 *http2, struct octets *octets,
 			 struct http_found *found)
 {
@@ -313,21 +324,26 @@ enum http_cut http2_next(struct http2 *http2, struct octets *octets,
 	drop_kept(http2);
 	if (http2->state == HTTP2_LOST)
 		return HTTP_GIVEN_UP;
+	if (take_unread(http2))
+		return HTTP_UNREAD;
 	do
 		cut = steps[http2->state](http2, octets, found);
-	while (cut == HTTP_ON);
+	while (cut == HTTP_ON && !http2->unread);
+	if (cut == HTTP_ON && take_unread(http2))
+		return HTTP_UNREAD;
 	if (cut == HTTP_GIVEN_UP)
 		http2_end(http2);
 	return cut;
 }
 
 void http2_begin(struct http2 *http2, bool requests, struct http2 *other,
-		 uint8_t *memory, uint32_t size)
+		 struct noted *noted, uint8_t *memory, uint32_t size)
 {
 	memset(http2, 0, sizeof(*http2));
 	http2->state = requests ? HTTP2_PREFACE : HTTP2_FRAME;
 	http2->requests = requests;
 	http2->other = other;
+	http2->noted = noted;
 	hpack_begin(&http2->hpack, memory, size);
 }
 

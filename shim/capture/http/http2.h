@@ -6,6 +6,7 @@
 
 #include "shim/capture/http/fields.h"
 #include "shim/capture/http/hpack.h"
+#include "shim/capture/http/noted.h"
 #include "shim/capture/http/parameter.h"
 #include "shim/capture/http/streams.h"
 
@@ -23,6 +24,7 @@ struct http2 {
 	enum http2_state state;
 	bool requests;
 	struct http2 *other; /* the other direction */
+	struct noted *noted;
 
 	/* What is collected: the first octets of the preface, of a frame's header
 	 * or prefix. */
@@ -45,6 +47,7 @@ struct http2 {
 	bool path; /* there was one */
 	struct parameter parameter;
 
+	bool unread;     /* a request was unclear, and this is its response */
 	uint32_t last;   /* the highest stream of a request */
 	pool_block kept; /* the message found last */
 	struct hpack hpack;
@@ -53,7 +56,7 @@ struct http2 {
 
 /* `memory` is whole pages, for the hpack. `other` may be in use. */
 void http2_begin(struct http2 *http2, bool requests, struct http2 *other,
-		 uint8_t *memory, uint32_t size);
+		 struct noted *noted, uint8_t *memory, uint32_t size);
 
 /* As http_next(). */
 enum http_cut http2_next(struct http2 *http2, struct octets *octets,

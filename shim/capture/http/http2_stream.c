@@ -31,26 +31,63 @@ int http2_end_stream(struct http2 *http2, uint32_t stream,
 	return finish(http2, stream, half, found);
 }
 
-/* Is a DNS message to come, or there already, according to the header? */
-static bool announces(struct http2 *http2, struct half *half)
+/* Does every server that reads a message from the request read this one? Some read a
+ * GET's body, or answer before it is through. */
+static bool is_clear(struct http2 *http2, struct half *half)
+{
+	const struct fields *fields = &http2->fields;
+	enum parameter_result target =
+		parameter_end(&http2->parameter, &half->body);
+
+	if (fields->repeated)
+		return false;
+	if (fields->method == METHOD_GET)
+		return target == PARAMETER_MESSAGE && http2->ends;
+	return target == PARAMETER_NOTHING && fields->method == METHOD_POST &&
+	       fields->dns;
+}
+
+static bool is_response(const struct fields *fields)
+{
+	return fields->dns && fields->status >= 200;
+}
+
+/* What is compressed for a client is no message any more. Servers do not look whether
+ * the client has: to them, its octets are the message. */
+static void measure(const struct http2 *http2, struct half *half)
 {
 	const struct fields *fields = &http2->fields;
 
-	*half = (struct half){ .length = STREAM_UNMEASURED };
-	if (http2->requests && fields->method == METHOD_GET)
-		return half->whole =
-			       parameter_end(&http2->parameter, &half->body);
-	parameter_drop(&http2->parameter);
-	if (!fields->dns || (http2->requests ? fields->method != METHOD_POST
-					     : fields->status < 200))
-		return false;
 	if (fields->measured)
 		half->length = fields->length < STREAM_UNMEASURED
 				       ? fields->length
 				       : STREAM_UNMEASURED - 1;
-	if (fields->coded || fields->faulty)
+	if (fields->faulty || (fields->coded && !http2->requests))
 		body_spoil(&half->body, HTTP_SHORT);
+}
+
+/* Is a DNS message to come, or there already, according to the header? */
+static bool announces(struct http2 *http2, struct half *half)
+{
+	*half = (struct half){ .length = STREAM_UNMEASURED };
+	if (http2->requests ? !is_clear(http2, half)
+			    : !is_response(&http2->fields)) {
+		body_spoil(&half->body, HTTP_MORE);
+		return false;
+	}
+	if (!http2->requests || http2->fields.method == METHOD_POST)
+		measure(http2, half);
 	return true;
+}
+
+/* A response's header. A pushed one's has an even stream, and no request. */
+static void answer(struct http2 *http2, uint32_t stream)
+{
+	const struct fields *fields = &http2->fields;
+
+	if (fields->status >= 200 && !noted_take(http2->noted, stream))
+		http2->unread =
+			fields->status == 200 && fields->dns && stream & 1;
 }
 
 /* A header that is a request's or a response's, and not the trailer of one. */
@@ -59,15 +96,17 @@ static int begin_stream(struct http2 *http2, uint32_t stream,
 {
 	struct half half;
 
+	if (!http2->requests)
+		answer(http2, stream);
 	if (!announces(http2, &half))
 		return HTTP_ON;
 	if (http2->ends)
 		return finish(http2, stream, &half, found);
 	bool evicted = streams_evict(&http2->streams);
+	found->stream = evicted ? 0 : stream;
 	if (streams_open(&http2->streams, stream, &half))
 		return evicted ? HTTP_NO_MEMORY : HTTP_ON;
 	body_spoil(&half.body, HTTP_MORE);
-	found->stream = stream;
 	return HTTP_NO_MEMORY;
 }
 

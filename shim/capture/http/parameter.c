@@ -15,6 +15,12 @@ static void flush(struct parameter *parameter)
 	parameter->size = 0;
 }
 
+void parameter_lose(struct parameter *parameter)
+{
+	parameter_drop(parameter);
+	parameter->state = PARAMETER_LOST;
+}
+
 /* The six bits of a character, or -1. */
 static int value_of(char c)
 {
@@ -24,24 +30,13 @@ static int value_of(char c)
 		return c - 'a' + 26;
 	if (c >= '0' && c <= '9')
 		return c - '0' + 52;
-	if (c == '-' || c == '+')
+	if (c == '-')
 		return 62;
-	return c == '_' || c == '/' ? 63 : -1;
+	return c == '_' ? 63 : -1;
 }
 
-static void decode(struct parameter *parameter, char c)
+static void decode(struct parameter *parameter, int value)
 {
-	int value = value_of(c);
-
-	parameter->state = PARAMETER_VALUE;
-	if (c == '=' && parameter->padding < PADDING_MAX) {
-		parameter->padding++;
-		return;
-	}
-	if (value < 0 || parameter->padding) {
-		body_spoil(&parameter->body, HTTP_SHORT);
-		return;
-	}
 	parameter->pending = parameter->pending << 6 | value;
 	parameter->bits += 6;
 	if (parameter->bits < 8)
@@ -55,39 +50,68 @@ static void decode(struct parameter *parameter, char c)
 
 static void in_path(struct parameter *parameter, char c)
 {
-	if (c == '?')
+	if (c == '#')
+		parameter_lose(parameter);
+	else if (c == '?')
 		parameter->state = PARAMETER_NAME;
+}
+
+/* What some servers take for the end of a parameter, or for the query's beginning. */
+static bool is_doubtful(char c)
+{
+	return c == '?' || c == '#' || c == ';';
 }
 
 static void in_name(struct parameter *parameter, char c)
 {
 	static const char name[] = "dns=";
 
-	if (c == '&') {
+	if (is_doubtful(c) || c == '%' || (c == '&' && !parameter->matched)) {
+		parameter_lose(parameter);
+	} else if (c == '&') {
 		parameter->matched = 0;
 	} else if (c != name[parameter->matched]) {
 		parameter->state = PARAMETER_OTHER;
 	} else if (!name[++parameter->matched]) {
-		parameter->state = PARAMETER_VALUE;
+		if (parameter->has)
+			parameter_lose(parameter);
+		else
+			parameter->state = PARAMETER_VALUE;
+		parameter->has = true;
 	}
 }
 
 static void in_other(struct parameter *parameter, char c)
 {
-	if (c != '&')
-		return;
-	parameter->matched = 0;
-	parameter->state = PARAMETER_NAME;
+	if (is_doubtful(c)) {
+		parameter_lose(parameter);
+	} else if (c == '&') {
+		parameter->matched = 0;
+		parameter->state = PARAMETER_NAME;
+	}
+}
+
+static void pad(struct parameter *parameter)
+{
+	parameter->state = PARAMETER_VALUE;
+	if (++parameter->padding > PADDING_MAX)
+		parameter_lose(parameter);
 }
 
 static void in_value(struct parameter *parameter, char c)
 {
-	if (c == '&' || c == '#')
-		parameter->state = PARAMETER_DONE;
+	int value = value_of(c);
+
+	if (c == '&')
+		in_other(parameter, c);
 	else if (c == '%')
 		parameter->state = PARAMETER_PERCENT;
+	else if (c == '=')
+		pad(parameter);
+	else if (value < 0 || parameter->padding)
+		parameter_lose(parameter);
 	else
-		decode(parameter, c);
+		decode(parameter, value);
 }
 
 static void at_percent(struct parameter *parameter, char c)
@@ -96,11 +120,13 @@ static void at_percent(struct parameter *parameter, char c)
 	parameter->state = PARAMETER_DIGIT;
 }
 
+/* Of padding alone it makes no difference who decodes it. */
 static void at_digit(struct parameter *parameter, char c)
 {
-	int high = text_hex(parameter->digit), low = text_hex(c);
-
-	decode(parameter, high < 0 || low < 0 ? 0 : high << 4 | low);
+	if (parameter->digit == '3' && text_hex(c) == 0xd)
+		pad(parameter);
+	else
+		parameter_lose(parameter);
 }
 
 void parameter_take(struct parameter *parameter, struct text text)
@@ -111,25 +137,29 @@ void parameter_take(struct parameter *parameter, struct text text)
 		[PARAMETER_PERCENT] = at_percent, [PARAMETER_DIGIT] = at_digit,
 	};
 
-	for (size_t i = 0; i < text.size && parameter->state != PARAMETER_DONE;
+	for (size_t i = 0; i < text.size && parameter->state != PARAMETER_LOST;
 	     i++)
 		states[parameter->state](parameter, text.at[i]);
 }
 
-bool parameter_end(struct parameter *parameter, struct body *body)
+enum parameter_result parameter_end(struct parameter *parameter,
+				    struct body *body)
 {
-	bool has = parameter->state >= PARAMETER_VALUE;
-
 	/* One character of four is no octet. */
-	if (parameter->state == PARAMETER_PERCENT ||
-	    parameter->state == PARAMETER_DIGIT || parameter->bits == 6)
-		body_spoil(&parameter->body, HTTP_SHORT);
-	if (has) {
-		flush(parameter);
-		*body = parameter->body;
+	bool unclear = parameter->state == PARAMETER_LOST ||
+		       parameter->state == PARAMETER_PERCENT ||
+		       parameter->state == PARAMETER_DIGIT ||
+		       parameter->bits == 6;
+	bool has = parameter->has;
+
+	if (unclear || !has) {
+		parameter_drop(parameter);
+		return unclear ? PARAMETER_UNCLEAR : PARAMETER_NOTHING;
 	}
+	flush(parameter);
+	*body = parameter->body;
 	*parameter = (struct parameter){ 0 };
-	return has;
+	return PARAMETER_MESSAGE;
 }
 
 void parameter_drop(struct parameter *parameter)

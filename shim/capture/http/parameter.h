@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * The DNS message in the target of a GET: RFC 8484 4.1, the first `dns` parameter
- * of its query, base64url (RFC 4648) without padding. Servers differ in whether
- * they take padding, the other alphabet, or characters that are percent-encoded;
- * there is only one message that each can mean, and here all are taken.
+ * The DNS message in the target of a GET: RFC 8484 4.1, the `dns` parameter of its
+ * query, base64url (RFC 4648), with padding or without. Servers differ in which of two
+ * they take, where the query begins and ends, what they make of other characters and
+ * whether they decode those that are percent-encoded: a target that has any of this is
+ * unclear, and no message is read from it.
  */
 #pragma once
 
@@ -17,13 +18,20 @@ enum parameter_state {
 	PARAMETER_VALUE, /* the value comes */
 	PARAMETER_PERCENT, /* in it, two digits of a character come */
 	PARAMETER_DIGIT,   /* the second one */
-	PARAMETER_DONE,
+	PARAMETER_LOST,    /* it is unclear */
+};
+
+enum parameter_result {
+	PARAMETER_NOTHING, /* no server reads a message from it */
+	PARAMETER_MESSAGE,
+	PARAMETER_UNCLEAR, /* some may, but not the same */
 };
 
 /* All zero: a target that begins. */
 struct parameter {
 	uint8_t state; /* enum parameter_state */
 	uint8_t matched;
+	bool has;        /* a value has begun */
 	uint8_t digit;   /* the first one behind a percent sign */
 	uint8_t padding; /* characters */
 	uint8_t bits;    /* of `pending` that are not an octet yet */
@@ -36,9 +44,13 @@ struct parameter {
 /* The target's next characters. */
 void parameter_take(struct parameter *parameter, struct text text);
 
-/* The target is whole. Returns false if it has no message; else `*body` is it. The
- * parameter is as at its beginning. */
-bool parameter_end(struct parameter *parameter, struct body *body);
+/* There is more than one target. */
+void parameter_lose(struct parameter *parameter);
+
+/* The target is whole. If it has a message, `*body` is that. The parameter is as at its
+ * beginning. */
+enum parameter_result parameter_end(struct parameter *parameter,
+				    struct body *body);
 
 /* Gives back what is kept. */
 void parameter_drop(struct parameter *parameter);

@@ -27,7 +27,6 @@
 struct half {
 	struct body body;
 	uint32_t length; /* that it is to have */
-	bool whole;      /* it is there: what comes still is no part of it */
 };
 
 /* All zero: none. */

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Requests of an HTTP connection that wait for their responses and are accounted for:
+ * handed out as messages, or counted as lost. A response that is DNS to any other
+ * request tells of a query that nobody has seen.
+ *
+ * The requests' direction notes, before the server can answer; the responses' takes.
+ */
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* More than a server has open at one time, or reads of a pipeline. */
+#define NOTED_MAX 512
+
+/* All zero: none. */
+struct noted {
+	_Atomic uint32_t number[NOTED_MAX]; /* 0: free */
+};
+
+/* Where there is no room the lowest number goes: the client has reset it long ago. */
+void noted_add(struct noted *noted, uint32_t number);
+
+/* Returns whether it was there. */
+bool noted_take(struct noted *noted, uint32_t number);
