@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Two passes over the modules: where the functions are, and who holds them.
+ * Three passes over the modules: where the functions are, who else defines their
+ * names, and who holds them.
  */
 #include "shim/hook/tls_library.h"
 
@@ -31,11 +32,17 @@ static const struct function {
 #include "shim/hook/tls_calls.h"
 };
 
-/* What the first pass finds, of each kind. */
+/* A library that is looked into. */
 struct found {
-	size_t n;
-	ElfW(Addr) base; /* of the one that is looked into */
+	bool any;
+	ElfW(Addr) base;
 	struct tls_library library;
+};
+
+/* What the first two passes find. */
+struct definitions {
+	struct found found[TLS_KINDS];
+	bool contested[ARRAY_SIZE(functions)]; /* another module defines it */
 };
 
 static ElfW(Addr) bound[TLS_KINDS];
@@ -63,6 +70,7 @@ static void *address_of(const struct module *module, const char *name)
 static void read_library(struct found *found, enum tls_kind kind,
 			 const struct module *module)
 {
+	found->any = true;
 	found->base = module->base;
 	for (size_t i = 0; i < ARRAY_SIZE(functions); i++)
 		if (functions[i].kind == kind)
@@ -83,25 +91,46 @@ static int find_libraries(struct dl_phdr_info *info, size_t size, void *context)
 		if (!module_find(&module, known_by[kind][0]) ||
 		    !module_find(&module, known_by[kind][1]))
 			continue;
-		if (!found[kind].n++ || module.base == bound[kind])
+		if (!found[kind].any || module.base == bound[kind])
 			read_library(&found[kind], kind, &module);
 	}
 	return 0;
 }
 
-/* A name that is yet to be looked up leads to the only library that has it. */
+/* Any definition may be the one that a name leads to: a key logger's, the program's. */
+static int find_others(struct dl_phdr_info *info, size_t size, void *context)
+{
+	struct definitions *definitions = context;
+	struct module module;
+
+	(void)size;
+	if (!module_read(&module, info) || module_has(&module, functions))
+		return 0;
+	for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
+		const struct found *found =
+			&definitions->found[functions[i].kind];
+
+		if (found->any && module.base != found->base &&
+		    module_find(&module, functions[i].name))
+			definitions->contested[i] = true;
+	}
+	return 0;
+}
+
+/* Where a name that is yet to be looked up leads to is known if nobody else has it. */
 static void *wanted(const void *context, const char *name, const void *value,
 		    bool unbound)
 {
-	const struct found *found = context;
+	const struct definitions *definitions = context;
 
 	for (size_t i = 0; i < ARRAY_SIZE(functions); i++) {
 		const struct function *one = &functions[i];
-		void *real = *slot_of(&found[one->kind].library, one);
+		const struct found *found = &definitions->found[one->kind];
+		void *real = *slot_of(&found->library, one);
 
 		if (!one->hook || !real)
 			continue;
-		if (unbound ? found[one->kind].n == 1 &&
+		if (unbound ? !definitions->contested[i] &&
 				      !strcmp(name, one->name)
 			    : value == real)
 			return one->hook;
@@ -110,7 +139,7 @@ static void *wanted(const void *context, const char *name, const void *value,
 }
 
 struct pass {
-	const struct found *found;
+	const struct definitions *definitions;
 	size_t modules; /* gone by */
 };
 
@@ -125,22 +154,37 @@ static int bind_module(struct dl_phdr_info *info, size_t size, void *context)
 	done.modules = pass->modules;
 	done.unloaded = info->dlpi_subs;
 	if (module_read(&module, info) && !module_has(&module, functions))
-		module_bind(&module, wanted, pass->found);
+		module_bind(&module, wanted, pass->definitions);
 	return 0;
+}
+
+/* Another one may lie where one was that has been unloaded, even of the same size, so
+ * they are known by the functions. */
+static void look_into(enum tls_kind kind, const struct found *found)
+{
+	bound[kind] = found->base;
+	if (!memcmp(&tls_libraries[kind], &found->library,
+		    sizeof(found->library)))
+		return;
+	tls_libraries[kind] = found->library;
+	done.modules = 0;
 }
 
 void tls_library_bind(void)
 {
-	struct found found[TLS_KINDS] = { 0 };
-	struct pass pass = { .found = found };
+	struct definitions definitions = { 0 };
+	struct pass pass = { .definitions = &definitions };
+	bool any = false;
 
-	dl_iterate_phdr(find_libraries, found);
-	for (int kind = 0; kind < TLS_KINDS; kind++)
-		if (found[kind].n && found[kind].base != bound[kind]) {
-			tls_libraries[kind] = found[kind].library;
-			bound[kind] = found[kind].base;
-			done.modules = 0;
-		}
-	if (found[TLS_OPENSSL].n || found[TLS_GNUTLS].n)
-		dl_iterate_phdr(bind_module, &pass);
+	dl_iterate_phdr(find_libraries, definitions.found);
+	for (int kind = 0; kind < TLS_KINDS; kind++) {
+		if (!definitions.found[kind].any)
+			continue;
+		look_into(kind, &definitions.found[kind]);
+		any = true;
+	}
+	if (!any)
+		return;
+	dl_iterate_phdr(find_others, &definitions);
+	dl_iterate_phdr(bind_module, &pass);
 }

@@ -6,7 +6,10 @@
  * was bound to that very library; a process without one is as it was; and a function
  * that somebody looks up by dlsym(3) is the library's own.
  *
- * Of two OpenSSLs in one process only the first is looked into.
+ * Of two OpenSSLs in one process only the first is looked into, and where others define
+ * a function's name as well (a second OpenSSL, a preloaded key logger, the program), only
+ * by modules that are bound to the first one already: which one a name leads to that is yet
+ * to be looked up cannot be told, and what stands before the library is called as ever.
  */
 #pragma once
 

@@ -69,3 +69,35 @@ def test_php():
     running.udp(EACH)
     running.end()
     return running.check()
+
+
+def release(number, to):
+    return host.build("secure", f"-DRELEASE={number}", "-shared", "-fPIC", "-Wl,-z,now",
+                      "-Wl,-soname,libsecure.so", to=to)
+
+
+def linked(*flags, to=None):
+    """With the TLS library of the room."""
+    return host.build("secure", *flags, *RUNPATH, f"-L{namespace.ROOM}", "-lsecure", to=to)
+
+
+def test_tls_reloaded():
+    """Another TLS library where one was unloaded, in a file of the same size."""
+    release(1, "libsecure.so")
+    linked(*MODULE, *NOW, to="libcalls.so")
+    sizes = [pathlib.Path(release(n, f"libsecure.{n}")).stat().st_size for n in (1, 2)]
+    assert sizes[0] == sizes[1], sizes
+    running = host.Host(host.build("secure", *RUNPATH), "reload")
+    running.end()
+
+
+@each(("ahead", "behind"))
+def test_tls_interposed(place):
+    """A library that stands before the TLS library is called as ever, although nothing
+    is bound before it is called."""
+    release(1, "libsecure.so")
+    before = host.build("secure", "-DBEFORE", "-shared", "-fPIC", to="libbefore.so")
+    order = [before, host.servers.LIBRARY]
+    running = host.Host(linked("-DCALLER", *LAZY), "before",
+                        LD_PRELOAD=":".join(order if place == "ahead" else order[::-1]))
+    running.end()
