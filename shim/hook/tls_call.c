@@ -90,6 +90,17 @@ static bool is_openssl(const struct tls_library *library)
 	return library->SSL_get_rfd && library->SSL_get_wfd;
 }
 
+/* Before its first handshake. Its handle may be known as that of another one, which was
+ * freed where nobody saw it: within the library, as by BIO_free_all(3). Returns whether
+ * it is new. */
+static bool forget_if_new(const struct tls_library *library, const void *handle)
+{
+	if (!library->SSL_in_before || !library->SSL_in_before(handle))
+		return false;
+	tls_end(handle);
+	return true;
+}
+
 /* The fd that the library knows, or that the session is known to be on. */
 static int fd_of(const struct tls_call *tls, bool sent)
 {
@@ -103,7 +114,7 @@ static int fd_of(const struct tls_call *tls, bool sent)
 	}
 	fd = sent ? tls->library->SSL_get_wfd(tls->session)
 		  : tls->library->SSL_get_rfd(tls->session);
-	if (fd >= 0)
+	if (fd >= 0 || forget_if_new(tls->library, tls->session))
 		return fd;
 	ask_openssl(tls, &randoms, &session);
 	return tls_find(&session);
@@ -205,6 +216,8 @@ void tls_handshake_begins(const struct tls_library *library, void *session)
 {
 	struct capture_call call;
 
+	if (!tls_call_is_idle())
+		forget_if_new(library, session);
 	if (capture_is_active() && !thread_is_untraced())
 		tls_enter(&call, library->SSL_get_rfd(session), false);
 }

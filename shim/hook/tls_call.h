@@ -42,7 +42,8 @@ void tls_received(struct tls_call *tls, void *to, size_t size);
 void tls_received_late(const struct tls_library *library, void *session,
 		       void *to, size_t size);
 
-/* Before a handshake: where the library knows the fd, it is a connection of TLS. */
+/* Before a handshake: where the library knows the fd, it is a connection of TLS; and a
+ * new session is none that was known. */
 void tls_handshake_begins(const struct tls_library *library, void *session);
 
 /* Around a call that writes: `size` octets it is to write, and has written. */

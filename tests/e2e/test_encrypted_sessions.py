@@ -3,13 +3,15 @@
 handshakes, certificates of clients. Whatever it is, the log agrees with the clients."""
 
 import os
+import socket
 import ssl
 from dataclasses import replace
 
-from harness import dns, dot, encrypted, load, namespace, openssl, tls
-from harness.collector import Collector
+from harness import certificates, dns, dot, encrypted, host, load, namespace, openssl, tls
+from harness.collector import Collector, listening
 from harness.each import each
 from harness.encrypted import AUTHORITY, DOT, EncryptedScene
+from harness.process import PATIENCE, until
 
 CONNECTIONS = 12
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -132,3 +134,33 @@ def test_client_certificate():
     tls.play(players, "certificate")
     assert min(player.stream.total for player in players) > 1 << 14
     return checked(collector, here)
+
+
+def asks(port, version, name):
+    """Returns the connection, the query and its answer."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    made.check_hostname, made.verify_mode = False, ssl.CERT_NONE
+    made.minimum_version = made.maximum_version = VERSIONS[version]
+    client = made.wrap_socket(socket.create_connection(
+        (namespace.SERVER4, port), PATIENCE))
+    asked = dns.query(1, name)
+    client.sendall(len(asked).to_bytes(2, "big") + asked)
+    answer = b""
+    while len(answer) < 2 + len(asked):
+        answer += client.recv(4096)
+    return client, asked, answer[2:]
+
+
+@each(f"{scene} {version}" for scene in ("handshake", "read") for version in VERSIONS)
+def test_freed_unseen(which):
+    """A session that lies where another one was, which the library itself has freed,
+    is not taken for that one."""
+    scene, version = which.split()
+    certificates.Authority("authority").sign("server")
+    running = host.Host(host.build("stale", "-lssl", "-lcrypto"), scene)
+    until(lambda: running.process.alive() and listening(8443), "its sockets")
+    first, *said = asks(DOT, version, "dns.test")
+    second, *_ = asks(8443, version, "other.test")
+    running.end()
+    first.close(), second.close()
+    assert [tap.payload for tap in running.collector.taps()] == said
