@@ -211,6 +211,12 @@ int hook_SSL_connect(void *ssl)
 	return tls_libraries[TLS_OPENSSL].SSL_connect(ssl);
 }
 
+int hook_gnutls_handshake(void *session)
+{
+	tls_handshake_begins(&tls_libraries[TLS_GNUTLS], session);
+	return tls_libraries[TLS_GNUTLS].gnutls_handshake(session);
+}
+
 static void end(void *session)
 {
 	if (!tls_call_is_idle())

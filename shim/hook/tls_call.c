@@ -4,6 +4,8 @@
  */
 #include "shim/hook/tls_call.h"
 
+#include <string.h>
+
 #include "shim/capture/connection.h"
 #include "shim/capture/departed.h"
 
@@ -57,13 +59,15 @@ static const unsigned char *random_of(const struct tls_datum *datum)
 	return datum->size == HELLO_RANDOM ? datum->data : NULL;
 }
 
-static void ask_gnutls(const struct tls_call *tls, struct tls_session *session)
+static void ask_gnutls(const struct tls_library *library,
+		       struct tls_session *session)
 {
 	struct tls_datum client = { NULL, 0 }, server = { NULL, 0 };
 
-	if (!tls->library->gnutls_session_get_random)
+	if (!library->gnutls_session_get_random)
 		return;
-	tls->library->gnutls_session_get_random(tls->session, &client, &server);
+	library->gnutls_session_get_random((void *)session->handle, &client,
+					   &server);
 	session->client = random_of(&client);
 	session->server = random_of(&server);
 }
@@ -90,12 +94,29 @@ static bool is_openssl(const struct tls_library *library)
 	return library->SSL_get_rfd && library->SSL_get_wfd;
 }
 
-/* Before its first handshake. Its handle may be known as that of another one, which was
- * freed where nobody saw it: within the library, as by BIO_free_all(3). Returns whether
- * it is new. */
+static bool is_zero(const unsigned char *random)
+{
+	static const unsigned char zero[HELLO_RANDOM];
+
+	return random && !memcmp(random, zero, HELLO_RANDOM);
+}
+
+/* Before its first handshake, when GnuTLS has no random numbers of it yet. */
+static bool is_new(const struct tls_library *library, const void *handle)
+{
+	struct tls_session session = { .handle = handle };
+
+	if (library->SSL_in_before)
+		return library->SSL_in_before(handle);
+	ask_gnutls(library, &session);
+	return is_zero(session.client) && is_zero(session.server);
+}
+
+/* Its handle may be known as that of another one, which was freed where nobody saw it:
+ * within the library, as by BIO_free_all(3). Returns whether it is new. */
 static bool forget_if_new(const struct tls_library *library, const void *handle)
 {
-	if (!library->SSL_in_before || !library->SSL_in_before(handle))
+	if (!is_new(library, handle))
 		return false;
 	tls_end(handle);
 	return true;
@@ -109,7 +130,7 @@ static int fd_of(const struct tls_call *tls, bool sent)
 	int fd;
 
 	if (!is_openssl(tls->library)) {
-		ask_gnutls(tls, &session);
+		ask_gnutls(tls->library, &session);
 		return tls_find(&session);
 	}
 	fd = sent ? tls->library->SSL_get_wfd(tls->session)
@@ -218,6 +239,6 @@ void tls_handshake_begins(const struct tls_library *library, void *session)
 
 	if (!tls_call_is_idle())
 		forget_if_new(library, session);
-	if (capture_is_active() && !thread_is_untraced())
+	if (is_openssl(library) && capture_is_active() && !thread_is_untraced())
 		tls_enter(&call, library->SSL_get_rfd(session), false);
 }

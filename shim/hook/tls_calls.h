@@ -47,6 +47,7 @@ TLS_CALL(GNUTLS, gnutls_record_send, ssize_t,
 TLS_CALL(GNUTLS, gnutls_record_send2, ssize_t,
 	 (void *session, const void *from, size_t size, size_t pad,
 	  unsigned flags))
+TLS_CALL(GNUTLS, gnutls_handshake, int, (void *session))
 TLS_CALL(GNUTLS, gnutls_deinit, void, (void *session))
 TLS_ASK(GNUTLS, gnutls_session_get_random, void,
 	(void *session, struct tls_datum *client, struct tls_datum *server))
