@@ -4,10 +4,15 @@
  */
 #include "shim/hook/module.h"
 
+#include <errno.h>
+#include <linux/futex.h>
 #include <stdatomic.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
+
+#include "shim/base/sandbox.h"
 
 #if defined(__x86_64__)
 #define RELOCATION_SLOT R_X86_64_JUMP_SLOT
@@ -139,19 +144,58 @@ uint32_t module_find(const struct module *module, const char *name)
 	return 0;
 }
 
-/* The pages that the dynamic linker has made read-only, if this is in one. */
-static bool protect(const struct module *module, ElfW(Addr) at, int protection)
+/* Does it lie in the pages that the dynamic linker makes read-only in the end? */
+static bool is_relro(const struct module *module, ElfW(Addr) at)
 {
 	const ElfW(Addr) page = ~(ElfW(Addr))(sysconf(_SC_PAGESIZE) - 1);
 	ElfW(Addr) begin, end;
 
 	if (!module->relro)
-		return true;
+		return false;
 	begin = (module->base + module->relro->p_vaddr) & page;
 	end = (module->base + module->relro->p_vaddr + module->relro->p_memsz) &
 	      page;
-	return at < begin || at >= end ||
-	       !mprotect((void *)begin, end - begin, protection);
+	return at >= begin && at < end;
+}
+
+static bool allows(int number, uint64_t second, uint64_t third)
+{
+	struct sandbox_call call = { number, { 0, second, third } };
+
+	return sandbox_asks(&call) == SANDBOX_ALLOWED;
+}
+
+/* To add nothing to a word changes nothing, and fails where nobody may write. Nobody
+ * waits for either word, so nobody is woken: futex(2). */
+static bool is_read_only(ElfW(Addr) at)
+{
+	const int nothing = FUTEX_OP(FUTEX_OP_ADD, 0, FUTEX_OP_CMP_EQ, 0);
+	uint32_t other = 0;
+	int saved = errno;
+	bool fails = !allows(SYS_futex, FUTEX_WAKE_OP_PRIVATE, 0) ||
+		     syscall(SYS_futex, &other, FUTEX_WAKE_OP_PRIVATE, 0, 0, at,
+			     nothing) < 0;
+
+	errno = saved;
+	return fails;
+}
+
+/* Only what was read-only becomes so again: the dynamic linker may be writing to the
+ * page still, in another thread for which libc loads a module. */
+static void store(const struct module *module, ElfW(Addr) at, void *value)
+{
+	const int writable = PROT_READ | PROT_WRITE;
+	size_t size = sysconf(_SC_PAGESIZE);
+	void *page = (void *)(at & -size);
+	bool closed = is_relro(module, at) && is_read_only(at);
+
+	if (closed && (!allows(SYS_mprotect, size, writable) ||
+		       mprotect(page, size, writable)))
+		return;
+	/* Another thread may be calling through it. */
+	atomic_store_explicit((void *_Atomic *)at, value, memory_order_relaxed);
+	if (closed)
+		mprotect(page, size, PROT_READ);
 }
 
 static void bind_entry(const struct module *module,
@@ -162,21 +206,17 @@ static void bind_entry(const struct module *module,
 		&module->symbols[ELF64_R_SYM(relocation->r_info)];
 	unsigned type = ELF64_R_TYPE(relocation->r_info);
 	ElfW(Addr) at = module->base + relocation->r_offset;
-	void *_Atomic *entry = (void *_Atomic *)at;
 	void *value, *hook;
 
 	if ((type != RELOCATION_SLOT && type != RELOCATION_DATA &&
 	     type != RELOCATION_WORD) ||
 	    symbol->st_shndx != SHN_UNDEF)
 		return;
-	value = atomic_load_explicit(entry, memory_order_relaxed);
+	value = atomic_load_explicit((void *_Atomic *)at, memory_order_relaxed);
 	hook = wanted(context, module->strings + symbol->st_name, value,
 		      type == RELOCATION_SLOT && module_has(module, value));
-	if (!hook || !protect(module, at, PROT_READ | PROT_WRITE))
-		return;
-	/* Another thread may be calling through it. */
-	atomic_store_explicit(entry, hook, memory_order_relaxed);
-	protect(module, at, PROT_READ);
+	if (hook)
+		store(module, at, hook);
 }
 
 void module_bind(const struct module *module, module_wanted *wanted,

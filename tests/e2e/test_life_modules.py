@@ -91,6 +91,13 @@ def test_tls_reloaded():
     running.end()
 
 
+def test_tls_writing():
+    """A module to which somebody else still writes is not made read-only."""
+    release(1, "libsecure.so")
+    linked(*MODULE, *NOW, to="libcalls.so")
+    host.Host(host.build("secure", *RUNPATH), "writing").end()
+
+
 @each(("ahead", "behind"))
 def test_tls_interposed(place):
     """A library that stands before the TLS library is called as ever, although nothing

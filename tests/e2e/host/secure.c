@@ -8,6 +8,7 @@
 #include "host.h"
 
 #include <dlfcn.h>
+#include <link.h>
 
 int SSL_read(void *ssl, void *to, int size);
 int SSL_write(void *ssl, const void *from, int size);
@@ -91,7 +92,48 @@ static void play_reload(void)
 	load("libsecure.2", 2001);
 }
 
-static const struct scene scenes[] = { { "reload", play_reload } };
+/* What the dynamic linker makes read-only of the module, once it has written to it. */
+static int open_module(struct dl_phdr_info *info, size_t size, void *context)
+{
+	size_t page = sysconf(_SC_PAGESIZE);
+	char **last = context;
+
+	(void)size;
+	if (!strstr(info->dlpi_name, "libcalls.so"))
+		return 0;
+	for (int i = 0; i < info->dlpi_phnum; i++) {
+		const ElfW(Phdr) *phdr = &info->dlpi_phdr[i];
+		uintptr_t begin = info->dlpi_addr + phdr->p_vaddr;
+		uintptr_t end = (begin + phdr->p_memsz) & -page;
+
+		if (phdr->p_type != PT_GNU_RELRO)
+			continue;
+		begin &= -page;
+		MUST(end > begin && !mprotect((void *)begin, end - begin,
+					      PROT_READ | PROT_WRITE));
+		*last = (char *)end - 1;
+	}
+	return 1;
+}
+
+/* As if the dynamic linker were writing to it still, in another thread. */
+static void play_writing(void)
+{
+	char *last = NULL;
+
+	MUST(!close(socket(AF_INET, SOCK_DGRAM, 0)));
+	void *module = dlopen("libcalls.so", RTLD_NOW);
+	MUST(module);
+	MUST(dl_iterate_phdr(open_module, &last) && last);
+	int (*secure)(void) = (int (*)(void))dlsym(module, "secure_read");
+	*(volatile char *)last = 0;
+	MUST(secure && secure() == 1001);
+}
+
+static const struct scene scenes[] = {
+	{ "reload", play_reload },
+	{ "writing", play_writing },
+};
 
 HOST_MAIN(scenes)
 #endif
