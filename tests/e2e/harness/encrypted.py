@@ -87,7 +87,8 @@ SERVING_DOH = [name for name in SERVERS if name != "nsd"]
 # Of several messages in one record these read the first, and wait for more octets.
 ONE_A_RECORD = {"nsd", "dnsdist"}
 # A client that ends without an alert costs others their connections: what OpenSSL has
-# said of one, the next call on another is taken to have said.
+# said of one, the next call on another is taken to have said. So it hangs up now and
+# then on one that has said nothing, bare as well.
 NEEDS_AN_END = {"dnsdist"}
 # Of a longer body over HTTP/2 it does not read the end.
 LONGEST = {"named": 468}

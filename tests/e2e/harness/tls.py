@@ -43,6 +43,7 @@ class Stream:
     """
 
     def __init__(self, address, port, context, session=None, source=None):
+        self.how = address, port, context, session, source
         sources = namespace.CLIENTS6 if ":" in address else namespace.CLIENTS4
         self.socket = socket.create_connection(
             (address, port), PATIENCE, (source or sources[-1], 0))
@@ -56,6 +57,7 @@ class Stream:
         self.sealed, self.held, self.ready, self.ended = b"", [], False, False
         self.total = 0   # octets that were sealed
         self.hellos = 0  # of ours: 2 if the server has asked for another
+        self.used = False  # something was said in the clear
         self._shake()
 
     def fileno(self):
@@ -79,6 +81,7 @@ class Stream:
 
     def write(self, octets):
         """As records of their own; later, while half a ticket has come."""
+        self.used = True
         self.held.append(octets)
         self._push()
 
@@ -219,10 +222,11 @@ class Player:
 
     segment: at most so many octets are handed to the kernel at once; None: all.
     end: a name of ENDS.
+    again: connects anew if it is hung up on before it has said anything.
     """
 
-    def __init__(self, stream, segment=None, end="notify"):
-        self.stream, self.segment, self.end = stream, segment, end
+    def __init__(self, stream, segment=None, end="notify", again=False):
+        self.stream, self.segment, self.end, self.again = stream, segment, end, again
 
     def next(self):
         """Writes to the stream what is to come now, if anything is."""
@@ -247,9 +251,15 @@ class Player:
         return True
 
     def listen(self):
+        """Returns whether it had to connect anew."""
         self.heard(self.stream.read())
-        assert not self.stream.ended or self.done(), (
+        if not self.stream.ended or self.done():
+            return False
+        assert self.again and not self.stream.used, (
             f"{self.stream.answerer} hung up on {self.stream.asker}: {self}")
+        self.stream.socket.close()
+        self.stream = Stream(*self.stream.how)
+        return True
 
 
 def play(players, seed):
@@ -266,8 +276,12 @@ def play(players, seed):
         events = poll.poll(0 if any(spoke) else PATIENCE)
         assert events or any(spoke), f"no answers: {turns}"
         for fd, _ in events:
-            active[fd].listen()
-            if active[fd].done():
+            player = active[fd]
+            if player.listen():
+                active.pop(fd)
+                active[player.stream.fileno()] = player
+                poll.register(player.stream.fileno(), select.EPOLLIN)
+            elif player.done():
                 poll.unregister(fd)
                 active.pop(fd).leave()
     poll.close()
