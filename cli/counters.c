@@ -179,7 +179,8 @@ char *counters_path(pid_t pid)
 	char *variable = proc_variable(pid, "DNSTAP_METRICS");
 	const char *pattern = config ? config->metrics_path : variable;
 	char path[PATH_MAX];
-	bool expanded = pattern && exposition_expand(path, pattern, pid);
+	bool expanded =
+		pattern && exposition_expand(path, sizeof(path), pattern, pid);
 
 	config_free(config);
 	free(variable);

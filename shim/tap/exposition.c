@@ -188,20 +188,19 @@ static void put_dropped(struct exposition *out)
 				   out->tap[i].counts.dropped[cause]);
 }
 
-bool exposition_expand(char to[PATH_MAX], const char *path, pid_t pid)
+bool exposition_expand(char *to, size_t room, const char *path, pid_t pid)
 {
 	size_t at = 0;
 
-	for (; *path && at < PATH_MAX; path++) {
+	for (; *path && at < room; path++) {
 		if (path[0] == '%' && path[1] == 'p') {
-			at += snprintf(to + at, PATH_MAX - at, "%ld",
-				       (long)pid);
+			at += snprintf(to + at, room - at, "%ld", (long)pid);
 			path++;
 		} else {
 			to[at++] = *path;
 		}
 	}
-	if (at >= PATH_MAX)
+	if (at >= room)
 		return false;
 	to[at] = '\0';
 	return true;
@@ -347,7 +346,8 @@ static int put_in_place(struct exposition *out, int *lock)
 static int replace(struct exposition *out, const char *path, int *lock,
 		   void (*put_text)(struct exposition *out))
 {
-	if (!exposition_expand(out->path, path, process_id()))
+	if (!exposition_expand(out->path, sizeof(out->path), path,
+			       process_id()))
 		return -ENAMETOOLONG;
 	out->error = 0;
 	out->used = 0;

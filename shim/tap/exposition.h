@@ -52,8 +52,8 @@ const struct exposition_family *exposition_family(size_t n);
 #define EXPOSITION_UNLOCKED " unlocked"
 
 /* The path with the process's id in the place of each %p: several processes of one
- * server share a setting. Returns false if it is too long. */
-bool exposition_expand(char to[PATH_MAX], const char *path, pid_t pid);
+ * server share a setting. Returns false if it is too long for `room` octets. */
+bool exposition_expand(char *to, size_t room, const char *path, pid_t pid);
 
 /* Where the text is made. */
 struct exposition {

@@ -144,7 +144,7 @@ static void visit(struct relatives *relatives, const char *name, pid_t pid,
 static pid_t pid_of(const struct relatives *relatives, const char *name)
 {
 	const char *pattern = relatives->pattern, *at = strstr(pattern, "%p");
-	char again[PATH_MAX];
+	char again[NAME_MAX + 1];
 	long pid;
 
 	if (!at)
@@ -153,7 +153,7 @@ static pid_t pid_of(const struct relatives *relatives, const char *name)
 		return 0;
 	pid = strtol(name + (at - pattern), NULL, 10);
 	if (pid <= 0 || pid > INT_MAX ||
-	    !exposition_expand(again, pattern, (pid_t)pid))
+	    !exposition_expand(again, sizeof(again), pattern, (pid_t)pid))
 		return 0;
 	return !strcmp(name, again) ? (pid_t)pid : 0;
 }
@@ -190,8 +190,8 @@ static bool open_directory(struct relatives *relatives)
 	char *slash;
 
 	if (!pattern || !sandbox_spares(sandbox_relatives) ||
-	    !exposition_expand(relatives->path, relatives->config->metrics_path,
-			       process_id()))
+	    !exposition_expand(relatives->path, sizeof(relatives->path),
+			       relatives->config->metrics_path, process_id()))
 		return false;
 	slash = strrchr(relatives->path, '/');
 	slash[slash == relatives->path] = '\0';

@@ -55,7 +55,7 @@ static const char *name_of(pid_t pid)
 {
 	static char name[PATH_MAX];
 
-	exposition_expand(name, path, pid);
+	exposition_expand(name, PATH_MAX, path, pid);
 	return name;
 }
 
