@@ -4,6 +4,7 @@ It asks another one over TCP, which the library is not in either."""
 
 import base64
 import random
+import select
 import socket
 import ssl
 import threading
@@ -12,7 +13,7 @@ import h2.config
 import h2.connection
 import h2.events
 
-from . import encrypted, namespace, tls
+from . import dns, encrypted, namespace, tls
 from .doh import TYPE
 from .process import PATIENCE
 from .record import Record
@@ -35,9 +36,15 @@ class Resolver:
             octets += piece
         return octets
 
-    def answer(self, message):
+    def ask(self, message):
         self.socket.sendall(len(message).to_bytes(2, "big") + message)
+
+    def next(self):
         return self._exactly(int.from_bytes(self._exactly(2), "big"))
+
+    def answer(self, message):
+        self.ask(message)
+        return self.next()
 
 
 class Peer(threading.Thread):
@@ -106,6 +113,27 @@ class Dot(Peer):
                 return
             yield self.buffer[2:end]
             self.buffer = self.buffer[end:]
+
+
+class Relay(Dot):
+    """To one query there may be several answers."""
+
+    def serve(self):
+        asked = {}
+        while True:
+            waiting = self.tls.pending() or self.tls in select.select(
+                [self.tls, self.resolver.socket], [], [])[0]
+            if not waiting:
+                message = self.resolver.next()
+                self.upstream.record.response(asked[dns.ident(message)], message)
+                self.write(len(message).to_bytes(2, "big") + message)
+            elif octets := self.read():
+                self.buffer += octets
+                for message in self._messages():
+                    asked[dns.ident(message)] = self.query(message)
+                    self.resolver.ask(message)
+            else:
+                return
 
 
 class Doh(Peer):
