@@ -122,8 +122,8 @@ class EncryptedScene(Scene):
 
     def _account(self):
         if self.counts_all and self.server.server.lingers:
-            metrics.check(len(self.record.facts) + len(oracle.crossed(
-                self.wire.messages(), self.server.addresses, self.asks)))
+            metrics.check(self.record.unsolicited + len(self.record.facts) + len(
+                oracle.crossed(self.wire.messages(), self.server.addresses, self.asks)))
 
     def compare(self, taps):
         taps = list(filter(self._matters, taps))

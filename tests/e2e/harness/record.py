@@ -5,6 +5,7 @@ wire tells none."""
 import threading
 import time
 
+from . import dns
 from .oracle import Fact, type_of
 
 
@@ -16,11 +17,15 @@ class Record:
 
     def __init__(self, asked=False):
         self.facts, self.asked = [], asked
+        self.unsolicited = 0  # what says that it is a response and answers nothing
         self.lock = threading.Lock()
 
     def query(self, protocol, asker, answerer, payload):
         """Call this before its last octet is sent, or after it has been received.
         asker, answerer: address and port. Returns what response() needs."""
+        if len(payload) >= dns.HEADER.size and dns.is_response(payload):
+            self.unsolicited += 1
+            return None
         return self._add(protocol, asker, answerer, payload, None)
 
     def response(self, query, payload):
@@ -29,7 +34,7 @@ class Record:
         return self._add(protocol, asker, answerer, payload, query)
 
     def _add(self, protocol, asker, answerer, payload, query):
-        if len(payload) < 12:
+        if len(payload) < dns.HEADER.size:
             return None
         response = query is not None
         fact = Fact(
