@@ -62,16 +62,20 @@ def meanwhile(address, mix):
     load.udp([address], 1, mix)
 
 
+def messages(octets):
+    while octets:
+        end = 2 + int.from_bytes(octets[:2], "big")
+        yield octets[2:end]
+        octets = octets[end:]
+
+
 def over_tls(scene, address, query, made, pieces, mix):
     stream = tls.Stream(address, DOT, made).open()
     fact = scene.record.query("DOT", stream.asker, stream.answerer, query.message)
     say(stream, pieces([query]))
     meanwhile(address, mix)
-    octets = last(stream)
-    while octets:
-        end = 2 + int.from_bytes(octets[:2], "big")
-        scene.record.response(fact, octets[2:end])
-        octets = octets[end:]
+    for answer in messages(last(stream)):
+        scene.record.response(fact, answer)
 
 
 class Request:
@@ -155,3 +159,23 @@ def test_tls(name):
 def test_https(name):
     return asked(name, DOH, over_https, [False, True],
                  encrypted.LONGEST.get(name, LONGEST), ["h2"])
+
+
+# named does not read all of what comes right before the end.
+@each(name for name in encrypted.SERVERS if name != "named")
+def test_half_closed(name):
+    """Several queries, and the end right behind them: not all are answered."""
+    collector = Collector()
+    scene = EncryptedScene(name, f"dnstap {collector.endpoint} full")
+    made, mix = tls.context(scene.authority), load.Mix(name, odd=0)
+    for number in range(QUERIES // 4):
+        address = scene.server.addresses[number % len(scene.server.addresses)]
+        stream = tls.Stream(address, DOT, made).open()
+        queries = [mix.next() for _ in range(4)]
+        asked = {dns.ident(query.message): scene.record.query(
+            "DOT", stream.asker, stream.answerer, query.message) for query in queries}
+        for piece in load.PIECES["one by one"](queries):
+            stream.write(piece)
+        for answer in messages(last(stream)):
+            scene.record.response(asked[dns.ident(answer)], answer)
+    return checked(collector, scene, 0)

@@ -38,9 +38,11 @@ def with_zone(server, *changes, file):
 
 ALLOWED = "    name: test\n", "    name: test\n    provide-xfr: 0.0.0.0/0 NOKEY\n"
 PRIMARIES = {
-    "named": with_zone(encrypted.SERVERS["named"], (
-        "allow-update { none; };",
-        "allow-update { any; }; allow-transfer { any; }; transfers-out 100;"), file="named.conf"),
+    "named": with_zone(
+        encrypted.SERVERS["named"], (
+            "allow-update { none; };",
+            "allow-update { any; }; allow-transfer { any; }; transfers-out 100;"),
+        file="named.conf"),
     "nsd": with_zone(encrypted.SERVERS["nsd"], ALLOWED, file="nsd.conf"),
     "dnsdist": replace(encrypted.SERVERS["dnsdist"], upstream=False),
 }
@@ -113,7 +115,8 @@ def ixfr(ident):
     soa = dns.name("ns.test") + dns.name("root.test") + b"".join(
         value.to_bytes(4, "big") for value in (1, 3600, 900, 86400, 60))
     return (dns.HEADER.pack(ident, 0, 1, 0, 1, 0) + dns.question("test", "IXFR")
-            + dns.name("test") + b"\0\6\0\1\0\0\1\x2c" + len(soa).to_bytes(2, "big") + soa)
+            + dns.name("test") + b"\0\6\0\1\0\0\1\x2c"
+            + len(soa).to_bytes(2, "big") + soa)
 
 
 @each(PRIMARIES)
