@@ -90,6 +90,5 @@ def ask(scene, count, mix, connections, address=None, port=encrypted.DOT, **cont
         players.append(Asker(
             stream, scene.record, queries, end=ends[number % len(ends)],
             records=records[number % len(records)],
-            again=scene.name in encrypted.NEEDS_AN_END,
             segment=list(tls.SEGMENTS.values())[number // 2 % len(tls.SEGMENTS)]))
     tls.play(players, mix.count)

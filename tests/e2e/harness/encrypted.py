@@ -110,6 +110,8 @@ class EncryptedScene(Scene):
     def __init__(self, name, tap, variant=None, ports=(DOT,), made=None, **settings):
         """made: the authority, if there is one."""
         self.name, self.authority, self.record = name, made or authority(), Record()
+        from . import tls  # which needs this module
+        tls.Player.again = name in NEEDS_AN_END
         super().__init__(name, tap, ("UDP", "TCP", "DOT", "DOH"),
                          variant=variant or SERVERS[name], **settings)
         self.wire.leave_out_streams((DOT, DOH))

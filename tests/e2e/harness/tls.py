@@ -222,11 +222,12 @@ class Player:
 
     segment: at most so many octets are handed to the kernel at once; None: all.
     end: a name of ENDS.
-    again: connects anew if it is hung up on before it has said anything.
     """
 
-    def __init__(self, stream, segment=None, end="notify", again=False):
-        self.stream, self.segment, self.end, self.again = stream, segment, end, again
+    again = False  # connects anew if it is hung up on before it has said anything
+
+    def __init__(self, stream, segment=None, end="notify"):
+        self.stream, self.segment, self.end = stream, segment, end
 
     def next(self):
         """Writes to the stream what is to come now, if anything is."""
