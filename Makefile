@@ -193,10 +193,11 @@ soak: all ## a quarter of an hour under everything at once; as root
 # Another version of clang-format would have it otherwise.
 CLANG_FORMAT := $(or $(shell command -v clang-format-14),clang-format)
 
-lint: ## the form of the sources, what includes what, what is documented
+lint: $(GEN).h ## the form of the sources, what includes what, what is documented
 	$(Q).ci/layers
 	$(Q).ci/documented
 	$(Q)shim/drawing.py /dev/stdout | cmp - shim/drawing.svg
+	$(Q)$(COMPILE) -std=gnu11 -fsyntax-only tests/fuzz/*.c
 	$(Q)if $(CLANG_FORMAT) --version | grep -q 'version 14\.'; then \
 	  $(CLANG_FORMAT) --dry-run -Werror $$(git ls-files '*.c' '*.h'); \
 	else echo "lint: clang-format 14 is not there: form not looked at"; fi

@@ -64,7 +64,7 @@ static void show(const uint8_t *data, size_t size)
 static void use(const uint8_t *data, size_t size)
 {
 	Dnstap__Dnstap *dnstap = dnstap_read(data, size);
-	struct stats *stats = stats_new();
+	struct stats *stats = stats_new(0);
 	struct choice choice = { 0 };
 	struct pcap pcap = { 0 };
 	FILE *out = fopen("/dev/null", "w");
