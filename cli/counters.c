@@ -172,6 +172,23 @@ void counters_print_causes(const struct exposition_tap *tap, FILE *out)
 				tap->counts.dropped[i]);
 }
 
+void counters_print(const struct exposition_tap *tap, FILE *out)
+{
+	fprintf(out,
+		"captured %" PRIu64 ", skipped %" PRIu64 ", sent %" PRIu64
+		" (%" PRIu64 " octets), queued %" PRIu64 " of %" PRIu64
+		", dropped %" PRIu64,
+		tap->counts.captured, tap->counts.skipped, tap->counts.sent,
+		tap->counts.octets, tap->counts.queued, tap->capacity,
+		counters_dropped(tap));
+	counters_print_causes(tap, out);
+	fprintf(out,
+		", connected %" PRIu64 " times, lost %" PRIu64
+		", failed handshakes %" PRIu64,
+		tap->counts.connects, tap->counts.disconnects,
+		tap->counts.handshake_failures);
+}
+
 /* A configuration that cannot be read here leaves the variable. */
 char *counters_path(pid_t pid)
 {

@@ -42,3 +42,6 @@ uint64_t counters_dropped(const struct exposition_tap *tap);
 
 /* The causes that have counted: " queue_full=4 endpoint=2". */
 void counters_print_causes(const struct exposition_tap *tap, FILE *out);
+
+/* All of them, in a line without its end. */
+void counters_print(const struct exposition_tap *tap, FILE *out);

@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -229,4 +230,75 @@ int processes_add_descendants(struct processes *found)
 	processes_free(&tree);
 	free(family.member);
 	return error;
+}
+
+/* What a user says */
+
+static int find_number(struct processes *found, pid_t pid)
+{
+	if (kill(pid, 0) && errno == ESRCH) {
+		cli_warn("process %d: %s", (int)pid, strerror(errno));
+		return EX_NOINPUT;
+	}
+	return processes_add(found, pid) ? cli_no_memory() : EX_OK;
+}
+
+static int find_named(struct processes *found, const char *name)
+{
+	int error = processes_add_named(found, name);
+
+	found->named = true;
+	if (error) {
+		cli_warn("/proc: %s", strerror(-error));
+		return EX_UNAVAILABLE;
+	}
+	if (found->n)
+		return EX_OK;
+	cli_warn("%s: no process of this name has " LIBRARY
+		 " loaded, as far as may be seen",
+		 name);
+	return EX_NOINPUT;
+}
+
+int processes_find(struct processes *found, const char *word)
+{
+	uint64_t pid;
+
+	*found = (struct processes){ 0 };
+	if (cli_number(word, 1, INT32_MAX, &pid))
+		return find_number(found, (pid_t)pid);
+	return find_named(found, word);
+}
+
+static int each_of(const struct processes *found,
+		   int (*each)(pid_t pid, void *context), void *context)
+{
+	int status = EX_UNAVAILABLE;
+
+	for (size_t i = 0; i < found->n; i++) {
+		int one = each(found->pid[i], context);
+
+		if (one != EX_UNAVAILABLE &&
+		    (status == EX_OK || status == EX_UNAVAILABLE))
+			status = one;
+	}
+	return status;
+}
+
+int processes_each(int count, char **words,
+		   int (*each)(pid_t pid, void *context), void *context)
+{
+	struct processes found;
+	int status = EX_OK;
+
+	for (int i = 0; i < count; i++) {
+		int one = processes_find(&found, words[i]);
+
+		if (one == EX_OK)
+			one = each_of(&found, each, context);
+		processes_free(&found);
+		if (one != EX_OK)
+			status = one;
+	}
+	return status;
 }

@@ -12,6 +12,7 @@
 struct processes {
 	pid_t *pid; /* each once */
 	size_t n;
+	bool named; /* by a name: several are meant */
 };
 
 bool processes_has_library(pid_t pid);
@@ -26,5 +27,15 @@ int processes_add_named(struct processes *found, const char *name);
 
 /* Those with the library that descend from those found so far. */
 int processes_add_descendants(struct processes *found);
+
+/* A number is a process, whatever is in it; anything else a name, as above. Returns an
+ * exit status; what is wrong has been said. */
+int processes_find(struct processes *found, const char *word);
+
+/* Calls `each` for every process that the words stand for; it returns an exit status.
+ * Of those of one name some may be unavailable, as long as not all are. Returns an exit
+ * status. */
+int processes_each(int count, char **words,
+		   int (*each)(pid_t pid, void *context), void *context);
 
 void processes_free(struct processes *found);

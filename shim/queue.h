@@ -161,6 +161,9 @@ bool queue_wakes(const struct queue *queue); /* false: a wake was refused */
 void queue_wake_last(struct queue *queue);   /* from now on all will be */
 void queue_awake(struct queue *queue);
 
+/* Wakes the consumer whatever it waits for. */
+void queue_wake(struct queue *queue);
+
 /*
  * The end. Any thread asks the consumer to finish by `deadline_ns` of
  * clock_steady(), then waits for it, at the longest until that deadline.

@@ -137,17 +137,9 @@ static void print_tap(const struct exposition_tap *tap)
 {
 	fputs("  tap ", stdout);
 	cli_put(tap->socket, stdout);
-	printf(": %s, captured %" PRIu64 ", skipped %" PRIu64 ", sent %" PRIu64
-	       " (%" PRIu64 " octets), queued %" PRIu64 " of %" PRIu64
-	       ", dropped %" PRIu64,
-	       tap->counts.up ? "up" : "down", tap->counts.captured,
-	       tap->counts.skipped, tap->counts.sent, tap->counts.octets,
-	       tap->counts.queued, tap->capacity, counters_dropped(tap));
-	counters_print_causes(tap, stdout);
-	printf(", connected %" PRIu64 " times, lost %" PRIu64
-	       ", failed handshakes %" PRIu64 "\n",
-	       tap->counts.connects, tap->counts.disconnects,
-	       tap->counts.handshake_failures);
+	printf(": %s, ", tap->counts.up ? "up" : "down");
+	counters_print(tap, stdout);
+	putchar('\n');
 }
 
 static void print_counters(const char *path)

@@ -274,8 +274,7 @@ static inline void retire(_Atomic uint64_t *mark, uint64_t was)
 				       with_state(was, becomes[state_of(was)]));
 }
 
-/* Wakes the consumer, or does so if it sleeps. */
-void queue_wake(struct queue *queue);
+/* Wakes the consumer if it sleeps. */
 void queue_nudge(struct queue *queue);
 
 /* The consumer: these slots of the run are done with. */

@@ -32,6 +32,7 @@
 #include "shim/base/secret.h"
 #include "shim/capture/capture.h"
 #include "shim/capture/enqueue.h"
+#include "shim/runtime/command.h"
 #include "shim/runtime/environment.h"
 #include "shim/hook/dl.h"
 #include "shim/hook/real.h"
@@ -285,6 +286,7 @@ static void begin(void)
 	live->eldest = true;
 	metrics_begin(live_config);
 	family_begin();
+	command_begin();
 	worker_begin();
 	stop_begin(&live->stop);
 	at_quick_exit(runtime_end);

@@ -83,9 +83,10 @@ static int open_wake(void)
 }
 
 void idle_open(struct idle *idle, struct queue *queue,
-	       struct endpoint *endpoint)
+	       struct endpoint *endpoint, struct control *control)
 {
-	*idle = (struct idle){ queue, endpoint, open_wake(), SLEEP_MIN_NS };
+	*idle = (struct idle){ queue, endpoint, control, open_wake(),
+			       SLEEP_MIN_NS };
 	queue_attend(queue, process_id(), thread_ask_id());
 }
 
@@ -99,19 +100,24 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 	return a < b ? a : b;
 }
 
-/* Until `until`, if neither the endpoint nor a wake has anything to do before. */
+/* Until `until`, if neither the endpoint, nor an operator, nor a wake has anything to
+ * do before. */
 static void await(struct idle *idle, uint64_t until)
 {
-	struct pollfd fds[1 + ENDPOINT_FDS_MAX] = { { .fd = idle->wake_fd,
-						      .events = POLLIN } };
-	uint64_t deadline, now = clock_steady();
+	struct pollfd fds[1 + ENDPOINT_FDS_MAX + CONTROL_FDS_MAX] = {
+		{ .fd = idle->wake_fd, .events = POLLIN }
+	};
+	uint64_t deadline, control_deadline, now = clock_steady();
 	size_t count = 1 + idle->endpoint->ops->poll(idle->endpoint, fds + 1,
 						     &deadline);
+	size_t controls =
+		control_poll(idle->control, fds + count, &control_deadline);
 
-	until = earlier(until, deadline);
+	until = earlier(until, earlier(deadline, control_deadline));
 	uint64_t left = until > now ? until - now : 0;
 	struct timespec timeout = { left / NS_PER_S, left % NS_PER_S };
-	ppoll(fds, count, &timeout, NULL);
+	if (ppoll(fds, count + controls, &timeout, NULL) > 0)
+		control_polled(idle->control, fds + count, controls);
 	if (fds[0].revents & POLLIN && !take_wake()) {
 		own_fds_close(idle->wake_fd);
 		idle->wake_fd = -1;

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "shim/queue.h"
+#include "shim/tap/control.h"
 #include "shim/tap/endpoint/endpoint.h"
 
 /* What the cycle before has found; the tap's thread writes it. */
@@ -24,6 +25,7 @@ struct cycle {
 struct idle {
 	struct queue *queue;
 	struct endpoint *endpoint;
+	struct control *control;
 	int wake_fd; /* a signalfd; -1: there is none, so rests are short */
 	uint64_t sleep_ns; /* the next sleep, if nobody ends it */
 };
@@ -31,7 +33,7 @@ struct idle {
 /* On the thread that is to idle, which has QUEUE_WAKE_SIGNAL blocked: from now on
  * the queue may wake it. */
 void idle_open(struct idle *idle, struct queue *queue,
-	       struct endpoint *endpoint);
+	       struct endpoint *endpoint, struct control *control);
 void idle_close(struct idle *idle);
 
 /* Rests until `until_ns` of clock_steady(), or until there may be something to

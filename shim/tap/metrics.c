@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Publishing under a sequence lock, and who writes the file when.
+ * Who writes the file when, and what it shows.
  */
 #include "shim/tap/metrics.h"
 
@@ -29,45 +29,21 @@ void metrics_publish(struct metrics *metrics, size_t tap,
 		     const struct metrics_counts *counts)
 {
 	struct metrics_slot *slot = &metrics->slot[tap];
-	uint64_t sequence =
-		atomic_load_explicit(&slot->sequence, memory_order_relaxed);
-	uint64_t from[METRICS_COUNTS];
 
-	memcpy(from, counts, sizeof(from));
-	atomic_store_explicit(&slot->sequence, sequence + 1,
-			      memory_order_relaxed);
-	/* Who reads one of the counts below finds the sequence odd or changed. */
-	atomic_thread_fence(memory_order_release);
-	for (size_t i = 0; i < METRICS_COUNTS; i++)
-		atomic_store_explicit(&slot->count[i], from[i],
-				      memory_order_relaxed);
-	atomic_store_explicit(&slot->sequence, sequence + 2,
-			      memory_order_release);
+	published_write(&slot->published, slot->count, counts, sizeof(*counts));
 }
 
 void metrics_read(struct metrics *metrics, size_t tap,
 		  struct metrics_counts *counts)
 {
 	struct metrics_slot *slot = &metrics->slot[tap];
-	uint64_t to[METRICS_COUNTS], before, after;
 
-	do {
-		before = atomic_load_explicit(&slot->sequence,
-					      memory_order_acquire);
-		for (size_t i = 0; i < METRICS_COUNTS; i++)
-			to[i] = atomic_load_explicit(&slot->count[i],
-						     memory_order_relaxed);
-		atomic_thread_fence(memory_order_acquire);
-		after = atomic_load_explicit(&slot->sequence,
-					     memory_order_relaxed);
-	} while (before % 2 || before != after);
-	memcpy(counts, to, sizeof(to));
+	published_read(&slot->published, slot->count, counts, sizeof(*counts));
 }
 
-/* With what no tap's thread has seen. */
-static void show(struct metrics *metrics, size_t tap)
+void metrics_show(struct metrics *metrics, size_t tap,
+		  struct exposition_tap *shown)
 {
-	struct exposition_tap *shown = &metrics->exposition.tap[tap];
 	const struct tap_config *about = &config->taps[tap];
 	uint64_t lost = atomic_load(&metrics->lost[tap]);
 
@@ -77,7 +53,6 @@ static void show(struct metrics *metrics, size_t tap)
 	metrics_read(metrics, tap, &shown->counts);
 	shown->counts.captured += lost;
 	shown->counts.dropped[DROP_UNSTARTED] += lost;
-	relatives_add(&metrics->relatives, tap, shown);
 }
 
 static int replace(struct metrics *metrics, int *lock)
@@ -85,8 +60,10 @@ static int replace(struct metrics *metrics, int *lock)
 	struct exposition *exposition = &metrics->exposition;
 	int error;
 
-	for (size_t i = 0; i < config->n_taps; i++)
-		show(metrics, i);
+	for (size_t i = 0; i < config->n_taps; i++) {
+		metrics_show(metrics, i, &exposition->tap[i]);
+		relatives_add(&metrics->relatives, i, &exposition->tap[i]);
+	}
 	exposition->taps = config->n_taps;
 	error = exposition_replace(exposition, config->metrics_path, lock);
 	if (!error)

@@ -14,17 +14,18 @@
 #include <stdint.h>
 
 #include "config/config.h"
+#include "shim/base/published.h"
 #include "shim/drop.h"
 #include "shim/tap/exposition.h"
 #include "shim/tap/relatives.h"
+#include "shim/tap/report.h"
 
 #define METRICS_INTERVAL_S 10
-#define METRICS_COUNTS     (sizeof(struct metrics_counts) / sizeof(uint64_t))
 
 /* What one tap's thread has published. */
 struct metrics_slot {
-	_Atomic uint64_t sequence; /* odd: being written */
-	_Atomic uint64_t count[METRICS_COUNTS];
+	struct published published;
+	_Atomic uint64_t count[PUBLISHED_WORDS(struct metrics_counts)];
 };
 
 /* The counters of one process: all zero where it begins. What a forked child
@@ -40,6 +41,8 @@ struct metrics {
 	/* Messages whose loss was logged; by the tap's thread, or the end of a
 	 * process in which it has none. */
 	uint64_t logged[CONFIG_TAPS_MAX];
+
+	struct report_slot report[CONFIG_TAPS_MAX];
 
 	/* For this module alone. */
 	_Atomic size_t running; /* taps that count */
@@ -64,6 +67,10 @@ void metrics_publish(struct metrics *metrics, size_t tap,
 /* What was published last, all of one moment, and what was lost since then. */
 void metrics_read(struct metrics *metrics, size_t tap,
 		  struct metrics_counts *counts);
+
+/* The same, with what was lost where no thread of a tap has seen it. */
+void metrics_show(struct metrics *metrics, size_t tap,
+		  struct exposition_tap *shown);
 
 /* When the file is due, UINT64_MAX: there is none. True for one of those who ask
  * when it is: that one is to write it. */

@@ -15,6 +15,7 @@
 #include "shim/base/sandbox.h"
 #include "shim/tap/stats.h"
 #include "shim/tap/annotate/aside.h"
+#include "shim/tap/control.h"
 #include "shim/tap/drain.h"
 #include "shim/tap/endpoint/endpoint.h"
 #include "shim/tap/family.h"
@@ -42,6 +43,9 @@ struct tap {
 	struct cycle cycle; /* this one */
 	struct idle idle;
 	struct stats stats;
+	struct control control;
+	struct report report; /* the last that was published */
+	uint32_t rolls;       /* that were asked for, and done */
 	size_t index;
 	uint64_t lost; /* of this process's messages, by the endpoint */
 	uint64_t sent, sent_at; /* frames that were taken, when last any was */
@@ -86,6 +90,33 @@ static void tell(struct tap *tap)
 	tap->sent_at = now;
 }
 
+/* An operator wants another file, or another connection. */
+static void roll(struct tap *tap)
+{
+	uint32_t asked =
+		atomic_load(&tap->stats.metrics->report[tap->index].rolls);
+
+	if (asked == tap->rolls)
+		return;
+	tap->rolls = asked;
+	if (tap->endpoint->ops->roll)
+		tap->endpoint->ops->roll(tap->endpoint, tap->cycle.began);
+}
+
+/* For an operator. */
+static void report(struct tap *tap)
+{
+	struct report now = {
+		.since_ns =
+			clock_pair_wall(&tap->drain.clocks, tap->cycle.began),
+		.records = recording_records(&tap->recording),
+	};
+
+	tap->endpoint->ops->about(tap->endpoint, now.about, sizeof(now.about));
+	report_settle(&tap->stats.metrics->report[tap->index], &tap->report,
+		      &now);
+}
+
 /* What can be done just now. Returns true if there is more, and no time to idle:
  * there always is while messages come in as fast as they go out. */
 static bool run_cycle(struct tap *tap)
@@ -102,6 +133,7 @@ static bool run_cycle(struct tap *tap)
 	    !aside_count(tap->drain.aside))
 		recording_settle(&tap->recording, &tap->drain.clocks);
 	tap->drain.recorded = recording_records(&tap->recording);
+	roll(tap);
 	advance(tap);
 	do {
 		moved = 0;
@@ -125,6 +157,8 @@ static bool run_cycle(struct tap *tap)
 	own_fds_begin();
 	stats_settle(&tap->stats, cycle->began);
 	own_fds_end();
+	report(tap);
+	control_advance(&tap->control, cycle->began);
 	/* Of a predecessor's there may be more as soon as all of it is sent. */
 	return moved || (inherits && !tap->status.unsent);
 }
@@ -174,6 +208,7 @@ static void finish(struct tap *tap, uint64_t sent)
 	if (left && tap->sent == sent)
 		family_tell(tap->index, false, clock_steady());
 	tap->stats.aside = 0;
+	control_end(&tap->control);
 	stats_close(&tap->stats);
 	metrics_leave(tap->stats.metrics, tap->stats.metrics_lock);
 	recording_end(&tap->recording);
@@ -241,6 +276,7 @@ static void tap_open(struct tap *tap, const struct start *start, int *lock)
 		.metrics_lock = lock,
 	};
 	stats_open(&tap->stats);
+	tap->rolls = atomic_load(&start->metrics->report[start->index].rolls);
 	clock_pair_read(&tap->drain.clocks);
 	tap->recording = (struct recording){
 		.config = start->config,
@@ -249,7 +285,7 @@ static void tap_open(struct tap *tap, const struct start *start, int *lock)
 		.endpoint = tap->endpoint,
 	};
 	recording_begin(&tap->recording, &tap->drain.clocks);
-	idle_open(&tap->idle, tap->queue, tap->endpoint);
+	idle_open(&tap->idle, tap->queue, tap->endpoint, &tap->control);
 }
 
 /* Until the end. */

@@ -37,6 +37,7 @@ static void fill(const struct endpoint *endpoint,
 
 static const struct endpoint_ops ops = { .poll = poll_nothing, .status = fill };
 static struct endpoint endpoint = { &ops, NULL };
+static struct control control; /* nobody serves */
 static struct queue *queue;
 static _Atomic int idles;
 static _Atomic bool stop;
@@ -50,7 +51,7 @@ static void *tap(void *nothing)
 
 	sigfillset(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	idle_open(&idle, queue, &endpoint);
+	idle_open(&idle, queue, &endpoint, &control);
 	cr_assert_geq(idle.wake_fd, 0);
 	while (!queue_collect(queue, UINT64_MAX) && !stop) {
 		idle.sleep_ns = FAR; /* nothing else is to end it */
@@ -136,7 +137,7 @@ Test(idle, waits_for_an_endpoint_that_is_away, .timeout = 60)
 	sigset_t set;
 	sigfillset(&set);
 	pthread_sigmask(SIG_BLOCK, &set, NULL);
-	idle_open(&idle, queue, &endpoint);
+	idle_open(&idle, queue, &endpoint, &control);
 	pass();
 	cr_assert_eq(queue_collect(queue, UINT64_MAX), 1);
 	uint64_t before = clock_steady();

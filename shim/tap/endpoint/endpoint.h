@@ -46,10 +46,16 @@ struct endpoint_ops {
 	 * to advance at the latest, UINT64_MAX: none. */
 	size_t (*poll)(const struct endpoint *endpoint, struct pollfd *fds,
 		       uint64_t *deadline_ns);
+	/* Takes leave once everything is sent, and begins anew: another file,
+	 * another connection; at once where there is none. NULL where it is not
+	 * for us to begin. */
+	void (*roll)(struct endpoint *endpoint, uint64_t now_ns);
 	/* Says farewell once everything is sent. */
 	void (*stop)(struct endpoint *endpoint);
 	void (*status)(const struct endpoint *endpoint,
 		       struct endpoint_status *status);
+	/* For an operator: how it is connected, in a few words. */
+	void (*about)(const struct endpoint *endpoint, char *text, size_t size);
 	/* All, at once, for good. Returns what was unsent. */
 	uint64_t (*close)(struct endpoint *endpoint);
 	void (*end)(struct endpoint *endpoint); /* releases its parts */

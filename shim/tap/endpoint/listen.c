@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <netdb.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "shim/base/clock.h"
@@ -28,6 +29,7 @@ struct listen {
 	bool asked;
 	struct listener listener;
 	struct retry retry;
+	char why[TRANSPORT_ERROR_MAX]; /* it could not be opened */
 	SSL_CTX *context;
 	uint64_t now;
 	bool stopping;
@@ -57,6 +59,7 @@ static int listen_begin(struct endpoint *endpoint,
 
 static void log_failed(struct listen *listen, const char *cause)
 {
+	snprintf(listen->why, sizeof(listen->why), "%s", cause);
 	retry_failed(&listen->retry, listen->endpoint.config->socket, cause,
 		     listen->now);
 }
@@ -219,6 +222,21 @@ static void listen_status(const struct endpoint *endpoint,
 	collectors_status(&listen_of(endpoint)->collectors, status);
 }
 
+static void listen_about(const struct endpoint *endpoint, char *text,
+			 size_t size)
+{
+	const struct listen *listen = listen_of(endpoint);
+	struct endpoint_status status;
+
+	listen_status(endpoint, &status);
+	if (!listen->listener.count)
+		snprintf(text, size, "down: %s",
+			 *listen->why ? listen->why : "not yet listening");
+	else
+		snprintf(text, size, "listening, collectors connected: %llu",
+			 (unsigned long long)status.counts.up);
+}
+
 static uint64_t listen_close(struct endpoint *endpoint)
 {
 	struct listen *listen = listen_of(endpoint);
@@ -246,6 +264,7 @@ const struct endpoint_ops endpoint_listen = {
 	.poll = listen_poll,
 	.stop = listen_stop,
 	.status = listen_status,
+	.about = listen_about,
 	.close = listen_close,
 	.end = listen_end,
 };

@@ -5,18 +5,26 @@
 #include "shim/tap/endpoint/endpoint.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "shim/base/clock.h"
 #include "shim/base/log.h"
 #include "shim/tap/endpoint/retry.h"
+
+/* So long a collector has to take what is there before it is left all the same: the
+ * next connection gets it, whole frames. */
+#define ROLL_NS NS_PER_S
 
 struct outgoing {
 	struct endpoint endpoint;
 	struct session *session;
 	struct retry retry;
 	uint64_t connects; /* those that have been logged */
+	uint64_t roll_by;  /* to be left by then; 0: it is not to be */
 	bool stopping, failed;
 	bool unsaid; /* connected, as so often in vain: worth a line if it lasts */
+	char why[TRANSPORT_ERROR_MAX]; /* it has failed */
 };
 
 static struct outgoing *outgoing_of(const struct endpoint *endpoint)
@@ -50,8 +58,10 @@ static void went_away(struct outgoing *outgoing, int error, uint64_t now_ns)
 
 	outgoing->failed = true;
 	outgoing->unsaid = false;
+	snprintf(outgoing->why, sizeof(outgoing->why), "%s",
+		 *detail ? detail : strerror(-error));
 	retry_failed(&outgoing->retry, outgoing->endpoint.config->socket,
-		     *detail ? detail : strerror(-error), now_ns);
+		     outgoing->why, now_ns);
 }
 
 static void log_connected(struct outgoing *outgoing)
@@ -74,11 +84,34 @@ static void connected(struct outgoing *outgoing, uint64_t now_ns)
 		log_connected(outgoing);
 }
 
+static void roll_outgoing(struct endpoint *endpoint, uint64_t now_ns)
+{
+	struct outgoing *outgoing = outgoing_of(endpoint);
+
+	outgoing->retry.at = 0;
+	if (outgoing->stopping ||
+	    session_state(outgoing->session) != SESSION_STREAMING)
+		return;
+	outgoing->roll_by = now_ns + ROLL_NS;
+	session_stop(outgoing->session);
+}
+
+static void settle_roll(struct outgoing *outgoing, uint64_t now_ns)
+{
+	if (session_state(outgoing->session) != SESSION_STREAMING)
+		outgoing->roll_by = 0;
+	if (!outgoing->roll_by || now_ns < outgoing->roll_by)
+		return;
+	outgoing->roll_by = 0;
+	session_close(outgoing->session);
+}
+
 static void advance_outgoing(struct endpoint *endpoint, uint64_t now_ns)
 {
 	struct outgoing *outgoing = outgoing_of(endpoint);
 	int error = 0;
 
+	settle_roll(outgoing, now_ns);
 	if (session_state(outgoing->session) == SESSION_CLOSED) {
 		if (now_ns < outgoing->retry.at ||
 		    (outgoing->stopping && outgoing->connects))
@@ -130,6 +163,8 @@ static size_t poll_outgoing(const struct endpoint *endpoint, struct pollfd *fds,
 	fds->fd = session_poll(outgoing->session, &fds->events, deadline_ns);
 	if (session_state(outgoing->session) == SESSION_CLOSED)
 		*deadline_ns = outgoing->retry.at;
+	if (outgoing->roll_by && outgoing->roll_by < *deadline_ns)
+		*deadline_ns = outgoing->roll_by;
 	return 1;
 }
 
@@ -173,6 +208,19 @@ static void status_outgoing(const struct endpoint *endpoint,
 	status->counts.up = status->ready;
 }
 
+static void about_outgoing(const struct endpoint *endpoint, char *text,
+			   size_t size)
+{
+	const struct outgoing *outgoing = outgoing_of(endpoint);
+
+	if (is_streaming(outgoing))
+		snprintf(text, size, "%s", session_about(outgoing->session));
+	else if (outgoing->failed)
+		snprintf(text, size, "down: %s", outgoing->why);
+	else
+		snprintf(text, size, "connecting");
+}
+
 static uint64_t close_outgoing(struct endpoint *endpoint)
 {
 	struct session *session = outgoing_of(endpoint)->session;
@@ -196,8 +244,10 @@ const struct endpoint_ops endpoint_outgoing = {
 	.reserve = reserve_outgoing,
 	.commit = commit_outgoing,
 	.poll = poll_outgoing,
+	.roll = roll_outgoing,
 	.stop = stop_outgoing,
 	.status = status_outgoing,
+	.about = about_outgoing,
 	.close = close_outgoing,
 	.end = end_outgoing,
 };

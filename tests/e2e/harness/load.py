@@ -6,11 +6,12 @@ import random
 import select
 import socket
 import struct
+import threading
 import time
 from dataclasses import dataclass
 
 from . import dns, namespace
-from .process import PATIENCE
+from .process import PATIENCE, until
 from .zone import NAMES
 
 WINDOW = 32  # queries under way at once; a server's socket buffer holds more
@@ -228,6 +229,42 @@ def _ask_tcp(address, queries, pieces):
         assert answer is not None, f"{address} hung up, {len(missing)} missing"
         missing.discard(dns.ident(answer))
     connection.drain()
+
+
+class Steady:
+    """Mixed queries over UDP and TCP without a pause, until it is left. Strange ones
+    are not for a forwarder: of those that look alike it cannot be told, in the long
+    run, which one an answer is for."""
+
+    def __init__(self, addresses, seed, tcp=True, odd=10):
+        self.addresses, self.mix, self.tcp = addresses, Mix(seed, odd), tcp
+        self.rounds, self.ends, self.fault = 0, False, None
+        self.thread = threading.Thread(target=self._run, daemon=True)
+
+    def _run(self):
+        try:
+            while not self.ends:
+                udp(self.addresses, WINDOW, self.mix)
+                if self.tcp:
+                    tcp(self.addresses, 10, self.mix)
+                self.rounds += 1
+        except BaseException as fault:  # pylint: disable=broad-exception-caught
+            self.fault = fault
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def go_on(self, rounds=2):
+        """Until so many more have been asked."""
+        goal = self.rounds + rounds
+        until(lambda: self.rounds >= goal or self.fault, "answers")
+        assert not self.fault, self.fault
+
+    def __exit__(self, *fault):
+        self.ends = True
+        self.thread.join(PATIENCE)
+        assert fault[0] or not self.fault, self.fault
 
 
 def truncated(addresses, count=40):

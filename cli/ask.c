@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * Finding the socket, making sure of who answers, one request.
+ */
+#include "cli/ask.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cli/cli.h"
+#include "cli/configured.h"
+#include "cli/proc.h"
+#include "cli/processes.h"
+#include "shim/tap/control.h"
+
+#define PATIENCE_S (2 * CONTROL_MS / 1000)
+#define PATH_SIZE  64
+
+/* The n-th number there, from 1 on; 0: the last. Returns -1 where there is none. */
+static long number_in(const char *text, int n)
+{
+	long number = -1, next;
+	char *end;
+
+	for (int i = 1;; i++, text = end) {
+		next = strtol(text, &end, 10);
+		if (end == text)
+			return n ? -1 : number;
+		number = next;
+		if (i == n)
+			return number;
+	}
+}
+
+/* Of a line of /proc/PID/status. */
+static long status_number(pid_t pid, const char *key, int n)
+{
+	FILE *file = proc_open(pid, "status");
+	size_t room = 0, length = strlen(key);
+	char *line = NULL;
+	long number = -1;
+
+	while (file && number < 0 && getline(&line, &room, file) > 0)
+		if (!strncmp(line, key, length) && line[length] == ':')
+			number = number_in(line + length + 1, n);
+	free(line);
+	if (file)
+		fclose(file);
+	return number;
+}
+
+/* As it calls itself. */
+static long own_number(pid_t pid)
+{
+	long number = status_number(pid, "NSpid", 0);
+
+	return number > 0 ? number : pid;
+}
+
+/* Enters the network namespace of the process, where it is another. */
+static int enter(pid_t pid)
+{
+	struct stat ours, theirs;
+	char path[PATH_SIZE];
+
+	snprintf(path, sizeof(path), "/proc/%d/ns/net", (int)pid);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	/* Whoever may not look may not enter either. */
+	if (fd < 0)
+		return 0;
+	bool same = !stat("/proc/self/ns/net", &ours) && !fstat(fd, &theirs) &&
+		    ours.st_ino == theirs.st_ino;
+	int error = same || !setns(fd, CLONE_NEWNET) ? 0 : -errno;
+
+	close(fd);
+	return error;
+}
+
+/* The kernel says who listens, or did when that began. */
+static bool is_the_one(int fd, pid_t pid)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) ||
+	    peer.pid != pid)
+		return false;
+	return !peer.uid || peer.uid == geteuid() ||
+	       (long)peer.uid == status_number(pid, "Uid", 2);
+}
+
+/* `name`: as /proc/net/unix has it. Returns an fd or -errno. */
+static int connect_to(const char *name, pid_t pid)
+{
+	const struct timeval patience = { .tv_sec = PATIENCE_S };
+	struct sockaddr_un to = { .sun_family = AF_UNIX };
+	size_t size = strlen(name);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), error;
+
+	if (fd < 0)
+		return -errno;
+	if (size >= sizeof(to.sun_path))
+		size = sizeof(to.sun_path) - 1;
+	memcpy(to.sun_path + 1, name + 1, size - 1);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	if (connect(fd, (struct sockaddr *)&to,
+		    offsetof(struct sockaddr_un, sun_path) + size))
+		error = errno == EAGAIN ? -ETIMEDOUT : -errno;
+	else
+		error = is_the_one(fd, pid) ? 0 : -ENOENT;
+	if (!error)
+		return fd;
+	close(fd);
+	return error;
+}
+
+/* Others may have sockets that are called likewise. */
+static int find(pid_t pid)
+{
+	FILE *sockets = proc_open(pid, "net/unix");
+	char prefix[PATH_SIZE] = "@", *line = NULL, *name;
+	size_t room = 0;
+	int fd = -ENOENT, one;
+
+	if (!sockets)
+		return -errno;
+	snprintf(prefix + 1, sizeof(prefix) - 1, CONTROL_NAME,
+		 (int)own_number(pid));
+	while (fd < 0 && getline(&line, &room, sockets) > 0) {
+		line[strcspn(line, "\n")] = '\0';
+		name = strchr(line, '@');
+		if (!name || strncmp(name, prefix, strlen(prefix)))
+			continue;
+		one = connect_to(name, pid);
+		if (one != -ENOENT && one != -ECONNREFUSED)
+			fd = one;
+	}
+	free(line);
+	fclose(sockets);
+	return fd;
+}
+
+static int send_all(int fd, const char *text)
+{
+	size_t left = strlen(text);
+	ssize_t n;
+
+	for (; left; text += n, left -= n) {
+		n = send(fd, text, left, MSG_NOSIGNAL);
+		if (n < 0)
+			return -errno;
+	}
+	return 0;
+}
+
+/* To its end. */
+static int receive(int fd, char **text)
+{
+	size_t size = 0, room = 1 << 16;
+	char *octets = malloc(room), *more;
+	ssize_t n = 1;
+
+	while (octets && n > 0) {
+		if (size + 1 == room) {
+			more = realloc(octets, room *= 2);
+			if (!more)
+				free(octets);
+			octets = more;
+			continue;
+		}
+		n = recv(fd, octets + size, room - size - 1, 0);
+		size += n > 0 ? n : 0;
+	}
+	if (!octets)
+		return -ENOMEM;
+	octets[size] = '\0';
+	*text = octets;
+	/* Who sends us away does so without having read. */
+	if (n < 0 && !size) {
+		free(octets);
+		return errno == EAGAIN ? -ETIMEDOUT : -errno;
+	}
+	return 0;
+}
+
+static int converse(int fd, const char *command, const char *body, char **text)
+{
+	int error = send_all(fd, command);
+
+	if (!error)
+		error = send_all(fd, "\n");
+	if (!error && body)
+		error = send_all(fd, body);
+	shutdown(fd, SHUT_WR);
+	if (error == -EPIPE)
+		error = 0; /* it may have said why */
+	return error ? error : receive(fd, text);
+}
+
+int ask(pid_t pid, const char *command, const char *body, struct answer *answer)
+{
+	static const char done[] = CONTROL_DONE "\n",
+			  refused[] = CONTROL_REFUSED "\n";
+	char *text = NULL;
+	int error = enter(pid);
+
+	*answer = (struct answer){ 0 };
+	if (error)
+		return error;
+	int fd = find(pid);
+	if (fd < 0)
+		return fd;
+	error = converse(fd, command, body, &text);
+	close(fd);
+	if (error)
+		return error;
+	answer->done = !strncmp(text, done, sizeof(done) - 1);
+	size_t first = answer->done ? sizeof(done) - 1 : sizeof(refused) - 1;
+	if (answer->done || !strncmp(text, refused, sizeof(refused) - 1))
+		answer->text = strdup(text + first);
+	free(text);
+	return answer->text ? 0 : -EPROTO;
+}
+
+void answer_free(struct answer *answer)
+{
+	free(answer->text);
+	*answer = (struct answer){ 0 };
+}
+
+const char *ask_why(pid_t pid)
+{
+	struct config *config;
+	char *text;
+
+	if (!processes_has_library(pid))
+		return LIBRARY " is not loaded in it, as far as may be seen";
+	text = proc_variable(pid, "DNSTAP_CONFIG");
+	if (!text || !*text) {
+		free(text);
+		return "DNSTAP_CONFIG is not set in its environment";
+	}
+	free(text);
+	config = configured_load(pid);
+	config_free(config);
+	if (!config)
+		return "its configuration has been refused, or cannot be read "
+		       "from here";
+	return "no DNS message has come to it yet, or its sandbox refuses it "
+	       "a socket for answers";
+}
+
+static int explain_error(int error, pid_t pid)
+{
+	const char *why = strerror(-error);
+
+	if (error == -ENOENT)
+		why = ask_why(pid);
+	else if (error == -EPERM)
+		why = "it is in another network namespace, which only root may "
+		      "enter";
+	else if (error == -ETIMEDOUT)
+		why = "it does not answer";
+	else if (error == -EPROTO)
+		why = "it answers with something else";
+	cli_warn("process %d: %s", (int)pid, why);
+	return error == -EPERM || error == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
+}
+
+int answer_explain(const struct answer *answer, int error, pid_t pid,
+		   int refused)
+{
+	const char *text = answer->text;
+
+	if (error)
+		return explain_error(error, pid);
+	if (answer->done)
+		return EX_OK;
+	for (size_t size; *text; text += size + !!text[size]) {
+		size = strcspn(text, "\n");
+		fprintf(stderr, "dnstapshim %s: process %d: ", cli_command,
+			(int)pid);
+		char *line = strndup(text, size);
+		if (line)
+			cli_put(line, stderr);
+		putc('\n', stderr);
+		free(line);
+	}
+	return refused;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * What the library in a process says of itself.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/types.h>
+
+#include "cli/ask.h"
+#include "shim/tap/exposition.h"
+
+struct status_tap {
+	const char *state, *since;
+	bool records; /* there is a flight recorder */
+	struct exposition_tap counters;
+};
+
+/* All that is not said is "". All zero: none. */
+struct status {
+	pid_t pid;
+	struct answer answer; /* which the others point into */
+	const char *version, *program, *began;
+	const char *config; /* in force, with every default */
+	struct status_tap *taps;
+	size_t n;
+};
+
+/* Returns what ask() does, or -ENOMEM. Where answer.done is false it has refused to say.
+ * Release with status_free. */
+int status_ask(struct status *status, pid_t pid);
+void status_free(struct status *status);
+
+/* Some lines for people; and a JSON object, on one. */
+void status_print(const struct status *status, FILE *out);
+void status_print_json(const struct status *status, FILE *out);

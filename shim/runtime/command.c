@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The commands, on the thread of the tap that serves.
+ */
+#include "shim/runtime/command.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "config/print.h"
+#include "proto/common.h"
+#include "shim/base/clock.h"
+#include "shim/queue.h"
+#include "shim/runtime/live.h"
+#include "shim/tap/control.h"
+
+/* The configuration in force. */
+static char *text;
+
+/* What the configuration says may have any octets in it; a line has one end. */
+static void say_line(struct control_reply *reply, const char *key,
+		     const char *value)
+{
+	char clean[512];
+	size_t size = 0;
+
+	for (; value[size] && size < sizeof(clean) - 1; size++)
+		clean[size] =
+			(unsigned char)value[size] < ' ' ? '?' : value[size];
+	clean[size] = '\0';
+	control_say(reply, "%s %s\n", key, clean);
+}
+
+static void say_time(struct control_reply *reply, const char *key, uint64_t ns)
+{
+	char when[CLOCK_TEXT_MAX];
+
+	clock_print(when, ns);
+	control_say(reply, "%s %s\n", key, when);
+}
+
+static void say_counts(struct control_reply *reply,
+		       const struct exposition_tap *tap)
+{
+	const struct exposition_family *family;
+	uint64_t value;
+
+	for (size_t n = 0; (family = exposition_family(n)); n++) {
+		memcpy(&value, (const char *)tap + family->offset,
+		       sizeof(value));
+		control_say(reply, "count %s %" PRIu64 "\n", family->name,
+			    value);
+	}
+	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
+		control_say(reply, "dropped %s %" PRIu64 "\n",
+			    drop_names[cause], tap->counts.dropped[cause]);
+}
+
+static void say_tap(struct control_reply *reply, size_t index)
+{
+	struct exposition_tap tap;
+	struct report report;
+
+	metrics_show(&live->metrics, index, &tap);
+	report_read(&live->metrics.report[index], &report);
+	say_line(reply, "tap", tap.socket);
+	say_line(reply, "state", *report.about ? report.about : "starting");
+	if (report.since_ns)
+		say_time(reply, "since", report.since_ns);
+	control_say(reply, "recorder %s\n", report.records ? "yes" : "no");
+	say_counts(reply, &tap);
+}
+
+static uint64_t began_wall(void)
+{
+	return clock_wall() - (clock_steady() - atomic_load(&live->began_ns));
+}
+
+static bool status(const char *body, struct control_reply *reply)
+{
+	(void)body;
+	say_line(reply, "version", DNSTAPSHIM_VERSION);
+	say_line(reply, "program", live_config->program);
+	say_time(reply, "began", began_wall());
+	for (size_t i = 0; i < live_config->n_taps; i++)
+		say_tap(reply, i);
+	control_say(reply, "config\n%s", text ? text : "");
+	return true;
+}
+
+/* Wherever its thread is, or when it begins. */
+static void wake(size_t index)
+{
+	if (atomic_load(&live->state[index]) == RUNNING)
+		queue_wake(atomic_load(&live->mapped[index]));
+}
+
+static bool roll(const char *body, struct control_reply *reply)
+{
+	(void)body;
+	for (size_t i = 0; i < live_config->n_taps; i++) {
+		const struct tap_config *tap = &live_config->taps[i];
+
+		say_line(reply,
+			 tap->listen ? "listens, its collectors are left as "
+				       "they are:"
+			 : tap->kind == ENDPOINT_FILE ? "begins another file:"
+						      : "connects anew:",
+			 tap->socket);
+		atomic_fetch_add(&live->metrics.report[i].rolls, 1);
+		wake(i);
+	}
+	return true;
+}
+
+static const struct command {
+	const char *name;
+	bool (*carry_out)(const char *body, struct control_reply *reply);
+} commands[] = {
+	{ "status", status },
+	{ "roll", roll },
+};
+
+static bool carry_out(const char *name, const char *body,
+		      struct control_reply *reply)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
+		if (!strcmp(name, commands[i].name))
+			return commands[i].carry_out(body, reply);
+	say_line(reply,
+		 "unknown to version " DNSTAPSHIM_VERSION " of the library:",
+		 name);
+	return false;
+}
+
+/* Not later: a stream of stdio is one more in the host's list. */
+static char *print(const struct config *config)
+{
+	char *printed = NULL;
+	size_t size;
+	FILE *out = open_memstream(&printed, &size);
+
+	if (!out)
+		return NULL;
+	config_print(config, out);
+	return fclose(out) ? NULL : printed;
+}
+
+void command_begin(void)
+{
+	text = print(live_config);
+	control_begin(carry_out);
+}

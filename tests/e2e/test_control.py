@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An operator asks a process, and has it do things, while it serves."""
+
+import json
+import os
+import socket
+
+from harness import cli, dnstap, framestream, load, servers
+from harness.collector import Collector
+from harness.each import each
+from harness.process import until
+from harness.scene import Scene
+
+NOBODY = 65534
+
+
+def status(word):
+    """What each process of that name, or number, says of itself."""
+    return [json.loads(line) for line in
+            cli.good("status", "-j", word).splitlines()]
+
+
+def sockets(pid):
+    """The names under which a process serves."""
+    with open("/proc/net/unix") as table:
+        return [name for name in (line.split()[-1] for line in table)
+                if name.startswith(f"@dnstapshim/{pid}/")]
+
+
+def connect(name):
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect("\0" + name[1:])
+    return peer
+
+
+def accounted(tap):
+    """All that it has captured has become something."""
+    return tap["captured_total"] == (
+        tap["sent_total"] + tap["skipped_total"] + tap["queued"]
+        + sum(tap["dropped_total"].values()))
+
+
+def as_nobody(function):
+    """Runs it as another user, in a child. Returns its exit status."""
+    child = os.fork()
+    if child == 0:
+        code = 99
+        try:
+            os.setgroups([])
+            os.setresuid(NOBODY, NOBODY, NOBODY)
+            code = function()
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+@each(["named", "nsd", "dnsmasq"])
+def test_status(name):
+    """Says what the wire says; by the number and by the name."""
+    collector = Collector()
+    scene = Scene(name, f"dnstap {collector.endpoint} full\n"
+                        "dnstap /mnt/none.sock full 1 2")
+    load.udp(scene.server.addresses, 50, load.Mix("status"))
+    count = scene.settle()
+    collector.wait(count)
+
+    def told():
+        taps = [one["taps"] for one in status(name)]
+        return taps if sum(up["sent_total"] for up, _ in taps) == count else None
+
+    for up, down in until(told, "all is sent, by what the processes say"):
+        assert up["tap"] == collector.endpoint and up["state"] == "connected", up
+        assert accounted(up) and accounted(down), (up, down)
+        assert up["captured_total"] == down["captured_total"], (up, down)
+        assert up["up"] == 1 and down["up"] == 0 and up["since"], (up, down)
+        assert down["state"].startswith("down: No such file"), down
+        assert down["queued"] and not up["queued"], (up, down)
+        assert down["queue_capacity"] == 20000, down
+    for one in status(name):
+        assert one["program"] == name, one
+        shown = cli.good("status", one["pid"])
+        assert f"process {one['pid']} " in shown and "full 1 2" in shown, shown
+        with open("/mnt/in-force", "w") as file:
+            file.write(one["config"])
+        assert cli.good("check", "/mnt/in-force") == one["config"]
+    scene.stop()
+
+
+def test_before_the_first_message():
+    """Nobody serves then, and the command says why."""
+    sleeper = servers.Process(["/bin/sleep", "600"], environment=servers.
+                              tap_environment("dnstap /mnt/none.sock full"))
+    pid = sleeper.child.pid
+    until(lambda: servers.LIBRARY in open(f"/proc/{pid}/maps").read(), "sleep")
+    assert "no DNS message has come" in cli.refused(cli.UNAVAILABLE, "status", pid)
+    bare = servers.Process(["/bin/sleep", "600"], name="bare")
+    assert "not loaded" in cli.refused(cli.UNAVAILABLE, "status", bare.child.pid)
+    assert "No such process" in cli.refused(cli.NOINPUT, "status", 99999999)
+    assert "no process of this name" in cli.refused(cli.NOINPUT, "status", "no-such")
+
+
+def test_strangers():
+    """Another user who connects without end, says nothing, and takes names, neither
+    learns anything nor keeps the operator out; nor does one who is welcome."""
+    collector = Collector()
+    scene = Scene("knotd", f"dnstap {collector.endpoint} full")
+    pid = scene.server.process.child.pid
+    name, = until(lambda: sockets(pid), "its socket")
+
+    def ask():
+        peer = connect(name)
+        peer.sendall(b"status\n")
+        peer.shutdown(socket.SHUT_WR)
+        said = peer.recv(1 << 16)
+        return 0 if said.startswith(b"refused\n") and b"tap" not in said else 1
+
+    assert as_nobody(ask) == 0
+    taken = []
+    for number in range(20):
+        other = socket.socket(socket.AF_UNIX)
+        other.bind(f"\0dnstapshim/{pid}/{number:016x}")
+        other.listen()
+        taken.append(other)
+    flood = os.fork()
+    if flood == 0:
+        os.setresuid(NOBODY, NOBODY, NOBODY)
+        while True:
+            try:
+                connect(name).close()
+            except OSError:
+                pass
+    silent = [connect(name) for _ in range(3)]
+    for _ in range(5):
+        one, = status(pid)
+        assert one["pid"] == pid, one
+    silent[0].sendall(b"x" * 100_000)  # no end of a line
+    load.udp(scene.server.addresses, 50, load.Mix("strangers"))
+    one, = status(pid)
+    os.kill(flood, 9)
+    os.waitpid(flood, 0)
+    return check(scene, collector)
+
+
+def steady_load(scene):
+    return load.Steady(scene.server.addresses, "control", odd=0 if scene.asks else 10)
+
+
+def check(scene, collector):
+    """The log against the wire."""
+    scene.stop(collector)
+    return scene.check(collector.taps())
+
+
+ROLLS = 8
+
+
+def connects(word):
+    """How often its processes have connected, all told."""
+    return sum(tap["connects_total"] for one in status(word) for tap in one["taps"])
+
+
+@each(["named", "nsd", "dnsmasq", "knotd"])
+def test_roll(name):
+    """New connections under load, and not a message lost or sent twice."""
+    collector = Collector()
+    scene = Scene(name, f"dnstap {collector.endpoint} full")
+    # dnsmasq's children come and go.
+    word = scene.server.process.child.pid if name == "dnsmasq" else name
+    with steady_load(scene) as steady:
+        for _ in range(ROLLS):
+            before = connects(word)
+            said = cli.good("roll", word)
+            assert f": connects anew: {collector.endpoint}\n" in said, said
+            until(lambda: connects(word) >= before + said.count("\n"),
+                  "another connection of each process")
+            steady.go_on(1)
+    assert len(collector.connections) > ROLLS
+    assert "hung up" not in scene.server.process.output()
+    return check(scene, collector)
+
+
+@each(["named", "nsd"])
+def test_roll_file(name):
+    """New files under load: each can be read to its end at once."""
+    os.mkdir("/mnt/log")
+    scene = Scene(name, "dnstap file:///mnt/log/tap full\ndnstap listen "
+                        "unix:///mnt/listen.sock full")
+    with steady_load(scene) as steady:
+        for _ in range(ROLLS):
+            before = set(os.listdir("/mnt/log"))
+            said = cli.good("roll", name)
+            assert ": begins another file: file:///mnt/log/tap" in said, said
+            assert ": listens, its collectors are left as they are: " in said, said
+            until(lambda: set(os.listdir("/mnt/log")) - before, "another file")
+            steady.go_on(1)
+    scene.stop()
+    files = [f"/mnt/log/{file}" for file in os.listdir("/mnt/log")]
+    assert len(files) > ROLLS, files
+    taps = [dnstap.decode(frame) for file in files
+            for frame in framestream.read_file(file)]
+    return scene.check(sorted(taps, key=lambda tap: tap.time))
+
+
+def test_roll_unsent():
+    """A collector that takes nothing is left after a while, and another gets all."""
+    stalled = Collector()
+    scene = Scene("knotd", f"dnstap {stalled.endpoint} full")
+    stalled.wait(1)
+    stalled.pause()
+    with steady_load(scene) as steady:
+        pid = scene.server.process.child.pid
+        until(lambda: status(pid)[0]["taps"][0]["queued"] > 1000, "a queue")
+        os.unlink("/mnt/tap.sock")
+        living = Collector()
+        cli.good("roll", pid)
+        living.wait(1000)
+        steady.go_on(1)
+    stalled.resume()
+    scene.stop()
+    taps = stalled.taps(orderly=False) + living.taps()
+    return scene.check(taps)
