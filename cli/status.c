@@ -94,6 +94,8 @@ static void take_of_process(struct status *status, const char *key,
 		{ "version", &status->version },
 		{ "program", &status->program },
 		{ "began", &status->began },
+		{ "capture", &status->capture },
+		{ "switched", &status->switched },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(rows); i++)
@@ -132,6 +134,8 @@ int status_ask(struct status *status, pid_t pid)
 		.version = "",
 		.program = "",
 		.began = "",
+		.capture = "",
+		.switched = "",
 		.config = "",
 	};
 	int error = ask(pid, "status", NULL, &status->answer);
@@ -160,6 +164,12 @@ static void print_heading(const struct status *status, FILE *out)
 	cli_put(status->version, out);
 	fputs(", tapping since ", out);
 	cli_put(status->began, out);
+	if (*status->switched) {
+		fputs(", capture ", out);
+		cli_put(status->capture, out);
+		fputs(" since ", out);
+		cli_put(status->switched, out);
+	}
 	putc('\n', out);
 }
 
@@ -282,6 +292,8 @@ void status_print_json(const struct status *status, FILE *out)
 	put_member("program", status->program, out);
 	put_member("version", status->version, out);
 	put_member("began", status->began, out);
+	put_member("capture", status->capture, out);
+	put_member("switched", status->switched, out);
 	fputs("\"taps\":[", out);
 	for (size_t i = 0; i < status->n; i++) {
 		fputs(i ? "," : "", out);

@@ -23,7 +23,8 @@ struct status {
 	pid_t pid;
 	struct answer answer; /* which the others point into */
 	const char *version, *program, *began;
-	const char *config; /* in force, with every default */
+	const char *capture, *switched; /* on or off; since when, if ever */
+	const char *config;             /* in force, with every default */
 	struct status_tap *taps;
 	size_t n;
 };

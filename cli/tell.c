@@ -25,6 +25,29 @@ const struct command roll_command = {
 	.operands = "PROGRAM",
 };
 
+const struct command off_command = {
+	"off",
+	"have a process capture nothing for a while",
+	tell_main,
+	COMMAND_ANY_ORDER,
+	"PID|PROGRAM...",
+	"Has a process, and what it forks from now on, capture nothing: what has\n"
+	"been captured is sent. 'dnstapshim on' ends that. A PROGRAM stands for\n"
+	"every process of that name in which the library is loaded.\n",
+	.operands = "PROGRAM",
+};
+
+const struct command on_command = {
+	"on",
+	"have a process capture again",
+	tell_main,
+	COMMAND_ANY_ORDER,
+	"PID|PROGRAM...",
+	"Has a process capture again, after 'dnstapshim off'. TCP connections\n"
+	"that it has by then are not followed any more, and counted as such.\n",
+	.operands = "PROGRAM",
+};
+
 /* What is told, which is the command's name, and what stands behind it. */
 struct told {
 	const char *body;

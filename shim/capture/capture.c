@@ -23,15 +23,23 @@ const struct socket_ports *capture_ports;
 
 static void (*_Atomic halted)(void);
 
+/* There is a table of fds, and what they stand for is written down. */
+static _Atomic bool kept;
+
+/* Capture is off; as long as that is NULL it is on. */
+static bool (*_Atomic off)(void);
+
 void capture_begin(const struct socket_ports *ports)
 {
 	cork_begin();
 	capture_ports = ports;
+	atomic_store(&kept, true);
 	atomic_store_explicit(&capture_active, true, memory_order_release);
 }
 
 void capture_end(void)
 {
+	atomic_store(&kept, false);
 	atomic_store(&capture_active, false);
 }
 
@@ -41,22 +49,83 @@ void capture_halt(void (*halt)(void))
 	atomic_store(&capture_active, false);
 }
 
-bool capture_halts(void)
+void capture_off(bool (*over)(void))
+{
+	atomic_store(&off, over);
+	atomic_store(&capture_active, false);
+}
+
+/* What has been told of a datagram socket while nobody looked, as setsockopt(2) does, the
+ * kernel knows. */
+static void distrust(int fd)
+{
+	enum fd_kind kind = fd_kind(fdtable_state(fd));
+
+	if (kind == FD_DATAGRAM || kind == FD_FRESH_UDP)
+		fdtable_forget(fd);
+	connection_lose(fd);
+}
+
+/* What was born meanwhile was given up then: born(). Two who are here at a time give up
+ * some more; one who does not come back leaves all as it was. */
+void capture_on(void)
+{
+	fdtable_distrust();
+	for (int fd = 0; fd < FDTABLE_MAX; fd++) {
+		if (fdtable_entry(fd))
+			distrust(fd);
+		else
+			fd |= FDTABLE_CHUNK - 1;
+	}
+	cork_lose();
+	atomic_store(&off, NULL);
+	atomic_store(&capture_active,
+		     atomic_load(&kept) && !atomic_load(&halted));
+}
+
+bool capture_is_on(void)
+{
+	return !atomic_load(&off);
+}
+
+/* Whether it is over, for a process of which no thread of ours can say so. */
+static bool is_over(bool (*over)(void))
+{
+	if (over && !over())
+		return false;
+	if (over)
+		capture_on();
+	return true;
+}
+
+bool capture_rests(void)
 {
 	void (*halt)(void) = atomic_load(&halted);
+	bool (*over)(void) = atomic_load(&off);
 
-	if (!halt || thread_is_untraced() || thread_state.session)
+	if ((!halt && !over) || thread_is_untraced() ||
+	    (halt && thread_state.session))
 		return false;
-	halt();
-	atomic_store(&capture_active, true);
-	return true;
+	if (halt)
+		halt();
+	if (!is_over(over))
+		return false;
+	atomic_store(&capture_active, atomic_load(&kept));
+	return atomic_load(&kept);
 }
 
 /* Before capture_begin() there is no table yet. */
 static bool recording(void)
 {
-	return atomic_load_explicit(&capture_active, memory_order_acquire) &&
+	return atomic_load_explicit(&kept, memory_order_acquire) &&
 	       !thread_is_untraced();
+}
+
+/* What crosses this socket before capture is on again nobody will have seen. */
+static void born(int fd)
+{
+	if (!capture_is_on())
+		connection_lose(fd);
 }
 
 /* Asks the kernel what the fd is, if that is still the socket that the call was
@@ -113,7 +182,7 @@ void capture_message(struct capture_call *call, const struct msghdr *message,
 void capture_fds(const struct msghdr *message)
 {
 	if (recording() && message->msg_controllen >= CMSG_LEN(sizeof(int)))
-		ancillary_fds(message, capture_forget);
+		ancillary_fds(message, capture_born);
 }
 
 void capture_give_up(const struct capture_call *call)
@@ -142,6 +211,7 @@ void capture_socket(int fd, int domain, int type, int protocol)
 		fdtable_fresh(fd, FD_FRESH_TCP);
 	else
 		fdtable_forget(fd);
+	born(fd);
 }
 
 /* What setsockopt(2) has been told stays when the address changes, and is not
@@ -196,7 +266,7 @@ void capture_accepted(int listener, int fd)
 {
 	struct fd_info info, same = { 0 };
 
-	capture_forget(fd);
+	capture_born(fd);
 	if (!recording() ||
 	    (sandbox_allows(SYS_getsockname) &&
 	     sandbox_allows(SYS_getsockopt)) ||
@@ -205,12 +275,21 @@ void capture_accepted(int listener, int fd)
 	same.local = info.local;
 	fdtable_fresh(fd, FD_FRESH_TCP);
 	fdtable_learn(fd, fdtable_state(fd), FD_FRESH_TCP, &same);
+	born(fd);
 }
 
 void capture_forget(int fd)
 {
 	if (fdtable_entry(fd) && recording())
 		fdtable_forget(fd);
+}
+
+void capture_born(int fd)
+{
+	if (!recording())
+		return;
+	fdtable_forget(fd);
+	born(fd);
 }
 
 uint64_t capture_replaces(int fd)
@@ -220,8 +299,10 @@ uint64_t capture_replaces(int fd)
 
 void capture_replaced(int fd, uint64_t before)
 {
-	if (recording())
-		fdtable_replaced(fd, before);
+	if (!recording())
+		return;
+	fdtable_replaced(fd, before);
+	born(fd);
 }
 
 void capture_disown(int fd)

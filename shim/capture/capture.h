@@ -31,6 +31,18 @@ void capture_end(void);
  * thread goes to `halt`. Where that returns, in a forked child, all is as before. */
 void capture_halt(void (*halt)(void));
 
+/*
+ * No message is looked at from now on, at the cost of a load and a branch. What fds are
+ * is kept all the same. capture_on ends that: calls that begin from then on are looked
+ * at. Connections that there are by then are not followed any more, as nobody knows what
+ * has crossed them: each call on one is counted. By one thread at a time; `over` is asked
+ * before each call, on its thread, by a process that has been forked meanwhile, and where
+ * it says so that does capture_on for itself.
+ */
+void capture_off(bool (*over)(void));
+void capture_on(void);
+bool capture_is_on(void);
+
 extern _Atomic bool capture_active;
 extern const struct socket_ports *capture_ports;
 
@@ -51,14 +63,14 @@ struct capture_call {
 };
 
 /* Not for callers: capture is not active. Returns whether it is now. */
-bool capture_halts(void);
+bool capture_rests(void);
 
 static inline bool capture_is_active(void)
 {
 	return __builtin_expect(atomic_load_explicit(&capture_active,
 						     memory_order_acquire),
 				1) ||
-	       capture_halts();
+	       capture_rests();
 }
 
 /* False: nothing that happens on `fd` is of interest. */
@@ -148,6 +160,8 @@ void capture_unlearn(int fd);
 void capture_bound(int fd, const struct sockaddr *name, socklen_t size);
 void capture_accepted(int listener, int fd);
 void capture_forget(int fd);
+void capture_born(
+	int fd); /* likewise; the number is one that has just been given out */
 void capture_disown(int fd); /* foreign until the number is a new socket's */
 void capture_close_range(unsigned first, unsigned last, int flags);
 

@@ -274,6 +274,16 @@ void connection_give_up(const struct capture_call *call)
 		side_set(side, call->state, &lost);
 }
 
+void connection_lose(int fd)
+{
+	static const struct stream lost = { .state = STREAM_LOST };
+	struct fd_entry *entry = fdtable_make(fd);
+
+	for (int sent = 0; entry && sent < 2; sent++)
+		side_set(&entry->stream[sent], atomic_load(&entry->state),
+			 &lost);
+}
+
 /* In no known order with other calls: it stands for itself. */
 static void cross_alone(struct crossing *crossing, struct octets *octets)
 {

@@ -24,3 +24,7 @@ void connection_land(struct capture_call *call, size_t size);
  * tells nothing of the stream's place behind them. That direction is not followed
  * any further: this call and each later one is counted as a drop. */
 void connection_give_up(const struct capture_call *call);
+
+/* Octets of a connection that the fd may be have crossed, or will, and nobody looks: it
+ * is not followed any further, from its next call on. */
+void connection_lose(int fd);

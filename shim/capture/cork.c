@@ -132,3 +132,9 @@ void cork_end(struct cork *cork, const struct capture_call *call)
 	cork->socket = 0;
 	cork_count--;
 }
+
+void cork_lose(void)
+{
+	for (size_t i = 0; corks && i < CORKS; i++)
+		corks[i].lost_by = corks[i].socket;
+}

@@ -41,3 +41,6 @@ bool cork_is_lost(const struct cork *cork, const struct capture_call *call);
 
 /* It has left, or come to nothing. */
 void cork_end(struct cork *cork, const struct capture_call *call);
+
+/* Of each that there is something may have been sent that was not added. */
+void cork_lose(void);

@@ -14,8 +14,26 @@
 
 struct fd_entry *_Atomic fdtable_chunk[FDTABLE_MAX / FDTABLE_CHUNK];
 
+static _Atomic bool distrusts;
+
+void fdtable_distrust(void)
+{
+	atomic_store(&distrusts, true);
+}
+
+static void begin_lost(struct fd_entry *chunk)
+{
+	static const struct stream lost = { .state = STREAM_LOST };
+
+	for (int i = 0; i < FDTABLE_CHUNK; i++)
+		for (int sent = 0; sent < 2; sent++)
+			atomic_store_explicit(&chunk[i].stream[sent].state,
+					      stream_pack(&lost),
+					      memory_order_relaxed);
+}
+
 /* Private memory: a forked child goes on with a copy of its own. */
-static struct fd_entry *entry_make(int fd)
+struct fd_entry *fdtable_make(int fd)
 {
 	struct fd_entry *entry = fdtable_entry(fd);
 	struct fd_entry *none = NULL;
@@ -30,6 +48,8 @@ static struct fd_entry *entry_make(int fd)
 	errno = saved;
 	if (chunk == MAP_FAILED)
 		return NULL;
+	if (atomic_load(&distrusts))
+		begin_lost(chunk);
 	if (!atomic_compare_exchange_strong(&fdtable_chunk[fd / FDTABLE_CHUNK],
 					    &none, chunk))
 		munmap(chunk, size);
@@ -67,7 +87,7 @@ static void store(_Atomic uint64_t *to, const uint8_t *from, size_t size)
 static uint64_t learn(int fd, uint64_t state, enum fd_kind kind,
 		      const struct fd_info *info, const uint8_t *introduction)
 {
-	struct fd_entry *entry = entry_make(fd);
+	struct fd_entry *entry = fdtable_make(fd);
 	uint64_t learning = next_state(state, FD_LEARNING);
 
 	if (!entry || fd_kind(state) == FD_LEARNING ||
@@ -143,7 +163,7 @@ static void begin_next_socket(struct fd_entry *entry)
 void fdtable_fresh(int fd, enum fd_kind kind)
 {
 	static const struct fd_info none;
-	struct fd_entry *entry = entry_make(fd);
+	struct fd_entry *entry = fdtable_make(fd);
 
 	if (!entry)
 		return;
@@ -226,7 +246,10 @@ static void drop_streams(struct fd_entry *entry)
 
 void fdtable_forget(int fd)
 {
-	struct fd_entry *entry = fdtable_entry(fd);
+	struct fd_entry *entry =
+		atomic_load_explicit(&distrusts, memory_order_relaxed)
+			? fdtable_make(fd)
+			: fdtable_entry(fd);
 
 	if (!entry)
 		return;

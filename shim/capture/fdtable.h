@@ -102,6 +102,14 @@ static inline struct fd_entry *fdtable_entry(int fd)
 	return chunk ? &chunk[fd % FDTABLE_CHUNK] : NULL;
 }
 
+/* The same, made if need be; NULL where it cannot be. */
+struct fd_entry *fdtable_make(int fd);
+
+/* From now on a socket that is met for the first time may have been there for long, and
+ * if it is a connection its place in the stream cannot be known; what is told of its
+ * beginning is therefore written down for every number. */
+void fdtable_distrust(void);
+
 /* What is known of an fd right now: its kind and its counts. */
 static inline uint64_t fdtable_state(int fd)
 {

@@ -23,7 +23,7 @@
 static long fresh(int fd)
 {
 	if (fd >= 0)
-		capture_forget(fd);
+		capture_born(fd);
 	return fd;
 }
 

@@ -11,9 +11,11 @@
 #include "config/print.h"
 #include "proto/common.h"
 #include "shim/base/clock.h"
+#include "shim/capture/capture.h"
 #include "shim/queue.h"
 #include "shim/runtime/live.h"
 #include "shim/tap/control.h"
+#include "shim/tap/family.h"
 
 /* The configuration in force. */
 static char *text;
@@ -72,6 +74,40 @@ static void say_tap(struct control_reply *reply, size_t index)
 	say_counts(reply, &tap);
 }
 
+/* When capture was last switched; 0: never. */
+static uint64_t switched_ns;
+
+static void say_capture(struct control_reply *reply)
+{
+	control_say(reply, "capture %s\n", capture_is_on() ? "on" : "off");
+	if (switched_ns)
+		say_time(reply, "switched", switched_ns);
+}
+
+static bool off(const char *body, struct control_reply *reply)
+{
+	(void)body;
+	if (capture_is_on()) {
+		family_off();
+		capture_off(family_is_on);
+		switched_ns = clock_wall();
+	}
+	say_capture(reply);
+	return true;
+}
+
+static bool on(const char *body, struct control_reply *reply)
+{
+	(void)body;
+	if (!capture_is_on()) {
+		capture_on();
+		family_on();
+		switched_ns = clock_wall();
+	}
+	say_capture(reply);
+	return true;
+}
+
 static uint64_t began_wall(void)
 {
 	return clock_wall() - (clock_steady() - atomic_load(&live->began_ns));
@@ -83,6 +119,7 @@ static bool status(const char *body, struct control_reply *reply)
 	say_line(reply, "version", DNSTAPSHIM_VERSION);
 	say_line(reply, "program", live_config->program);
 	say_time(reply, "began", began_wall());
+	say_capture(reply);
 	for (size_t i = 0; i < live_config->n_taps; i++)
 		say_tap(reply, i);
 	control_say(reply, "config\n%s", text ? text : "");
@@ -120,6 +157,8 @@ static const struct command {
 } commands[] = {
 	{ "status", status },
 	{ "roll", roll },
+	{ "off", off },
+	{ "on", on },
 };
 
 static bool carry_out(const char *name, const char *body,

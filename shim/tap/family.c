@@ -18,12 +18,18 @@ struct word {
 	_Atomic uint64_t until_ns; /* nobody waits before; 0: all do */
 };
 
-struct shared {
+/* So many may be off at a time, each with the children that it has forked meanwhile;
+ * were there more, one would take another along. */
+#define TURNS 256
+
+static struct shared {
 	struct word word[CONFIG_TAPS_MAX];
 	_Atomic bool said;
-};
+	_Atomic uint32_t next, turn[TURNS];
+} alone, *family = &alone;
 
-static struct shared alone, *family = &alone;
+/* This process's, when it was last told to be off; and a child's. */
+static uint32_t place, seen;
 
 void family_begin(void)
 {
@@ -61,4 +67,21 @@ bool family_is_silent(size_t tap, uint64_t now_ns)
 bool family_says_first(void)
 {
 	return !atomic_exchange(&family->said, true);
+}
+
+void family_off(void)
+{
+	place = atomic_fetch_add(&family->next, 1) % TURNS;
+	seen = atomic_load(&family->turn[place]);
+}
+
+void family_on(void)
+{
+	atomic_fetch_add(&family->turn[place], 1);
+}
+
+bool family_is_on(void)
+{
+	return atomic_load_explicit(&family->turn[place],
+				    memory_order_acquire) != seen;
 }

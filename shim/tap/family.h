@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What the processes of one server tell each other of their collectors: a server
+ * What the processes of one server tell each other. Of their collectors: a server
  * that forks a child for each connection would otherwise find out for each that
- * one is silent, and wait for it.
+ * one is silent, and wait for it. And that capture is on again: a child that was forked
+ * while it was off has no thread that could be told.
  */
 #pragma once
 
@@ -23,3 +24,9 @@ bool family_is_silent(size_t tap, uint64_t now_ns);
 
 /* Whether nobody of the family has said yet that they share a file of metrics. */
 bool family_says_first(void);
+
+/* Capture is off in this process, and in those that it forks from now on, until
+ * family_on(). family_is_on is async-signal-safe. */
+void family_off(void);
+void family_on(void);
+bool family_is_on(void);

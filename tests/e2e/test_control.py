@@ -5,9 +5,10 @@ import json
 import os
 import socket
 
-from harness import cli, dnstap, framestream, load, servers
+from harness import cli, dnstap, framestream, load, oracle, servers
 from harness.collector import Collector
 from harness.each import each
+from harness.metrics import Metrics
 from harness.process import until
 from harness.scene import Scene
 
@@ -141,6 +142,12 @@ def test_strangers():
     return check(scene, collector)
 
 
+def tell(command, pid):
+    """One process, as soon as it can be told."""
+    until(lambda: sockets(pid), "its socket")
+    return cli.good(command, pid)
+
+
 def steady_load(scene):
     return load.Steady(scene.server.addresses, "control", odd=0 if scene.asks else 10)
 
@@ -219,3 +226,106 @@ def test_roll_unsent():
     scene.stop()
     taps = stalled.taps(orderly=False) + living.taps()
     return scene.check(taps)
+
+
+@each(["named", "nsd", "dnsmasq", "knotd", "pdns_server", "unbound"])
+def test_off(name):
+    """What crosses meanwhile is not in the log, all before and behind it is: also what
+    comes over sockets that were told other things meanwhile."""
+    collector = Collector()
+    scene = Scene(name, f"dnstap {collector.endpoint} full")
+    scene.counts_all = False
+    ends = []
+    for _ in range(3):
+        for told in "off", "on":
+            with steady_load(scene) as steady:
+                steady.go_on(3)
+            ends.append(scene.settle())
+            assert f": capture {told}\n" in cli.good(told, name)
+            assert {one["capture"] for one in status(name)} == {told}
+    with steady_load(scene) as steady:
+        steady.go_on(3)
+    starts = [0, *ends[1::2]]
+    stops = [*ends[0::2], None]
+    scene.stop()
+    facts = scene.facts()
+    kept = [fact for start, stop in zip(starts, stops) for fact in facts[start:stop]]
+    return oracle.compare(kept, collector.taps()).check()
+
+
+@each(["named", "nsd", "knotd"])
+def test_off_under_load(name):
+    """In the midst of everything: nothing is logged that was not on the wire, or not so,
+    and all that was captured is accounted for."""
+    collector = Collector()
+    scene = Scene(name, f"dnstap {collector.endpoint} full")
+    scene.counts_all = False
+    with steady_load(scene) as steady:
+        for _ in range(20):
+            for told in "off", "on":
+                cli.good(told, name)
+                steady.go_on(1)
+    scene.stop()
+    verdict = scene.compare(collector.taps())
+    # Of a response it may not have seen the query.
+    wrong = [one for one in verdict.wrong if one[0] not in ("query_time", "type")]
+    assert not verdict.surplus and not wrong, verdict.text()
+    Metrics().check()
+    return {"messages": verdict.facts, "logged": len(collector.frames)}
+
+
+@each(["before", "meanwhile"])
+def test_off_connection(when):
+    """A TCP connection that has lived through it is given up and counted, though it is in
+    the midst of a message; the next one is logged."""
+    collector = Collector()
+    scene = Scene("knotd", f"dnstap {collector.endpoint} full")
+    address, pid = scene.server.addresses[0], scene.server.process.child.pid
+    query = load.framed([load.Mix("one", odd=0).next()])
+    if when == "meanwhile":
+        tell("off", pid)
+    connection = load.Connection(address)
+    connection.send([query[:7]])
+    scene.wire.quiet()
+    if when == "before":
+        tell("off", pid)
+    connection.send([query[7:] + query[:9]])
+    connection.answer()
+    tell("on", pid)
+    connection.send([query[9:]])
+    connection.answer()
+    connection.drain()
+    before = len(collector.frames)
+    asked = load.Connection(address)
+    asked.send([query])
+    asked.answer()
+    asked.drain()
+    collector.wait(before + 2)
+    tap, = status(pid)[0]["taps"]
+    assert tap["dropped_total"]["stream"] >= 2, tap
+    scene.counts_all = False
+    scene.stop()
+    taps = collector.taps()
+    assert [tap.protocol for tap in taps].count("TCP") == 2, taps
+    return f"{tap['dropped_total']['stream']} calls counted"
+
+
+def test_off_child():
+    """A child that was forked meanwhile, and that nobody can ask, captures again as well."""
+    collector = Collector()
+    scene = Scene("dnsmasq", f"dnstap {collector.endpoint} full")
+    address, pid = scene.server.addresses[0], scene.server.process.child.pid
+    query = load.framed([load.Mix("one", odd=0).next()])
+    tell("off", pid)
+    connection = load.Connection(address)
+    connection.send([query])
+    connection.answer()
+    tell("on", pid)
+    connection.send([query])
+    connection.answer()
+    connection.drain()
+    scene.counts_all = False
+    scene.stop()
+    metrics = Metrics()
+    metrics.check()
+    assert metrics.dropped["stream"], metrics.dropped
