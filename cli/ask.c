@@ -207,14 +207,14 @@ static int converse(int fd, const char *command, const char *body, char **text)
 	return error ? error : receive(fd, text);
 }
 
-int ask(pid_t pid, const char *command, const char *body, struct answer *answer)
+int ask(pid_t pid, const char *command, const char *body, struct reply *answer)
 {
 	static const char done[] = CONTROL_DONE "\n",
 			  refused[] = CONTROL_REFUSED "\n";
 	char *text = NULL;
 	int error = enter(pid);
 
-	*answer = (struct answer){ 0 };
+	*answer = (struct reply){ 0 };
 	if (error)
 		return error;
 	int fd = find(pid);
@@ -232,10 +232,10 @@ int ask(pid_t pid, const char *command, const char *body, struct answer *answer)
 	return answer->text ? 0 : -EPROTO;
 }
 
-void answer_free(struct answer *answer)
+void reply_free(struct reply *answer)
 {
 	free(answer->text);
-	*answer = (struct answer){ 0 };
+	*answer = (struct reply){ 0 };
 }
 
 const char *ask_why(pid_t pid)
@@ -277,8 +277,7 @@ static int explain_error(int error, pid_t pid)
 	return error == -EPERM || error == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
 }
 
-int answer_explain(const struct answer *answer, int error, pid_t pid,
-		   int refused)
+int reply_explain(const struct reply *answer, int error, pid_t pid, int refused)
 {
 	const char *text = answer->text;
 

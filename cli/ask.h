@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 /* All zero: none. */
-struct answer {
+struct reply {
 	bool done;
 	char *text; /* behind the first line; NUL-terminated */
 };
@@ -17,16 +17,15 @@ struct answer {
  * Has process `pid` carry out a command, with `body` (NULL: none) behind it. What
  * answers is that process, by what the kernel says; where that is in another network
  * namespace, this process enters it, if it may. Returns 0; -ENOENT: nobody serves
- * there; or another -errno. Release with answer_free.
+ * there; or another -errno. Release with reply_free.
  */
-int ask(pid_t pid, const char *command, const char *body,
-	struct answer *answer);
-void answer_free(struct answer *answer);
+int ask(pid_t pid, const char *command, const char *body, struct reply *answer);
+void reply_free(struct reply *answer);
 
 /* Why nobody serves there: a sentence. */
 const char *ask_why(pid_t pid);
 
 /* Says what is wrong with an answer, or why there is none (`error`), if anything is.
  * Returns an exit status: `refused` where the process has refused to do it. */
-int answer_explain(const struct answer *answer, int error, pid_t pid,
-		   int refused);
+int reply_explain(const struct reply *answer, int error, pid_t pid,
+		  int refused);

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 
 #include "cli/proc.h"
+#include "config/keywords.h"
+#include "config/setting.h"
 
 static bool is_file(const char *path)
 {
@@ -35,22 +37,23 @@ static char *reachable_text(pid_t pid)
 
 struct config *configured_load(pid_t pid)
 {
-	char *text = reachable_text(pid);
-	char *metrics = proc_variable(pid, "DNSTAP_METRICS");
-	char *recorder = proc_variable(pid, "DNSTAP_RECORDER");
-	const struct config_env env = { .config = text,
-					.metrics = metrics,
-					.recorder = recorder,
-					.host_name = "",
-					.program = "" };
+	struct config_env env = { .host_name = "", .program = "" };
+	char *text = reachable_text(pid), *values[SETTINGS_MAX] = { 0 };
 	struct config_error *errors = NULL;
 	struct config *config = NULL;
 
+	env.config = text;
+	for (size_t i = 0; i < settings_names.count; i++) {
+		const struct setting *row = setting_at(i);
+
+		values[i] = proc_variable(pid, row->variable);
+		*(const char **)((char *)&env + row->env) = values[i];
+	}
 	if (config_load(&env, &config, &errors))
 		config = NULL;
 	config_errors_free(errors);
 	free(text);
-	free(metrics);
-	free(recorder);
+	for (size_t i = 0; i < SETTINGS_MAX; i++)
+		free(values[i]);
 	return config;
 }

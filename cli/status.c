@@ -149,7 +149,7 @@ int status_ask(struct status *status, pid_t pid)
 
 void status_free(struct status *status)
 {
-	answer_free(&status->answer);
+	reply_free(&status->answer);
 	free(status->taps);
 	*status = (struct status){ 0 };
 }
@@ -188,8 +188,9 @@ static void print_tap(const struct status_tap *tap, FILE *out)
 	putc('\n', out);
 }
 
-static void print_config(const char *config, FILE *out)
+void status_print_config(const struct status *status, FILE *out)
 {
+	const char *config = status->config;
 	size_t size;
 
 	fputs("  configuration in force\n", out);
@@ -211,7 +212,7 @@ void status_print(const struct status *status, FILE *out)
 	print_heading(status, out);
 	for (size_t i = 0; i < status->n; i++)
 		print_tap(&status->taps[i], out);
-	print_config(status->config, out);
+	status_print_config(status, out);
 }
 
 /* For programs */
@@ -314,7 +315,7 @@ static int show(pid_t pid, void *json_wanted)
 
 	if (!error && status.answer.done)
 		(json ? status_print_json : status_print)(&status, stdout);
-	result = answer_explain(&status.answer, error, pid, EX_UNAVAILABLE);
+	result = reply_explain(&status.answer, error, pid, EX_UNAVAILABLE);
 	status_free(&status);
 	return result;
 }

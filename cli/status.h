@@ -21,7 +21,7 @@ struct status_tap {
 /* All that is not said is "". All zero: none. */
 struct status {
 	pid_t pid;
-	struct answer answer; /* which the others point into */
+	struct reply answer; /* which the others point into */
 	const char *version, *program, *began;
 	const char *capture, *switched; /* on or off; since when, if ever */
 	const char *config;             /* in force, with every default */
@@ -37,3 +37,6 @@ void status_free(struct status *status);
 /* Some lines for people; and a JSON object, on one. */
 void status_print(const struct status *status, FILE *out);
 void status_print_json(const struct status *status, FILE *out);
+
+/* The configuration in force, with a heading. */
+void status_print_config(const struct status *status, FILE *out);

@@ -70,13 +70,13 @@ static void print(pid_t pid, const char *text)
 static int tell_one(pid_t pid, void *context)
 {
 	const struct told *told = context;
-	struct answer answer;
+	struct reply answer;
 	int error = ask(pid, cli_command, told->body, &answer);
-	int status = answer_explain(&answer, error, pid, told->refused);
+	int status = reply_explain(&answer, error, pid, told->refused);
 
 	if (status == EX_OK)
 		print(pid, answer.text);
-	answer_free(&answer);
+	reply_free(&answer);
 	return status;
 }
 

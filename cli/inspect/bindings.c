@@ -5,6 +5,7 @@
 #include "cli/inspect/bindings.h"
 
 #include <errno.h>
+#include <elf.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -159,5 +160,62 @@ int bindings_examine(struct imports *imports, pid_t pid)
 	error = examine_all(&view);
 	close(view.memory);
 	free(view.libc);
+	return error;
+}
+
+struct search {
+	pid_t pid;
+	const char *symbol;
+	uint64_t address; /* 0: not found */
+	int error;
+};
+
+static uint64_t address_of(const struct elf *elf, const char *symbol)
+{
+	for (size_t i = 0; i < elf->n_symbols; i++) {
+		const ElfW(Sym) *one = &elf->symbols[i];
+
+		if (one->st_shndx != SHN_UNDEF &&
+		    one->st_name < elf->strings_size &&
+		    !strcmp(elf->strings + one->st_name, symbol))
+			return one->st_value;
+	}
+	return 0;
+}
+
+static void search(void *context, const struct proc_mapping *mapping)
+{
+	struct search *search = context;
+	struct elf elf;
+
+	if (mapping->offset || search->address ||
+	    !bindings_is_library(mapping->path))
+		return;
+	search->error = open_mapped(&elf, search->pid, mapping);
+	if (search->error)
+		return;
+	uint64_t address = address_of(&elf, search->symbol);
+	if (address)
+		search->address = mapping->begin - elf_base(&elf) + address;
+	elf_close(&elf);
+}
+
+int bindings_text(pid_t pid, const char *symbol, char *text, size_t size)
+{
+	struct search found = { .pid = pid, .symbol = symbol };
+	int error = proc_mappings(pid, search, &found), memory;
+	char path[PROC_MAX];
+
+	error = error ? error : found.error;
+	if (error || !found.address)
+		return error ? error : -ENOENT;
+	snprintf(path, sizeof(path), "/proc/%d/mem", (int)pid);
+	memory = open(path, O_RDONLY | O_CLOEXEC);
+	if (memory < 0)
+		return -errno;
+	ssize_t n = pread(memory, text, size - 1, (off_t)found.address);
+	error = n < 0 ? -errno : 0;
+	close(memory);
+	text[n < 0 ? 0 : n] = '\0';
 	return error;
 }

@@ -18,3 +18,7 @@ bool bindings_is_library(const char *path);
  * 0; or -errno if the memory cannot be read.
  */
 int bindings_examine(struct imports *imports, pid_t pid);
+
+/* What the library in the process says of itself in its memory: `symbol` of it, a text of
+ * up to `size` octets. Returns 0 or -errno; -ENOENT: it has none. */
+int bindings_text(pid_t pid, const char *symbol, char *text, size_t size);

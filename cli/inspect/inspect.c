@@ -154,6 +154,16 @@ static void print_counters(const char *path)
 	counters_free(&counters);
 }
 
+/* What is in force, which the file may not say any more. */
+static void print_status(const struct status *status)
+{
+	for (size_t i = 0; i < status->n; i++) {
+		print_tap(&status->taps[i].counters);
+		cli_put_line("                  ", status->taps[i].state);
+	}
+	status_print_config(status, stdout);
+}
+
 /* `path`: where it is for us. Returns 0 or -errno. */
 static int print_recorders(const char *directory, const char *path)
 {
@@ -208,7 +218,10 @@ static int inspect_process(pid_t pid)
 		verdict_print(&process.verdict, subject, process.state);
 		print_process(&process);
 		print_recorders_of(&process);
-		print_counters(process.metrics);
+		if (process.answers)
+			print_status(&process.status);
+		else
+			print_counters(process.metrics);
 		print_calls(&process.imports);
 		if (!process.library)
 			inspect_program(process.program);

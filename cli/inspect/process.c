@@ -6,6 +6,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <link.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,10 +18,12 @@
 #include "cli/counters.h"
 #include "cli/inspect/bindings.h"
 #include "cli/inspect/encryption.h"
+#include "cli/inspect/ports.h"
 #include "cli/proc.h"
 
-#define THREAD   "dnstapshim"
-#define PROC_MAX 64
+#define THREAD    "dnstapshim"
+#define PROC_MAX  64
+#define STATE_MAX 512 /* what it says in its memory */
 
 static void on_library(struct process *process,
 		       const struct proc_mapping *mapping)
@@ -117,28 +120,97 @@ static bool is_disabled(pid_t pid)
 	return disabled;
 }
 
-static void judge_library(struct process *process)
+/* What it says itself goes before all that can be seen. */
+static void judge_status(struct process *process)
 {
+	const struct status *status = &process->status;
 	struct verdict *verdict = &process->verdict;
 
-	if (!process->library)
+	snprintf(process->state, sizeof(process->state),
+		 LIBRARY " is loaded and at work, taps: %zu", status->n);
+	if (!strcmp(status->capture, "off"))
 		verdict_add(verdict, ANSWER_NO,
-			    LIBRARY " is not loaded in this process");
-	else if (!process->config || !*process->config)
-		verdict_add(verdict, ANSWER_NO,
-			    LIBRARY " is loaded, but DNSTAP_CONFIG is not set "
-				    "in its environment");
-	else if (is_disabled(process->pid))
-		verdict_add(verdict, ANSWER_NO,
-			    LIBRARY " is loaded, but DNSTAP_DISABLE is set in "
-				    "its environment");
-	else if (!process->taps)
-		snprintf(process->state, sizeof(process->state),
-			 LIBRARY " is loaded; no DNS message came to it yet");
-	else
+			    LIBRARY " is loaded, but capture has been switched "
+				    "off, %s: dnstapshim on %d",
+			    status->switched, (int)process->pid);
+	for (size_t i = 0; i < status->n; i++) {
+		const struct exposition_tap *tap = &status->taps[i].counters;
+		uint64_t lost = tap->counts.dropped[DROP_STREAM];
+
+		if (lost)
+			verdict_add(
+				verdict, ANSWER_PARTLY,
+				"%" PRIu64 " calls on TCP connections could "
+				"not be followed, as splice(2) and its like "
+				"cannot",
+				lost);
+		if (lost)
+			return;
+	}
+}
+
+static const char *text_of(const struct process *process, const char *state)
+{
+	return *state ? state
+	       : !process->config || !*process->config
+		       ? "DNSTAP_CONFIG is not set in its environment"
+	       : is_disabled(process->pid)
+		       ? "DNSTAP_DISABLE is set in its environment"
+		       : "";
+}
+
+static void judge_ports(struct process *process)
+{
+	struct config *config = configured_load(process->pid);
+	char ports[64];
+
+	if (config && !ports_match(process->pid, config, ports, sizeof(ports)))
+		verdict_add(&process->verdict, ANSWER_PARTLY,
+			    LIBRARY " is loaded, but no socket of the process "
+				    "is bound to a DNS port of its "
+				    "configuration%s%s%s",
+			    *ports ? "; bound are " : "", ports,
+			    *ports ? ": see ports" : "");
+	config_free(config);
+}
+
+/* Nobody answers: its memory says whether it has begun at all. */
+static void judge_silence(struct process *process)
+{
+	char state[STATE_MAX] = "";
+	int error = bindings_text(process->pid, "dnstapshim_state", state,
+				  sizeof(state));
+	const char *wrong = text_of(process, error ? "" : state);
+
+	if (*wrong && strcmp(wrong, "ready")) {
+		verdict_add(&process->verdict, ANSWER_NO,
+			    LIBRARY " is loaded, but taps nothing: %s", wrong);
+	} else if (process->taps) {
 		snprintf(process->state, sizeof(process->state),
 			 LIBRARY " is loaded and at work, taps: %u",
 			 process->taps);
+	} else {
+		snprintf(process->state, sizeof(process->state),
+			 LIBRARY " is loaded; no DNS message came to it yet");
+		judge_ports(process);
+	}
+}
+
+static void judge_library(struct process *process)
+{
+	int error;
+
+	if (!process->library) {
+		verdict_add(&process->verdict, ANSWER_NO,
+			    LIBRARY " is not loaded in this process");
+		return;
+	}
+	error = status_ask(&process->status, process->pid);
+	process->answers = !error && process->status.answer.done;
+	if (process->answers)
+		judge_status(process);
+	else
+		judge_silence(process);
 }
 
 /* The first of the calls, and whether there are more. */
@@ -215,6 +287,7 @@ void process_free(struct process *process)
 	free(process->config);
 	free(process->metrics);
 	free(process->recorder);
+	status_free(&process->status);
 	verdict_free(&process->verdict);
 	imports_free(&process->imports);
 }

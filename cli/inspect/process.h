@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "cli/inspect/verdict.h"
+#include "cli/status.h"
 #include "cli/inspect/imports.h"
 
 struct process {
@@ -18,7 +19,9 @@ struct process {
 	char *config;   /* DNSTAP_CONFIG as it was started; NULL: not set */
 	char *metrics;  /* the path of its metrics file; NULL: none */
 	char *recorder; /* the directory of its recorders; NULL: none */
-	char state[64]; /* how the library does, if nothing is wrong */
+	bool answers;   /* it has said what it does: */
+	struct status status;
+	char state[96]; /* how the library does, if nothing is wrong */
 	struct verdict verdict;
 	struct imports imports; /* of what is mapped */
 };

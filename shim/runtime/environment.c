@@ -4,6 +4,7 @@
  */
 #include "shim/runtime/environment.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,22 +15,37 @@
 #define EXIT_MS_DEFAULT 900 /* the host exits at most 1 s later, all told */
 #define EXIT_MS_MAX     60000
 
-bool environment_load(struct config **config)
+/* All that is wrong is logged, and the first of it returned. */
+static const char *refuse(int error, const struct config_error *errors)
+{
+	static char first[256];
+	const char *text = errors ? errors->text : strerror(-error);
+
+	snprintf(first, sizeof(first), "%s", text);
+	if (!errors)
+		log_line(NULL, "not tapped: %s", text);
+	for (const struct config_error *e = errors; e; e = e->next)
+		log_line(NULL, "not tapped: %s", e->text);
+	return first;
+}
+
+const char *environment_load(struct config **config)
 {
 	struct config_env env;
 	struct config_error *errors = NULL;
+	const char *wrong = NULL;
 
 	config_env_read(&env);
 	log_open(&log_stderr, NULL);
 	if (!env.config || !*env.config)
-		return false;
+		return "DNSTAP_CONFIG is not set, or not to be trusted";
 	int error = config_load(&env, config, &errors);
-	if (error && !errors)
-		log_line(NULL, "not tapped: %s", strerror(-error));
-	for (struct config_error *e = errors; e; e = e->next)
-		log_line(NULL, "not tapped: %s", e->text);
+	if (error)
+		wrong = refuse(error, errors);
 	config_errors_free(errors);
-	return !error && (*config)->n_taps;
+	if (!error && !(*config)->n_taps)
+		wrong = "DNSTAP_CONFIG has no tap";
+	return wrong;
 }
 
 uint64_t environment_exit_ns(void)

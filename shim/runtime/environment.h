@@ -13,8 +13,11 @@ struct config;
  * environment_load finds nothing. */
 bool environment_wanted(void);
 
-/* False where nothing is to be tapped; what is wrong has been logged. */
-bool environment_load(struct config **config);
+/* NULL; or why nothing is to be tapped: what is wrong has been logged. */
+const char *environment_load(struct config **config);
+
+/* For whoever inspects the process: what became of its configuration. */
+#define ENVIRONMENT_READY "ready"
 
 /* How long the end may take: DNSTAP_EXIT_MS. */
 uint64_t environment_exit_ns(void);

@@ -19,6 +19,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
@@ -28,6 +29,7 @@
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
 #include "shim/base/process.h"
+#include "shim/base/root.h"
 #include "shim/base/sandbox.h"
 #include "shim/base/secret.h"
 #include "shim/capture/capture.h"
@@ -69,6 +71,20 @@ static const struct log_writer *const log_writers[] = {
 /* Two for each tap: its first connection, and what it lacks. */
 _Static_assert(2 * CONFIG_TAPS_MAX <= LOG_KEYS_MAX, "every key is remembered");
 
+/* Whoever inspects the process finds it by its name. */
+__attribute__((visibility("default"))) char dnstapshim_state[TAP_ERROR_MAX];
+
+static void set_state(const char *text)
+{
+	snprintf(dnstapshim_state, sizeof(dnstapshim_state), "%s", text);
+}
+
+static void refuse(const char *error)
+{
+	set_state(error);
+	log_line(NULL, "not tapped: %s", error);
+}
+
 static void reserve(void)
 {
 	int error = tap_reserve(live_config);
@@ -79,17 +95,40 @@ static void reserve(void)
 				 strerrordesc_np(-error));
 }
 
+/* So that silence until the first message is not taken for a failure. */
+static void log_tapping(void)
+{
+	unsigned count = 0, first = 0;
+	size_t taps = live_config->n_taps;
+
+	for (unsigned port = 65535; port; port--)
+		if (config_has_port(live_config->ports, port)) {
+			first = port;
+			count++;
+		}
+	if (count == 1)
+		log_line(NULL, "tapping port %u for %zu tap%s", first, taps,
+			 taps == 1 ? "" : "s");
+	else
+		log_line(NULL, "tapping port %u and %u others for %zu tap%s",
+			 first, count - 1, taps, taps == 1 ? "" : "s");
+}
+
 void runtime_reserve(void)
 {
 	static _Atomic bool reserved;
+	char error[TAP_ERROR_MAX] = "";
 	int saved = errno;
 
 	if (live && !process_is_vfork_child() && start_may() &&
 	    !atomic_exchange(&reserved, true)) {
-		if (tap_try(live_config))
+		if (tap_try(live_config, error)) {
+			log_tapping();
 			reserve();
-		else
+		} else {
+			refuse(error);
 			capture_end();
+		}
 	}
 	errno = saved;
 }
@@ -267,20 +306,39 @@ static bool another_behind_us(void)
 	return found;
 }
 
+/* True if there is something to tap. */
+static bool load(void)
+{
+	char error[TAP_ERROR_MAX] = "";
+	const char *wrong = environment_wanted()
+				    ? environment_load(&live_config)
+				    : "DNSTAP_DISABLE is set";
+
+	if (!wrong && another_behind_us())
+		wrong = "the library is loaded twice, and another copy is at "
+			"work";
+	if (!wrong) {
+		log_open(log_writers[live_config->log], live_config->log_path);
+		if (!tap_prepare(live_config, error)) {
+			log_line(NULL, "not tapped: %s", error);
+			wrong = error;
+		}
+	}
+	set_state(wrong ? wrong : ENVIRONMENT_READY);
+	return !wrong;
+}
+
 static void begin(void)
 {
 	real_resolve();
-	if (!environment_wanted() || !environment_load(&live_config) ||
-	    another_behind_us())
-		return;
-	log_open(log_writers[live_config->log], live_config->log_path);
-	if (!tap_prepare(live_config))
+	if (!load())
 		return;
 	clock_begin();
+	root_begin();
 	secret_begin();
 	exit_ns = environment_exit_ns();
 	if (!map_live()) {
-		log_line(NULL, "not tapped: %s", strerror(errno));
+		refuse(strerror(errno));
 		return;
 	}
 	live->eldest = true;

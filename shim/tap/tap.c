@@ -5,6 +5,7 @@
 #include "shim/tap/tap.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -361,19 +362,20 @@ static void run(void *argument)
 	release(start.metrics, &lock);
 }
 
-bool tap_prepare(const struct config *config)
+bool tap_prepare(const struct config *config, char *error)
 {
-	char error[TRANSPORT_ERROR_MAX] = "";
+	char why[TRANSPORT_ERROR_MAX] = "";
 	int failed = recorder_prepare(config);
 
 	if (failed) {
-		log_line(NULL, "not tapped: %s", strerror(-failed));
+		snprintf(error, TAP_ERROR_MAX, "%s", strerror(-failed));
 		return false;
 	}
 	for (size_t i = 0; i < config->n_taps; i++) {
-		if (!transport_prepare(&config->taps[i], &prepared[i], error))
+		if (!transport_prepare(&config->taps[i], &prepared[i], why))
 			continue;
-		log_line(config->taps[i].socket, "not tapped: %s", error);
+		snprintf(error, TAP_ERROR_MAX, "%.200s: %s",
+			 config->taps[i].socket, why);
 		return false;
 	}
 	return true;
@@ -405,7 +407,7 @@ static bool has_kind(const struct config *config, enum endpoint_kind kind)
 	return false;
 }
 
-bool tap_try(const struct config *config)
+bool tap_try(const struct config *config, char *error)
 {
 	struct trial trial = {
 		.task = { .run = try_each, .argument = &trial },
@@ -416,7 +418,8 @@ bool tap_try(const struct config *config)
 	    worker_run(&trial.task, TLS_STACK_SIZE) ||
 	    trial.tap == config->n_taps)
 		return true;
-	log_line(config->taps[trial.tap].socket, "not tapped: %s", trial.error);
+	snprintf(error, TAP_ERROR_MAX, "%.200s: %s",
+		 config->taps[trial.tap].socket, trial.error);
 	return false;
 }
 

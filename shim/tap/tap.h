@@ -8,16 +8,18 @@
 #include "shim/queue.h"
 #include "shim/tap/metrics.h"
 
+#define TAP_ERROR_MAX 512
+
 /*
  * In the constructor: reads the files that the taps name, before the host gives
  * up its root directory and its privileges. What is wrong with one is wrong with
- * the configuration: false, and a line in the log.
+ * the configuration: false, and a sentence in `error` (TAP_ERROR_MAX octets).
  */
-bool tap_prepare(const struct config *config);
+bool tap_prepare(const struct config *config, char *error);
 
 /* Once it is known that the process is a DNS server: tries out what those files
  * hold, on a thread of its own, likewise. Where no thread can be had, true. */
-bool tap_try(const struct config *config);
+bool tap_try(const struct config *config, char *error);
 
 /* Where malloc(3) may be called: tap_start() will not need it then. Returns 0 or
  * -errno of what is short. */

@@ -181,3 +181,54 @@ def test_usage():
     assert "No such process" in cli.refused(cli.NOINPUT, "inspect", "99999999")
     assert "neither an ELF program nor a script" in refused("/etc/passwd")
     assert "usage:" in cli.good("inspect", "--help")
+
+
+def judged(pid):
+    """The verdict, and all of it."""
+    shown = cli.run("inspect", pid).stdout.decode()
+    return shown.splitlines()[0], shown
+
+
+# What stands in the way, in the configuration that the process was started with.
+WRONG = {"refused": ("dnstap /mnt/tap.sock fall", '"fall"'),
+         "certificate": ("dnstap tls://127.0.0.1:1 { tls /none /none }",
+                         "/none: No such file"),
+         "no tap": ("ports 53", "no tap")}
+
+
+@each(WRONG)
+def test_process_wrong(kind):
+    """Not a yes, whatever has become of the file since: the process says so itself."""
+    text, reason = WRONG[kind]
+    config = pathlib.Path("/mnt/tap.conf")
+    config.write_text(text)
+    server = servers.Running("knotd", servers.tap_environment(str(config)))
+    config.write_text("dnstap /mnt/tap.sock full")
+    first, _ = judged(server.process.child.pid)
+    assert first.startswith("no: ") and "taps nothing" in first, first
+    assert reason in first, first
+    server.stop()
+
+
+def test_process_ports():
+    """Sockets, but not at the port that is looked at."""
+    server = servers.Running("knotd", servers.tap_environment(
+        "dnstap /mnt/none.sock full", DNSTAP_PORTS="5353"))
+    first, shown = judged(server.process.child.pid)
+    assert first.startswith("partly: ") and "bound are 53: see ports" in first, shown
+    server.stop()
+
+
+def test_process_off():
+    collector = Collector()
+    scene = Scene("knotd", f"dnstap {collector.endpoint} full")
+    pid = scene.server.process.child.pid
+    collector.wait(2)
+    cli.good("off", pid)
+    first, shown = judged(pid)
+    assert first.startswith("no: ") and "switched off" in first, shown
+    cli.good("on", pid)
+    first, shown = judged(pid)
+    assert first.startswith("yes: "), shown
+    assert "connected" in shown and "configuration in force" in shown, shown
+    scene.stop()

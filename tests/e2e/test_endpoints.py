@@ -27,9 +27,7 @@ def ask(scene, seed="endpoints", count=QUERIES):
 
 
 def lines(scene):
-    return [line.partition(": ")[2] for line in
-            scene.server.process.output().splitlines()
-            if line.startswith("dnstapshim[")]
+    return [line.partition(": ")[2] for line in scene.lines()]
 
 
 def shown(path):

@@ -36,9 +36,7 @@ def ask(scene, seed="listen", count=QUERIES):
 
 
 def lines(scene):
-    return [line.partition(": ")[2] for line in
-            scene.server.process.output().splitlines()
-            if line.startswith("dnstapshim[")]
+    return [line.partition(": ")[2] for line in scene.lines()]
 
 
 def listening(where, more="", server="knotd", **settings):

@@ -117,11 +117,6 @@ def ask(scene):
     return scene.settle()
 
 
-def lines(scene):
-    return [line for line in scene.server.process.output().splitlines()
-            if line.startswith("dnstapshim[")]
-
-
 @each(ACCEPTED)
 def test_accepted(kind):
     setting, tap = ACCEPTED[kind]()
@@ -129,7 +124,7 @@ def test_accepted(kind):
     scene = Scene("knotd", fill(tap, setting))
     setting.collector.wait(ask(scene))
     scene.stop()
-    connected, = [line for line in lines(scene) if "dropped" not in line]
+    connected, = [line for line in scene.lines() if "dropped" not in line]
     assert "connected by TLSv1.3" in connected, connected
     return scene.check(setting.collector.taps())
 
@@ -140,9 +135,9 @@ def test_refused(kind):
     setting.listen()
     scene = Scene("knotd", fill(tap, setting))
     ask(scene)
-    until(lambda: any(reason in line for line in lines(scene)), reason)
+    until(lambda: any(reason in line for line in scene.lines()), reason)
     scene.stop()
-    said, = [line for line in lines(scene) if "dropped" not in line]
+    said, = [line for line in scene.lines() if "dropped" not in line]
     assert reason in said and "; retrying in 10 ms, later every 5 s" in said, said
     assert not setting.collector.frames
     assert all(connection.state != framestream.START
@@ -198,7 +193,7 @@ def test_bad_file(kind):
     scene = Scene("knotd", tap)
     ask(scene)
     scene.stop()
-    said, = lines(scene)
+    said, = scene.lines()
     assert "not tapped: " in said and reason in said, said
     return said.partition("not tapped: ")[2]
 
@@ -265,7 +260,7 @@ def test_restarted():
     second = setting.listen().collector
     ask(scene)
     scene.stop()
-    said = [line for line in lines(scene) if "dropped" not in line]
+    said = [line for line in scene.lines() if "dropped" not in line]
     assert ": hung up; " in said[1], said
     return scene.check(first.taps() + second.taps())
 

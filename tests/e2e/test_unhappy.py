@@ -89,3 +89,17 @@ def test_paused():
     collector.send(signal.SIGCONT)
     scene.stop()
     return scene.check([decode(frame) for frame in collector.frames()])
+
+
+@each(["named", "rbldnsd"])
+def test_absent_said(name):
+    """At the start that there is something to wait for; then who is to make the socket,
+    and where."""
+    scene = Scene(name, "dnstap /mnt/nobody.sock full\ndnstap /mnt/none.sock full")
+    scene.stop()
+    said = scene.server.process.output()
+    assert said.count(": tapping port 53 for 2 taps\n") == 1, said
+    cause = ("nobody.sock: No such file or directory: the collector that makes it "
+             "is to be started")
+    chroot = ", and to make it in the chroot that this process is in"
+    assert cause + (chroot if scene.server.server.chroot else ";") in said, said

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "shim/base/own_fds.h"
+#include "shim/base/root.h"
 #include "shim/tap/transport/transport.h"
 
 socklen_t unix_name(const char *path, struct sockaddr_un *name)
@@ -26,6 +27,17 @@ socklen_t unix_name(const char *path, struct sockaddr_un *name)
 	else
 		size++; /* the path's NUL belongs to it */
 	return offsetof(struct sockaddr_un, sun_path) + size;
+}
+
+/* It is the collector that makes the socket. */
+static void explain_absent(struct transport *transport)
+{
+	snprintf(transport->error, TRANSPORT_ERROR_MAX,
+		 "No such file or directory: the collector that makes it is to "
+		 "be started%s",
+		 root_has_changed() ? ", and to make it in the chroot that "
+				      "this process is in"
+				    : "");
 }
 
 static int unix_open(struct transport *transport)
@@ -49,6 +61,8 @@ static int unix_open(struct transport *transport)
 		 * when it no longer is. */
 		int error = errno == EAGAIN ? EBUSY : errno;
 		own_fds_close(fd);
+		if (error == ENOENT)
+			explain_absent(transport);
 		return -error;
 	}
 	transport->fd = fd;

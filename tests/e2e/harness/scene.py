@@ -26,6 +26,11 @@ class Scene:
             name, servers.tap_environment(tap, **settings), native=native,
             variant=variant)
 
+    def lines(self):
+        """What the library has logged, without what it says at the beginning."""
+        return [line for line in self.server.process.output().splitlines()
+                if line.startswith("dnstapshim[") and ": tapping port" not in line]
+
     def _matters(self, message):
         return (message.protocol in self.protocols
                 and message.payload != self.server.server.ignore)
