@@ -46,7 +46,7 @@ CLI_DEPS := -lldns -lz -lzstd -lncurses
 SHSTK   := $(if $(filter x86_64%,$(MACHINE)),-Wl$(comma)-z$(comma)shstk)
 
 GEN     := $(B)/proto/dnstap.pb-c
-RUNTIME := $(addprefix shim/runtime/,runtime.c start.c so_main.c command.c)
+RUNTIME := $(addprefix shim/runtime/,runtime.c start.c so_main.c command.c reload.c)
 CORE    := $(filter-out $(RUNTIME),$(wildcard shim/*.c shim/base/*.c \
              shim/queue/*.c shim/capture/*.c shim/capture/*/*.c shim/tap/*.c \
              shim/tap/*/*.c shim/runtime/*.c proto/*.c proto/*/*.c config/*.c))

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -24,6 +25,9 @@
 
 #define PATIENCE_S (2 * CONTROL_MS / 1000)
 #define PATH_SIZE  64
+#define PAUSE_NS   (20 * 1000 * 1000)
+#define ABSENT_MAX 4   /* looks for a socket that is not there */
+#define ENDED_MAX  100 /* likewise, where there has been one */
 
 /* The n-th number there, from 1 on; 0: the last. Returns -1 where there is none. */
 static long number_in(const char *text, int n)
@@ -207,35 +211,67 @@ static int converse(int fd, const char *command, const char *body, char **text)
 	return error ? error : receive(fd, text);
 }
 
-int ask(pid_t pid, const char *command, const char *body, struct reply *answer)
+static int ask_once(pid_t pid, const char *command, const char *body,
+		    char **text)
+{
+	int fd = find(pid);
+
+	if (fd < 0)
+		return fd;
+	int error = converse(fd, command, body, text);
+	close(fd);
+	if (error || **text)
+		return error;
+	free(*text);
+	return -ECONNRESET;
+}
+
+/* The thread that serves may end, and another is about to. What it has done by then it
+ * may do twice. */
+static int ask_again(pid_t pid, const char *command, const char *body,
+		     char **text)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	int error, left = ABSENT_MAX;
+	bool ended = false;
+
+	do {
+		error = ask_once(pid, command, body, text);
+		if (!ended && (error == -ECONNRESET || error == -EPIPE)) {
+			ended = true;
+			left = ENDED_MAX;
+		}
+		if (error != -ECONNRESET && error != -EPIPE && error != -ENOENT)
+			return error;
+		nanosleep(&pause, NULL);
+	} while (--left);
+	return error;
+}
+
+int ask(pid_t pid, const char *command, const char *body, struct reply *reply)
 {
 	static const char done[] = CONTROL_DONE "\n",
 			  refused[] = CONTROL_REFUSED "\n";
 	char *text = NULL;
 	int error = enter(pid);
 
-	*answer = (struct reply){ 0 };
+	*reply = (struct reply){ 0 };
+	if (!error)
+		error = ask_again(pid, command, body, &text);
 	if (error)
 		return error;
-	int fd = find(pid);
-	if (fd < 0)
-		return fd;
-	error = converse(fd, command, body, &text);
-	close(fd);
-	if (error)
-		return error;
-	answer->done = !strncmp(text, done, sizeof(done) - 1);
-	size_t first = answer->done ? sizeof(done) - 1 : sizeof(refused) - 1;
-	if (answer->done || !strncmp(text, refused, sizeof(refused) - 1))
-		answer->text = strdup(text + first);
+	reply->done = !strncmp(text, done, sizeof(done) - 1);
+	size_t first = reply->done ? sizeof(done) - 1 : sizeof(refused) - 1;
+	if (reply->done || !strncmp(text, refused, sizeof(refused) - 1))
+		reply->text = strdup(text + first);
 	free(text);
-	return answer->text ? 0 : -EPROTO;
+	return reply->text ? 0 : -EPROTO;
 }
 
-void reply_free(struct reply *answer)
+void reply_free(struct reply *reply)
 {
-	free(answer->text);
-	*answer = (struct reply){ 0 };
+	free(reply->text);
+	*reply = (struct reply){ 0 };
 }
 
 const char *ask_why(pid_t pid)
@@ -277,13 +313,13 @@ static int explain_error(int error, pid_t pid)
 	return error == -EPERM || error == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
 }
 
-int reply_explain(const struct reply *answer, int error, pid_t pid, int refused)
+int reply_explain(const struct reply *reply, int error, pid_t pid, int refused)
 {
-	const char *text = answer->text;
+	const char *text = reply->text;
 
 	if (error)
 		return explain_error(error, pid);
-	if (answer->done)
+	if (reply->done)
 		return EX_OK;
 	for (size_t size; *text; text += size + !!text[size]) {
 		size = strcspn(text, "\n");

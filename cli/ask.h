@@ -19,13 +19,12 @@ struct reply {
  * namespace, this process enters it, if it may. Returns 0; -ENOENT: nobody serves
  * there; or another -errno. Release with reply_free.
  */
-int ask(pid_t pid, const char *command, const char *body, struct reply *answer);
-void reply_free(struct reply *answer);
+int ask(pid_t pid, const char *command, const char *body, struct reply *reply);
+void reply_free(struct reply *reply);
 
 /* Why nobody serves there: a sentence. */
 const char *ask_why(pid_t pid);
 
 /* Says what is wrong with an answer, or why there is none (`error`), if anything is.
  * Returns an exit status: `refused` where the process has refused to do it. */
-int reply_explain(const struct reply *answer, int error, pid_t pid,
-		  int refused);
+int reply_explain(const struct reply *reply, int error, pid_t pid, int refused);

@@ -12,9 +12,19 @@
 #define LEFT_MAX    24 /* columns; what is wider pushes its help to the right */
 
 const struct command *const commands[] = {
-	&run_command,  &check_command,   &inspect_command,    &status_command,
-	&roll_command, &off_command,     &on_command,         &top_command,
-	&read_command, &recover_command, &completion_command, NULL,
+	&run_command,
+	&check_command,
+	&inspect_command,
+	&status_command,
+	&reload_command,
+	&roll_command,
+	&off_command,
+	&on_command,
+	&top_command,
+	&read_command,
+	&recover_command,
+	&completion_command,
+	NULL,
 };
 
 const struct command *command_find(const char *name)

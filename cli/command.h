@@ -62,5 +62,5 @@ int command_next(const struct command *command, int argc, char **argv,
 		 int *status);
 
 extern const struct command run_command, check_command, inspect_command,
-	status_command, roll_command, off_command, on_command, top_command,
-	read_command, recover_command, completion_command;
+	status_command, reload_command, roll_command, off_command, on_command,
+	top_command, read_command, recover_command, completion_command;

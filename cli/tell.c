@@ -2,6 +2,7 @@
  *
  * The subcommands by which an operator has the library in a process do something.
  */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,7 +11,26 @@
 #include "cli/command.h"
 #include "cli/processes.h"
 
-static command_main tell_main;
+static command_main reload_main, tell_main;
+
+static const struct command_option reload_options[] = {
+	OPTION('c', "config", "FILE", "what this file has instead"),
+	{ 0 },
+};
+
+const struct command reload_command = {
+	"reload",
+	"have a process read its configuration anew",
+	reload_main,
+	COMMAND_ANY_ORDER,
+	"[-c FILE] PID|PROGRAM...",
+	"Has a process read its configuration anew: the file that DNSTAP_CONFIG\n"
+	"names, as the process sees it, or the text that it was started with.\n"
+	"Taps that are as they were go on untouched, others send what they have\n"
+	"and end, or begin. What is wrong is said, and then all stays as it was.\n",
+	reload_options,
+	.operands = "PROGRAM",
+};
 
 const struct command roll_command = {
 	"roll",
@@ -70,13 +90,13 @@ static void print(pid_t pid, const char *text)
 static int tell_one(pid_t pid, void *context)
 {
 	const struct told *told = context;
-	struct reply answer;
-	int error = ask(pid, cli_command, told->body, &answer);
-	int status = reply_explain(&answer, error, pid, told->refused);
+	struct reply reply;
+	int error = ask(pid, cli_command, told->body, &reply);
+	int status = reply_explain(&reply, error, pid, told->refused);
 
 	if (status == EX_OK)
-		print(pid, answer.text);
-	reply_free(&answer);
+		print(pid, reply.text);
+	reply_free(&reply);
 	return status;
 }
 
@@ -97,4 +117,44 @@ static int tell_main(int argc, char **argv)
 		return status;
 	return tell(argc - optind, argv + optind,
 		    (struct told){ .refused = EX_UNAVAILABLE });
+}
+
+/* Returns the file's text (release with free), or NULL, having said why. */
+static char *read_file(const char *path)
+{
+	errno = 0;
+	FILE *file = fopen(path, "re");
+	size_t room = 0;
+	char *text = NULL;
+
+	/* No octet ends it: all of the file is one "line". */
+	if (!file || getdelim(&text, &room, EOF, file) < 0) {
+		cli_warn("%s: %s", path, errno ? strerror(errno) : "is empty");
+		free(text);
+		text = NULL;
+	}
+	if (file)
+		fclose(file);
+	return text;
+}
+
+static int reload_main(int argc, char **argv)
+{
+	struct told told = { .refused = EX_CONFIG };
+	const char *path = NULL;
+	char *text = NULL;
+	int option, status = EX_OK;
+
+	while ((option = command_next(&reload_command, argc, argv, &status)) !=
+	       -1) {
+		if (option == COMMAND_DONE)
+			return status;
+		path = optarg;
+	}
+	if (path && optind < argc && !(text = read_file(path)))
+		return EX_NOINPUT;
+	told.body = text;
+	status = tell(argc - optind, argv + optind, told);
+	free(text);
+	return status;
 }

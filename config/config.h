@@ -158,6 +158,10 @@ void config_choice_free(struct tap_config *tap);
  * name. host_name points into *env. */
 void config_env_read(struct config_env *env);
 
+/* The same of variables that are kept elsewhere. */
+void config_env_fill(struct config_env *env,
+		     const char *(*lookup)(const char *name));
+
 void config_free(struct config *config);
 void config_errors_free(struct config_error *errors);
 

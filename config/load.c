@@ -29,11 +29,12 @@ static const char *lookup(const char *name)
 	return secure_getenv(name);
 }
 
-void config_env_read(struct config_env *env)
+void config_env_fill(struct config_env *env,
+		     const char *(*variable)(const char *name))
 {
 	*env = (struct config_env){
-		.config = lookup("DNSTAP_CONFIG"),
-		.lookup = lookup,
+		.config = variable("DNSTAP_CONFIG"),
+		.lookup = variable,
 		.host_name = env->host,
 		.program = program_invocation_short_name,
 	};
@@ -41,10 +42,15 @@ void config_env_read(struct config_env *env)
 		const struct setting *row = setting_at(i);
 
 		*(const char **)((char *)env + row->env) =
-			lookup(row->variable);
+			variable(row->variable);
 	}
 	if (gethostname(env->host, sizeof(env->host) - 1) != 0)
 		env->host[0] = '\0';
+}
+
+void config_env_read(struct config_env *env)
+{
+	config_env_fill(env, lookup);
 }
 
 /* These come from outside and are no words of a user's: made sayable. */

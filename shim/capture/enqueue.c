@@ -10,11 +10,27 @@
 #include "shim/base/thread.h"
 #include "shim/queue.h"
 
-static struct enqueue_setup setup;
+/* Every place of a queue. */
+static _Atomic uint64_t all;
+
+static struct enqueue_setup setup = { .taps = &all };
+
+/* One call has to do with the same taps from its beginning to its end. */
+static uint64_t taps_now(void)
+{
+	return atomic_load_explicit(setup.taps, memory_order_acquire);
+}
+
+#define EACH_TAP(i, taps)                \
+	for (uint64_t left_ = (taps), i; \
+	     left_ && (i = __builtin_ctzll(left_), true); left_ &= left_ - 1)
 
 void enqueue_begin(const struct enqueue_setup *from)
 {
 	setup = *from;
+	all = ~UINT64_C(0) >> (ENQUEUE_QUEUES_MAX - setup.queues);
+	if (!setup.taps)
+		setup.taps = &all;
 }
 
 /* This process's queue of tap `index`. Returns NULL where it cannot be had. */
@@ -41,23 +57,31 @@ static void count_lost(size_t index, enum drop_cause cause, uint64_t n)
 
 uint64_t enqueue_captured(void)
 {
-	struct queue *queue =
-		atomic_load_explicit(setup.queue, memory_order_acquire);
+	uint64_t captured = 0;
 
-	return queue ? queue_counted(queue) : 0;
+	EACH_TAP(i, taps_now() & -taps_now())
+	{
+		struct queue *queue = atomic_load_explicit(
+			&setup.queue[i], memory_order_acquire);
+
+		captured = queue ? queue_counted(queue) : 0;
+	}
+	return captured;
 }
 
 void enqueue_count_drop(enum drop_cause cause, uint64_t n)
 {
-	for (size_t i = 0; i < setup.queues; i++)
-		count_lost(i, cause, n);
+	EACH_TAP(i, taps_now())
+	count_lost(i, cause, n);
 }
 
-/* Which queue a reservation lies in. Returns false for what a forked child has
- * inherited of its parent's, and for a queue that has been given up. */
-static bool find_queue(uint64_t link, size_t *index, struct queue **queue)
+/* Which queue, of these taps, a reservation lies in. Returns false for what a forked
+ * child has inherited of its parent's, and for a queue that has been given up. */
+static bool find_queue(uint64_t link, uint64_t taps, size_t *index,
+		       struct queue **queue)
 {
-	for (size_t i = 0; link && i < setup.queues; i++) {
+	EACH_TAP(i, link ? taps : 0)
+	{
 		*queue = atomic_load_explicit(&setup.queue[i],
 					      memory_order_acquire);
 		*index = i;
@@ -74,12 +98,12 @@ static void abandon(struct thread_call *call)
 	uint64_t next;
 	size_t index;
 
-	for (uint64_t link = call->first; find_queue(link, &index, &queue);
+	for (uint64_t link = call->first; find_queue(link, all, &index, &queue);
 	     link = next) {
 		next = queue_linked(queue, link)->link;
 		queue_abandon(queue, call, link);
 	}
-	if (find_queue(call->newest, &index, &queue))
+	if (find_queue(call->newest, all, &index, &queue))
 		queue_abandon(queue, call, call->newest);
 }
 
@@ -116,8 +140,8 @@ void enqueue(const struct event *seen, const struct octets *message)
 		enqueue_count_drop(DROP_ABANDONED, 1);
 		return;
 	}
-	for (size_t i = 0; i < setup.queues; i++)
-		enqueue_into(i, call, seen, message);
+	EACH_TAP(i, taps_now())
+	enqueue_into(i, call, seen, message);
 	thread_close(call, abandon);
 }
 
@@ -128,6 +152,7 @@ void enqueue_flight_begin(struct enqueue_flight *flight)
 	flight->call = thread_open(flight, abandon);
 	flight->last = NULL;
 	flight->messages = 0;
+	flight->taps = taps_now();
 }
 
 static void append(struct enqueue_flight *flight, struct event *event,
@@ -161,8 +186,8 @@ void enqueue_depart(struct enqueue_flight *flight, const struct event *seen,
 {
 	bool fits = flight->call && flight->messages < UINT16_MAX;
 
-	for (size_t i = 0; fits && i < setup.queues; i++)
-		depart_into(flight, i, seen, message);
+	EACH_TAP(i, fits ? flight->taps : 0)
+	depart_into(flight, i, seen, message);
 	flight->messages++;
 }
 
@@ -190,7 +215,7 @@ static bool land_each(struct enqueue_flight *flight, uint32_t count,
 	struct queue *queue;
 	size_t index;
 
-	for (; find_queue(link, &index, &queue); link = next) {
+	for (; find_queue(link, flight->taps, &index, &queue); link = next) {
 		struct event *event = queue_linked(queue, link);
 		bool crossed = event->part < count;
 
@@ -205,25 +230,26 @@ static bool land_each(struct enqueue_flight *flight, uint32_t count,
 }
 
 /* Within the call: nobody else adds to what it counts. */
-static void count_landed(const struct thread_call *call,
+static void count_landed(const struct enqueue_flight *flight,
 			 const uint16_t landed[])
 {
-	for (size_t i = 0; i < setup.queues; i++) {
+	EACH_TAP(i, flight->taps)
+	{
 		struct queue *queue = landed[i] ? queue_of(i) : NULL;
 
 		if (queue)
-			queue_landed(queue, call, landed[i]);
+			queue_landed(queue, flight->call, landed[i]);
 	}
 }
 
 /* Of `count` messages that have crossed. */
-static void count_missing(uint32_t count, const uint16_t landed[],
-			  enum drop_cause cause)
+static void count_missing(uint64_t taps, uint32_t count,
+			  const uint16_t landed[], enum drop_cause cause)
 {
-	for (size_t i = 0; i < setup.queues; i++)
-		if (landed[i] < count)
-			count_lost(i, queue_of(i) ? cause : DROP_UNSTARTED,
-				   count - landed[i]);
+	EACH_TAP(i, taps)
+	if (landed[i] < count)
+		count_lost(i, queue_of(i) ? cause : DROP_UNSTARTED,
+			   count - landed[i]);
 }
 
 void enqueue_land(struct enqueue_flight *flight, uint32_t count,
@@ -232,12 +258,13 @@ void enqueue_land(struct enqueue_flight *flight, uint32_t count,
 	uint16_t landed[ENQUEUE_QUEUES_MAX];
 	bool found = false;
 
-	memset(landed, 0, setup.queues * sizeof(*landed));
-
+	EACH_TAP(i, flight->taps)
+	landed[i] = 0;
 	if (flight->call) {
 		found = land_each(flight, count, local, landed);
-		count_landed(flight->call, landed);
+		count_landed(flight, landed);
 		thread_close(flight->call, abandon);
 	}
-	count_missing(count, landed, found ? DROP_QUEUE_FULL : DROP_ABANDONED);
+	count_missing(flight->taps, count, landed,
+		      found ? DROP_QUEUE_FULL : DROP_ABANDONED);
 }

@@ -27,6 +27,9 @@ struct enqueue_setup {
 	/* Called, on a server's thread, where a queue is NULL. Where it cannot
 	 * help that, the messages that a tap lost are counted in `lost`. */
 	void (*start)(void);
+	/* Bits: the queues that take messages; NULL: all. What was reserved in one
+	 * before its bit went lands there all the same. */
+	const _Atomic uint64_t *taps;
 };
 
 /* `setup` is copied; what it points to must stay. */
@@ -35,7 +38,7 @@ void enqueue_begin(const struct enqueue_setup *setup);
 /* One whole DNS message: `seen` but for its payload, which `message` has. */
 void enqueue(const struct event *seen, const struct octets *message);
 
-/* How many messages have crossed so far, as the first tap has it. */
+/* How many messages have crossed so far, as the first tap of those that there are has it. */
 uint64_t enqueue_captured(void);
 
 /* `n` messages that were seen, but cannot be logged. */
@@ -55,6 +58,7 @@ struct enqueue_flight {
 	struct thread_call *call; /* NULL: too many of this thread's are open */
 	struct event *last;       /* of the reservations */
 	uint32_t messages;        /* so far */
+	uint64_t taps;            /* into whose queues */
 };
 
 void enqueue_flight_begin(struct enqueue_flight *flight);

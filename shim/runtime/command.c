@@ -8,21 +8,20 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "config/print.h"
 #include "proto/common.h"
 #include "shim/base/clock.h"
 #include "shim/capture/capture.h"
 #include "shim/queue.h"
 #include "shim/runtime/live.h"
+#include "shim/runtime/reload.h"
 #include "shim/tap/control.h"
 #include "shim/tap/family.h"
 
 /* The configuration in force. */
 static char *text;
 
-/* What the configuration says may have any octets in it; a line has one end. */
-static void say_line(struct control_reply *reply, const char *key,
-		     const char *value)
+void command_say_line(struct control_reply *reply, const char *key,
+		      const char *value)
 {
 	char clean[512];
 	size_t size = 0;
@@ -66,8 +65,9 @@ static void say_tap(struct control_reply *reply, size_t index)
 
 	metrics_show(&live->metrics, index, &tap);
 	report_read(&live->metrics.report[index], &report);
-	say_line(reply, "tap", tap.socket);
-	say_line(reply, "state", *report.about ? report.about : "starting");
+	command_say_line(reply, "tap", tap.socket);
+	command_say_line(reply, "state",
+			 *report.about ? report.about : "starting");
 	if (report.since_ns)
 		say_time(reply, "since", report.since_ns);
 	control_say(reply, "recorder %s\n", report.records ? "yes" : "no");
@@ -116,49 +116,64 @@ static uint64_t began_wall(void)
 static bool status(const char *body, struct control_reply *reply)
 {
 	(void)body;
-	say_line(reply, "version", DNSTAPSHIM_VERSION);
-	say_line(reply, "program", live_config->program);
+	command_say_line(reply, "version", DNSTAPSHIM_VERSION);
+	command_say_line(reply, "program", live_config->program);
 	say_time(reply, "began", began_wall());
 	say_capture(reply);
 	for (size_t i = 0; i < live_config->n_taps; i++)
-		say_tap(reply, i);
+		if (live_has(i))
+			say_tap(reply, i);
 	control_say(reply, "config\n%s", text ? text : "");
 	return true;
 }
 
-/* Wherever its thread is, or when it begins. */
-static void wake(size_t index)
+void command_wake(size_t index)
 {
 	if (atomic_load(&live->state[index]) == RUNNING)
 		queue_wake(atomic_load(&live->mapped[index]));
 }
 
+static void wake_all(void)
+{
+	for (size_t i = 0; i < CONFIG_TAPS_MAX; i++)
+		command_wake(i);
+}
+
 static bool roll(const char *body, struct control_reply *reply)
 {
 	(void)body;
-	for (size_t i = 0; i < live_config->n_taps; i++) {
-		const struct tap_config *tap = &live_config->taps[i];
+	const struct config *config = live_config;
 
-		say_line(reply,
-			 tap->listen ? "listens, its collectors are left as "
-				       "they are:"
-			 : tap->kind == ENDPOINT_FILE ? "begins another file:"
-						      : "connects anew:",
-			 tap->socket);
+	for (size_t i = 0; i < config->n_taps; i++) {
+		const struct tap_config *tap = &config->taps[i];
+
+		if (!live_has(i))
+			continue;
+
+		command_say_line(
+			reply,
+			tap->listen ? "listens, its collectors are left as "
+				      "they are:"
+			: tap->kind == ENDPOINT_FILE ? "begins another file:"
+						     : "connects anew:",
+			tap->socket);
 		atomic_fetch_add(&live->metrics.report[i].rolls, 1);
-		wake(i);
+		command_wake(i);
 	}
 	return true;
+}
+
+static bool reload_anew(const char *body, struct control_reply *reply)
+{
+	return reload(body, &text, reply);
 }
 
 static const struct command {
 	const char *name;
 	bool (*carry_out)(const char *body, struct control_reply *reply);
 } commands[] = {
-	{ "status", status },
-	{ "roll", roll },
-	{ "off", off },
-	{ "on", on },
+	{ "status", status }, { "roll", roll }, { "reload", reload_anew },
+	{ "off", off },       { "on", on },
 };
 
 static bool carry_out(const char *name, const char *body,
@@ -167,27 +182,15 @@ static bool carry_out(const char *name, const char *body,
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++)
 		if (!strcmp(name, commands[i].name))
 			return commands[i].carry_out(body, reply);
-	say_line(reply,
-		 "unknown to version " DNSTAPSHIM_VERSION " of the library:",
-		 name);
+	command_say_line(reply,
+			 "unknown to version " DNSTAPSHIM_VERSION
+			 " of the library:",
+			 name);
 	return false;
-}
-
-/* Not later: a stream of stdio is one more in the host's list. */
-static char *print(const struct config *config)
-{
-	char *printed = NULL;
-	size_t size;
-	FILE *out = open_memstream(&printed, &size);
-
-	if (!out)
-		return NULL;
-	config_print(config, out);
-	return fclose(out) ? NULL : printed;
 }
 
 void command_begin(void)
 {
-	text = print(live_config);
-	control_begin(carry_out);
+	text = reload_print(live_config);
+	control_begin(carry_out, wake_all);
 }

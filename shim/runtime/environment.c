@@ -4,9 +4,11 @@
  */
 #include "shim/runtime/environment.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "config/config.h"
 #include "shim/base/clock.h"
@@ -29,6 +31,44 @@ static const char *refuse(int error, const struct config_error *errors)
 	return first;
 }
 
+/* The environment as it was: later it is the host's to change, or to write over. */
+static char **kept;
+
+static bool keep(void)
+{
+	size_t count = 0;
+
+	while (environ && environ[count])
+		count++;
+	kept = calloc(count + 1, sizeof(*kept));
+	for (size_t i = 0; kept && i < count; i++)
+		if (!(kept[i] = strdup(environ[i])))
+			return false;
+	return kept;
+}
+
+static const char *lookup_kept(const char *name)
+{
+	size_t size = strlen(name);
+
+	for (char **one = kept; *one; one++)
+		if (!strncmp(*one, name, size) && (*one)[size] == '=')
+			return *one + size + 1;
+	return NULL;
+}
+
+int environment_reload(const char *text, const char *program,
+		       struct config **config, struct config_error **errors)
+{
+	struct config_env env;
+
+	config_env_fill(&env, lookup_kept);
+	env.program = program;
+	if (*text)
+		env.config = text;
+	return config_load(&env, config, errors);
+}
+
 const char *environment_load(struct config **config)
 {
 	struct config_env env;
@@ -45,6 +85,8 @@ const char *environment_load(struct config **config)
 	config_errors_free(errors);
 	if (!error && !(*config)->n_taps)
 		wrong = "DNSTAP_CONFIG has no tap";
+	if (!wrong && !keep())
+		wrong = refuse(-ENOMEM, NULL);
 	return wrong;
 }
 

@@ -16,6 +16,16 @@ bool environment_wanted(void);
 /* NULL; or why nothing is to be tapped: what is wrong has been logged. */
 const char *environment_load(struct config **config);
 
+struct config_error;
+
+/*
+ * Anew, at any time: what DNSTAP_CONFIG names, or `text` in its place, with the
+ * environment and the name that the program had in the beginning. Returns 0, or what
+ * config_load() does.
+ */
+int environment_reload(const char *text, const char *program,
+		       struct config **config, struct config_error **errors);
+
 /* For whoever inspects the process: what became of its configuration. */
 #define ENVIRONMENT_READY "ready"
 

@@ -35,4 +35,18 @@ struct live {
 };
 
 extern struct live *live; /* NULL: nothing is tapped */
-extern struct config *live_config;
+
+/*
+ * What is in force; a forked child inherits it. A tap has a place in live_config->taps
+ * for good, which is its index everywhere: one that is removed leaves it empty, one that
+ * is added gets the next. live_taps has the bits of those that there are, and is written
+ * behind the configuration that has them; old ones stay, as others may be reading them.
+ */
+extern struct config *_Atomic live_config;
+extern _Atomic uint64_t live_taps;
+
+static inline bool live_has(size_t tap)
+{
+	return atomic_load_explicit(&live_taps, memory_order_acquire) >> tap &
+	       1;
+}

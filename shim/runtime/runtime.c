@@ -54,7 +54,8 @@
 #define GONE_NS     (5 * NS_PER_S)    /* and ended, on the slowest machine */
 
 struct live *live;
-struct config *live_config;
+struct config *_Atomic live_config;
+_Atomic uint64_t live_taps;
 static struct socket_ports ports;
 static uint64_t exit_ns;
 
@@ -122,7 +123,7 @@ void runtime_reserve(void)
 
 	if (live && !process_is_vfork_child() && start_may() &&
 	    !atomic_exchange(&reserved, true)) {
-		if (tap_try(live_config, error)) {
+		if (tap_try(live_config, 0, error)) {
 			log_tapping();
 			reserve();
 		} else {
@@ -160,7 +161,8 @@ static void settle_unstarted(void)
 			!queue || (!atomic_load(&live->queue[i]) &&
 				   atomic_load(&live->state[i]) == ENDED);
 
-		if ((no_queue && !atomic_load(&live->metrics.lost[i])) ||
+		if (!live_has(i) ||
+		    (no_queue && !atomic_load(&live->metrics.lost[i])) ||
 		    !start_claim(i, queue))
 			continue;
 		stats_unstarted(&live->metrics, &live_config->taps[i], i,
@@ -310,19 +312,23 @@ static bool another_behind_us(void)
 static bool load(void)
 {
 	char error[TAP_ERROR_MAX] = "";
-	const char *wrong = environment_wanted()
-				    ? environment_load(&live_config)
-				    : "DNSTAP_DISABLE is set";
+	struct config *config = NULL;
+	const char *wrong = environment_wanted() ? environment_load(&config)
+						 : "DNSTAP_DISABLE is set";
 
 	if (!wrong && another_behind_us())
 		wrong = "the library is loaded twice, and another copy is at "
 			"work";
 	if (!wrong) {
-		log_open(log_writers[live_config->log], live_config->log_path);
-		if (!tap_prepare(live_config, error)) {
+		log_open(log_writers[config->log], config->log_path);
+		if (!tap_prepare(config, error)) {
 			log_line(NULL, "not tapped: %s", error);
 			wrong = error;
 		}
+	}
+	if (!wrong) {
+		live_config = config;
+		live_taps = ~UINT64_C(0) >> (64 - config->n_taps);
 	}
 	set_state(wrong ? wrong : ENVIRONMENT_READY);
 	return !wrong;
@@ -351,10 +357,11 @@ static void begin(void)
 	syscall_observe();
 	dl_begin();
 	enqueue_begin(&(struct enqueue_setup){
-		.queues = live_config->n_taps,
+		.queues = CONFIG_TAPS_MAX,
 		.queue = live->queue,
 		.lost = live->metrics.lost,
 		.start = start_taps,
+		.taps = &live_taps,
 	});
 	ports = (struct socket_ports){ live_config->ports,
 				       live_config->tls_ports,

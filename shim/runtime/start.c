@@ -124,6 +124,8 @@ static void start_all(uint64_t now)
 	bool due = now >= atomic_load(&live->retry_ns);
 
 	for (size_t i = 0; i < live_config->n_taps; i++) {
+		if (!live_has(i))
+			continue;
 		int error = !due ? 0 : start_may() ? start_tap(i) : -EPERM;
 
 		if (error) {

@@ -33,6 +33,7 @@
 #define NOBODY        65534 /* who has no number here: user_namespaces(7) */
 
 static control_handler *answer; /* NULL: nobody is to serve */
+static void (*call_others)(void);
 
 /* The process that a thread of serves. Another number is a parent's. */
 static _Atomic pid_t served;
@@ -47,9 +48,10 @@ static const struct sandbox_call needs[] = {
 	{ .number = -1 },
 };
 
-void control_begin(control_handler *handler)
+void control_begin(control_handler *handler, void (*left)(void))
 {
 	answer = handler;
+	call_others = left;
 }
 
 static bool make_room(struct control_reply *reply, size_t more)
@@ -364,4 +366,6 @@ void control_end(struct control *control)
 			hang_up(&control->connection[i]);
 	control->serves = false;
 	atomic_store(&served, 0);
+	if (call_others)
+		call_others();
 }

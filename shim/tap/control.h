@@ -49,8 +49,9 @@ void control_say(struct control_reply *reply, const char *format, ...)
 typedef bool control_handler(const char *command, const char *body,
 			     struct control_reply *reply);
 
-/* In the constructor: from now on taps' threads serve. */
-void control_begin(control_handler *handler);
+/* In the constructor: from now on taps' threads serve. `left` (or NULL) is called on one
+ * that does so no longer: others are to come round. */
+void control_begin(control_handler *handler, void (*left)(void));
 
 struct control_connection {
 	int fd; /* -1: none; in one that is not used it is not looked at */

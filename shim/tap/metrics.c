@@ -18,11 +18,18 @@
 /* With a writer that nothing is heard of any more: it has jumped out of its call. */
 #define PATIENCE_NS NS_PER_S
 
-static const struct config *config;
+static const struct config *_Atomic config;
+static _Atomic uint64_t taps;
+
+void metrics_change(const struct config *for_taps, uint64_t of_them)
+{
+	config = for_taps;
+	taps = of_them;
+}
 
 void metrics_begin(const struct config *for_taps)
 {
-	config = for_taps;
+	metrics_change(for_taps, ~UINT64_C(0));
 }
 
 void metrics_publish(struct metrics *metrics, size_t tap,
@@ -44,7 +51,7 @@ void metrics_read(struct metrics *metrics, size_t tap,
 void metrics_show(struct metrics *metrics, size_t tap,
 		  struct exposition_tap *shown)
 {
-	const struct tap_config *about = &config->taps[tap];
+	const struct tap_config *about = &atomic_load(&config)->taps[tap];
 	uint64_t lost = atomic_load(&metrics->lost[tap]);
 
 	shown->socket = about->socket;
@@ -55,19 +62,42 @@ void metrics_show(struct metrics *metrics, size_t tap,
 	shown->counts.dropped[DROP_UNSTARTED] += lost;
 }
 
+/* With what was inherited. */
+static void show(struct metrics *metrics, size_t tap)
+{
+	struct exposition *exposition = &metrics->exposition;
+	struct exposition_tap *shown = &exposition->tap[exposition->taps++];
+
+	metrics_show(metrics, tap, shown);
+	relatives_add(&metrics->relatives, tap, shown);
+}
+
+/* By the places of the taps. */
+static void remember(struct metrics *metrics)
+{
+	const struct exposition *exposition = &metrics->exposition;
+
+	memset(metrics->shown, 0, sizeof(metrics->shown));
+	for (size_t i = 0; i < exposition->taps; i++) {
+		const struct exposition_tap *tap = &exposition->tap[i];
+
+		metrics->shown[tap->index] = *tap;
+	}
+}
+
 static int replace(struct metrics *metrics, int *lock)
 {
 	struct exposition *exposition = &metrics->exposition;
+	const struct config *now = config;
 	int error;
 
-	for (size_t i = 0; i < config->n_taps; i++) {
-		metrics_show(metrics, i, &exposition->tap[i]);
-		relatives_add(&metrics->relatives, i, &exposition->tap[i]);
-	}
-	exposition->taps = config->n_taps;
-	error = exposition_replace(exposition, config->metrics_path, lock);
+	exposition->taps = 0;
+	for (size_t i = 0; i < now->n_taps; i++)
+		if (taps >> i & 1)
+			show(metrics, i);
+	error = exposition_replace(exposition, now->metrics_path, lock);
 	if (!error)
-		memcpy(metrics->shown, exposition->tap, sizeof(metrics->shown));
+		remember(metrics);
 	return error;
 }
 
@@ -123,7 +153,7 @@ int metrics_write(struct metrics *metrics, int *lock)
 {
 	int error = 0;
 
-	if (!config->metrics_path)
+	if (!atomic_load(&config)->metrics_path)
 		return 0;
 	if (!sandbox_spares(sandbox_metrics))
 		return -EPERM;
@@ -141,8 +171,9 @@ int metrics_write(struct metrics *metrics, int *lock)
 
 uint64_t metrics_due(const struct metrics *metrics)
 {
-	return config->metrics_path ? atomic_load(&metrics->due_ns)
-				    : UINT64_MAX;
+	return atomic_load(&config)->metrics_path
+		       ? atomic_load(&metrics->due_ns)
+		       : UINT64_MAX;
 }
 
 bool metrics_take(struct metrics *metrics, uint64_t now_ns)

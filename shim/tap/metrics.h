@@ -60,6 +60,9 @@ struct metrics {
 /* Once, before all others: `config` must stay. */
 void metrics_begin(const struct config *config);
 
+/* From now on of these taps only: bits. It must stay, as all before. */
+void metrics_change(const struct config *config, uint64_t taps);
+
 /* By the tap's own thread only. */
 void metrics_publish(struct metrics *metrics, size_t tap,
 		     const struct metrics_counts *counts);

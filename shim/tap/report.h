@@ -22,6 +22,8 @@ struct report_slot {
 	_Atomic uint64_t words[PUBLISHED_WORDS(struct report)];
 	/* Counts the requests for a new file, or a new connection. */
 	_Atomic uint32_t rolls;
+	/* The tap has been removed: it sends what it has, and ends. */
+	_Atomic bool leaves;
 };
 
 /* By the tap's thread, in each cycle: `now`, where it differs from the last, with the

@@ -33,6 +33,8 @@
 #define RELEASE_NS       (10 * NS_PER_MS)
 #define SILENT_NS        NS_PER_S  /* frames wait, and none is taken */
 #define ASIDE_NS         NS_PER_MS /* so often what is set aside is looked at */
+#define LEAVE_NS         NS_PER_S /* so long calls may go on to use its queue */
+#define LEFT_NS          (10 * NS_PER_S) /* then its collector has so long */
 #define UNMOVED_NS       (50 * NS_PER_MS) /* and what a call keeps out of the file */
 
 struct tap {
@@ -47,6 +49,7 @@ struct tap {
 	struct control control;
 	struct report report; /* the last that was published */
 	uint32_t rolls;       /* that were asked for, and done */
+	uint64_t leaves_at;   /* it has been removed; 0: it has not */
 	size_t index;
 	uint64_t lost; /* of this process's messages, by the endpoint */
 	uint64_t sent, sent_at; /* frames that were taken, when last any was */
@@ -89,6 +92,20 @@ static void tell(struct tap *tap)
 		family_tell(tap->index, taken, now);
 	tap->sent = sent;
 	tap->sent_at = now;
+}
+
+/* It has been removed, and nothing more is put into its queue but by calls that were
+ * under way. When they must be over, all is as at the end of the process. */
+static void leave(struct tap *tap)
+{
+	uint64_t now = tap->cycle.began;
+
+	if (!tap->leaves_at &&
+	    atomic_load(&tap->stats.metrics->report[tap->index].leaves))
+		tap->leaves_at = now + LEAVE_NS;
+	if (tap->leaves_at && now >= tap->leaves_at &&
+	    !queue_finish_deadline(tap->queue))
+		queue_finish(tap->queue, now + LEFT_NS);
 }
 
 /* An operator wants another file, or another connection. */
@@ -135,6 +152,7 @@ static bool run_cycle(struct tap *tap)
 		recording_settle(&tap->recording, &tap->drain.clocks);
 	tap->drain.recorded = recording_records(&tap->recording);
 	roll(tap);
+	leave(tap);
 	advance(tap);
 	do {
 		moved = 0;
@@ -177,6 +195,8 @@ static void be_idle(struct tap *tap, uint64_t deadline)
 	if (aside_count(tap->drain.aside) &&
 	    tap->cycle.began + ASIDE_NS < until)
 		until = tap->cycle.began + ASIDE_NS;
+	if (tap->leaves_at > tap->cycle.began && tap->leaves_at < until)
+		until = tap->leaves_at;
 	if (deadline && deadline - FINISH_MARGIN_NS < until)
 		until = deadline - FINISH_MARGIN_NS;
 	idle_until(&tap->idle, &tap->cycle, until);
@@ -362,22 +382,32 @@ static void run(void *argument)
 	release(start.metrics, &lock);
 }
 
+bool tap_prepare_one(const struct config *config, size_t index, char *error)
+{
+	const struct tap_config *tap = &config->taps[index];
+	char why[TRANSPORT_ERROR_MAX] = "";
+	int failed = recorder_prepare_one(config, index);
+
+	if (failed)
+		snprintf(error, TAP_ERROR_MAX, "%s", strerror(-failed));
+	else if (transport_prepare(tap, &prepared[index], why))
+		snprintf(error, TAP_ERROR_MAX, "%.200s: %s", tap->socket, why);
+	else
+		return true;
+	return false;
+}
+
 bool tap_prepare(const struct config *config, char *error)
 {
-	char why[TRANSPORT_ERROR_MAX] = "";
 	int failed = recorder_prepare(config);
 
 	if (failed) {
 		snprintf(error, TAP_ERROR_MAX, "%s", strerror(-failed));
 		return false;
 	}
-	for (size_t i = 0; i < config->n_taps; i++) {
-		if (!transport_prepare(&config->taps[i], &prepared[i], why))
-			continue;
-		snprintf(error, TAP_ERROR_MAX, "%.200s: %s",
-			 config->taps[i].socket, why);
-		return false;
-	}
+	for (size_t i = 0; i < config->n_taps; i++)
+		if (!tap_prepare_one(config, i, error))
+			return false;
 	return true;
 }
 
@@ -399,22 +429,24 @@ static void try_each(void *argument)
 			return;
 }
 
-static bool has_kind(const struct config *config, enum endpoint_kind kind)
+static bool has_kind(const struct config *config, size_t first,
+		     enum endpoint_kind kind)
 {
-	for (size_t i = 0; i < config->n_taps; i++)
+	for (size_t i = first; i < config->n_taps; i++)
 		if (config->taps[i].kind == kind)
 			return true;
 	return false;
 }
 
-bool tap_try(const struct config *config, char *error)
+bool tap_try(const struct config *config, size_t first, char *error)
 {
 	struct trial trial = {
 		.task = { .run = try_each, .argument = &trial },
 		.config = config,
+		.tap = first,
 	};
 
-	if (!has_kind(config, ENDPOINT_TLS) ||
+	if (!has_kind(config, first, ENDPOINT_TLS) ||
 	    worker_run(&trial.task, TLS_STACK_SIZE) ||
 	    trial.tap == config->n_taps)
 		return true;

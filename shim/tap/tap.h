@@ -17,9 +17,13 @@
  */
 bool tap_prepare(const struct config *config, char *error);
 
-/* Once it is known that the process is a DNS server: tries out what those files
- * hold, on a thread of its own, likewise. Where no thread can be had, true. */
-bool tap_try(const struct config *config, char *error);
+/* The same of one that is added later, by a tap's thread: of the files it sees by then. */
+bool tap_prepare_one(const struct config *config, size_t index, char *error);
+
+/* Once it is known that the process is a DNS server: tries out what those files hold of
+ * the taps from `first` on, on a thread of its own, likewise. Where no thread can be had,
+ * true. */
+bool tap_try(const struct config *config, size_t first, char *error);
 
 /* Where malloc(3) may be called: tap_start() will not need it then. Returns 0 or
  * -errno of what is short. */

@@ -142,6 +142,16 @@ def test_strangers():
     return check(scene, collector)
 
 
+def logged_truly(verdict):
+    """All that is logged was on the wire, and so; of a response whose query was not looked
+    at less is known."""
+    wrong = [one for one in verdict.wrong
+             if one[0] not in ("query_time", "type")
+             and one[:3:2] != ("query_address", None)]
+    assert not verdict.surplus and not wrong, verdict.text()
+    return verdict
+
+
 def tell(command, pid):
     """One process, as soon as it can be told."""
     until(lambda: sockets(pid), "its socket")
@@ -266,10 +276,7 @@ def test_off_under_load(name):
                 cli.good(told, name)
                 steady.go_on(1)
     scene.stop()
-    verdict = scene.compare(collector.taps())
-    # Of a response it may not have seen the query.
-    wrong = [one for one in verdict.wrong if one[0] not in ("query_time", "type")]
-    assert not verdict.surplus and not wrong, verdict.text()
+    verdict = logged_truly(scene.compare(collector.taps()))
     Metrics().check()
     return {"messages": verdict.facts, "logged": len(collector.frames)}
 
@@ -329,3 +336,96 @@ def test_off_child():
     metrics = Metrics()
     metrics.check()
     assert metrics.dropped["stream"], metrics.dropped
+
+
+def reload(word, text):
+    with open("/mnt/tap.conf", "w") as file:
+        file.write(text)
+    return cli.good("reload", word)
+
+
+@each(["named", "nsd", "dnsmasq"])
+def test_reload(name):
+    """Under load, over and over: the tap that stays has every message, on one connection
+    for each process; those that come and go have what crossed while they were there."""
+    staying, going = Collector(), Collector(name="going.sock")
+    stays, goes = (f"dnstap {one.endpoint} full\n" for one in (staying, going))
+    with open("/mnt/tap.conf", "w") as file:
+        file.write(stays)
+    scene = Scene(name, "/mnt/tap.conf")
+    pid = scene.server.process.child.pid
+    word = pid if name == "dnsmasq" else name
+    with steady_load(scene) as steady:
+        steady.go_on(2)
+        processes = len(status(word))
+        for _ in range(5):
+            said = reload(word, goes + stays)
+            assert said.count(f"unchanged: {staying.endpoint}\n") == processes, said
+            assert said.count(f"added: {going.endpoint}\n") == processes, said
+            before = len(going.frames)
+            until(lambda: len(going.frames) > before + 50, "it is there")
+            steady.go_on(1)
+            said = reload(word, stays)
+            assert said.count(f"removed: {going.endpoint}\n") == processes, said
+            one, = status(word)[0]["taps"]
+            assert one["connects_total"] == 1, one
+            steady.go_on(1)
+    scene.counts_all = False
+    scene.stop()
+    logged_truly(scene.compare(going.taps()))
+    if name != "dnsmasq":
+        assert len(staying.connections) == processes
+    return scene.check(staying.taps())
+
+
+REFUSED = {"word": ("dnstap /mnt/x.sock fall", '"fall"'),
+           "certificate": ("dnstap tls://127.0.0.1:1 { tls /none /none }",
+                           "/none: No such file"),
+           "ports": ("ports 5353\ndnstap /mnt/x.sock full", "ports: another one"),
+           "nothing": ("# nothing", "there is no tap")}
+
+
+@each(REFUSED)
+def test_reload_refused(kind):
+    """With all errors, and the old one goes on."""
+    text, reason = REFUSED[kind]
+    collector = Collector()
+    with open("/mnt/tap.conf", "w") as file:
+        file.write(f"dnstap {collector.endpoint} full")
+    scene = Scene("knotd", "/mnt/tap.conf")
+    pid = scene.server.process.child.pid
+    collector.wait(2)
+    before, = status(pid)
+    with open("/mnt/tap.conf", "w") as file:
+        file.write(text)
+    assert reason in cli.refused(cli.CONFIG, "reload", pid)
+    assert reason in cli.refused(cli.CONFIG, "reload", "-c", "/mnt/tap.conf", pid)
+    load.udp(scene.server.addresses, 50, load.Mix("refused"))
+    assert status(pid)[0]["config"] == before["config"]
+    return check(scene, collector)
+
+
+def test_reload_serving():
+    """The tap whose thread serves is removed, and another serves; text that comes with the
+    command; and a place more for each change, until there is none."""
+    first, second = Collector(), Collector(name="second.sock")
+    scene = Scene("knotd", f"dnstap {first.endpoint} full")
+    pid = scene.server.process.child.pid
+    first.wait(2)
+    served, = until(lambda: sockets(pid), "its socket")
+    with open("/mnt/other.conf", "w") as file:
+        file.write(f"dnstap {second.endpoint} full")
+    cli.good("reload", "-c", "/mnt/other.conf", pid)
+    load.udp(scene.server.addresses, 50, load.Mix("serving"))
+    until(lambda: sockets(pid) not in ([], [served]), "another serves")
+    for number in range(70):
+        with open("/mnt/other.conf", "w") as file:
+            file.write(f"dnstap {second.endpoint} full {{\nidentity i{number}\n}}")
+        done = cli.run("reload", "-c", "/mnt/other.conf", pid)
+        load.udp(scene.server.addresses, 1, load.Mix("serving"))
+        if done.returncode:
+            break
+    assert number == 62 and b"takes a restart" in done.stderr, (number, done)
+    scene.counts_all = False
+    scene.stop()
+    assert not scene.compare(first.taps() + second.taps()).missing

@@ -42,7 +42,7 @@ static void turn(uint64_t later)
 static void set_up(void)
 {
 	now = clock_steady();
-	control_begin(answer);
+	control_begin(answer, NULL);
 	turn(0);
 	cr_assert(control.serves);
 	cr_assert_geq(control.listener, 0);

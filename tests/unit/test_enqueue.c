@@ -40,7 +40,8 @@ static void begin(void)
 {
 	for (int i = 0; i < TAPS; i++)
 		queue[i] = queue_new(MESSAGES);
-	enqueue_begin(&(struct enqueue_setup){ TAPS, queue, lost, start });
+	enqueue_begin(
+		&(struct enqueue_setup){ TAPS, queue, lost, start, NULL });
 	page = mmap(NULL, 2 * PAGE, PROT_READ | PROT_WRITE,
 		    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	barred = page + PAGE;

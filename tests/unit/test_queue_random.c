@@ -360,7 +360,7 @@ static void play_round(unsigned seed, uint32_t threads)
 	freezes = FREEZES_MAX;
 	queue = queue_new(MESSAGES);
 	sem_init(&thaw, 0, 0);
-	enqueue_begin(&(struct enqueue_setup){ 1, &queue, &lost, start });
+	enqueue_begin(&(struct enqueue_setup){ 1, &queue, &lost, start, NULL });
 	sigaction(SIGSEGV,
 		  &(struct sigaction){ .sa_handler = interrupted,
 				       .sa_flags = SA_NODEFER },

@@ -77,10 +77,15 @@ int recorder_prepare(const struct config *config)
 	if (!config->recorder)
 		return 0;
 	eldest = process_id();
-	for (size_t i = 0; i < config->n_taps; i++)
-		if (!(text[i] = text_of(config, i)))
-			return -ENOMEM;
 	return -pthread_atfork(NULL, NULL, in_child);
+}
+
+int recorder_prepare_one(const struct config *config, size_t tap)
+{
+	if (!config->recorder)
+		return 0;
+	text[tap] = text_of(config, tap);
+	return text[tap] ? 0 : -ENOMEM;
 }
 
 uint64_t recorder_due(const struct config *config, uint64_t now_ns)

@@ -18,6 +18,9 @@ struct recorder;
 /* In the constructor, where malloc(3) may be called. Returns 0 or -errno. */
 int recorder_prepare(const struct config *config);
 
+/* Likewise, for each tap; and for one that is added later, on a tap's thread. */
+int recorder_prepare_one(const struct config *config, size_t tap);
+
 /* When to open one, by clock_steady(); UINT64_MAX: there is to be none. At once
  * where the library was loaded; in a child that was forked a second after its first
  * message, as many children live no longer, and a file costs as much as the whole
