@@ -126,6 +126,14 @@ for unit in named.service knot pdns nsd; do
     echo "$unit $(systemctl show -p MainPID --value $unit)"
     dnstapshim top -n 1 $unit
 done >/out/top
+echo "dnstap /run/dnstap.sock full {{
+    identity reloaded
+}}" >/etc/dnstapshim.conf
+for unit in {" ".join(unit for unit in SERVERS if unit != "nsd")}; do
+    systemctl reload $unit
+    echo "$unit $(dnstapshim status $(systemctl show -P MainPID $unit) |
+        grep -o 'identity .*')"
+done >/out/reloaded
 # PowerDNS dies of SIGTERM on the spot: all that it was asked is to be there.
 for try in {{1..200}}; do
     [ $(grep -c '"127.0.1.[34]"' /out/log) -lt 8 ] || break
@@ -282,6 +290,9 @@ def test_units():
             # The others forward to the first one.
             assert logged[key] == 1 or (logged[key] and address == "127.0.1.1"), (
                 f"{key}: {logged}\n{journal}")
+    reloaded = (out / "reloaded").read_text().splitlines()
+    assert reloaded == [f"{unit} identity reloaded" for unit in SERVERS
+                        if unit != "nsd"], reloaded + journal.splitlines()[-60:]
     # Of named, knot, both of PowerDNS, and of NSD's children.
     metrics = (out / "metrics").read_text()
     assert metrics.count("TYPE dnstapshim_captured_total") >= 5, metrics
