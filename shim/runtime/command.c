@@ -6,7 +6,9 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #include "proto/common.h"
 #include "shim/base/clock.h"
@@ -17,8 +19,10 @@
 #include "shim/tap/control.h"
 #include "shim/tap/family.h"
 
-/* The configuration in force. */
-static char *text;
+/* The configuration of the beginning, which is not in the host's heap; and the one in
+ * force, if that is another. */
+static const char *first = "";
+static char *reloaded;
 
 void command_say_line(struct control_reply *reply, const char *key,
 		      const char *value)
@@ -123,7 +127,7 @@ static bool status(const char *body, struct control_reply *reply)
 	for (size_t i = 0; i < live_config->n_taps; i++)
 		if (live_has(i))
 			say_tap(reply, i);
-	control_say(reply, "config\n%s", text ? text : "");
+	control_say(reply, "config\n%s", reloaded ? reloaded : first);
 	return true;
 }
 
@@ -165,7 +169,7 @@ static bool roll(const char *body, struct control_reply *reply)
 
 static bool reload_anew(const char *body, struct control_reply *reply)
 {
-	return reload(body, &text, reply);
+	return reload(body, &reloaded, reply);
 }
 
 static const struct command {
@@ -191,6 +195,14 @@ static bool carry_out(const char *name, const char *body,
 
 void command_begin(void)
 {
-	text = reload_print(live_config);
+	char *printed = reload_print(live_config);
+	size_t size = printed ? strlen(printed) + 1 : 0;
+	char *apart = size ? mmap(NULL, size, PROT_READ | PROT_WRITE,
+				  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+			   : MAP_FAILED;
+
+	if (apart != MAP_FAILED)
+		first = memcpy(apart, printed, size);
+	free(printed);
 	control_begin(carry_out, wake_all);
 }

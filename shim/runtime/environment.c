@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "config/config.h"
@@ -31,29 +32,33 @@ static const char *refuse(int error, const struct config_error *errors)
 	return first;
 }
 
-/* The environment as it was: later it is the host's to change, or to write over. */
-static char **kept;
+/* The environment as it was: later it is the host's to change, or to write over. Its
+ * strings, one behind the other, and an empty one. Not in the host's heap. */
+static char *kept;
 
 static bool keep(void)
 {
-	size_t count = 0;
+	size_t size = 1;
 
-	while (environ && environ[count])
-		count++;
-	kept = calloc(count + 1, sizeof(*kept));
-	for (size_t i = 0; kept && i < count; i++)
-		if (!(kept[i] = strdup(environ[i])))
-			return false;
-	return kept;
+	for (char **one = environ; one && *one; one++)
+		size += strlen(*one) + 1;
+	char *at = mmap(NULL, size, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	if (at == MAP_FAILED)
+		return false;
+	kept = at;
+	for (char **one = environ; one && *one; one++)
+		at = stpcpy(at, *one) + 1;
+	return true;
 }
 
 static const char *lookup_kept(const char *name)
 {
 	size_t size = strlen(name);
 
-	for (char **one = kept; *one; one++)
-		if (!strncmp(*one, name, size) && (*one)[size] == '=')
-			return *one + size + 1;
+	for (const char *one = kept; *one; one += strlen(one) + 1)
+		if (!strncmp(one, name, size) && one[size] == '=')
+			return one + size + 1;
 	return NULL;
 }
 
