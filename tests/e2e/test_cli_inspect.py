@@ -223,7 +223,7 @@ def test_process_off():
     collector = Collector()
     scene = Scene("knotd", f"dnstap {collector.endpoint} full")
     pid = scene.server.process.child.pid
-    collector.wait(2)
+    until(lambda: cli.run("status", pid).returncode == 0, "an answer")
     cli.good("off", pid)
     first, shown = judged(pid)
     assert first.startswith("no: ") and "switched off" in first, shown
