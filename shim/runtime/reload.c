@@ -103,13 +103,12 @@ static bool add(struct plan *plan, const struct tap_config *tap,
 		return false;
 	}
 	plan->placed->taps[place] = *tap;
-	if (!tap_prepare_one(plan->placed, place, error)) {
-		control_say(reply, "%s\n", error);
-		return false;
-	}
 	plan->placed->n_taps++;
 	plan->added |= UINT64_C(1) << place;
-	return true;
+	if (tap_prepare_one(plan->placed, place, error))
+		return true;
+	control_say(reply, "%s\n", error);
+	return false;
 }
 
 /* What is wrong with their certificates the operator is to hear. */
@@ -179,9 +178,12 @@ static bool read_anew(struct plan *plan, const char *text,
 /* Nobody has seen any of it. */
 static void forget(struct plan *plan)
 {
-	config_free(plan->fresh);
+	for (size_t i = 0; i < CONFIG_TAPS_MAX; i++)
+		if (plan->added >> i & 1)
+			tap_unprepare_one(plan->placed, i);
 	if (plan->placed)
 		free(plan->placed->taps);
+	config_free(plan->fresh);
 	free(plan->placed);
 }
 

@@ -397,6 +397,13 @@ bool tap_prepare_one(const struct config *config, size_t index, char *error)
 	return false;
 }
 
+void tap_unprepare_one(const struct config *config, size_t index)
+{
+	transport_unprepare(&config->taps[index], prepared[index]);
+	prepared[index] = NULL;
+	recorder_unprepare_one(index);
+}
+
 bool tap_prepare(const struct config *config, char *error)
 {
 	int failed = recorder_prepare(config);

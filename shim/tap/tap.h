@@ -20,6 +20,9 @@ bool tap_prepare(const struct config *config, char *error);
 /* The same of one that is added later, by a tap's thread: of the files it sees by then. */
 bool tap_prepare_one(const struct config *config, size_t index, char *error);
 
+/* It is not to be after all, and nobody has seen it. */
+void tap_unprepare_one(const struct config *config, size_t index);
+
 /* Once it is known that the process is a DNS server: tries out what those files hold of
  * the taps from `first` on, on a thread of its own, likewise. Where no thread can be had,
  * true. */

@@ -4,6 +4,7 @@
 import json
 import os
 import socket
+import traceback
 
 from harness import cli, dnstap, framestream, load, oracle, servers
 from harness.collector import Collector
@@ -52,6 +53,8 @@ def as_nobody(function):
             os.setgroups([])
             os.setresuid(NOBODY, NOBODY, NOBODY)
             code = function()
+        except Exception:
+            traceback.print_exc()
         finally:
             os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -117,7 +120,8 @@ def test_strangers():
         except BrokenPipeError:
             pass  # it has been sent away already
         said = peer.recv(1 << 16)
-        return 0 if said.startswith(b"refused\n") and b"tap" not in said else 1
+        assert said.startswith(b"refused\n") and b"tap" not in said, said
+        return 0
 
     assert as_nobody(ask) == 0
     taken = []
@@ -386,6 +390,10 @@ REFUSED = {"word": ("dnstap /mnt/x.sock fall", '"fall"'),
            "certificate": ("dnstap tls://127.0.0.1:1 { tls /none /none }",
                            "/none: No such file"),
            "ports": ("ports 5353\ndnstap /mnt/x.sock full", "ports: another one"),
+           "tls_ports": ("tls_ports 8853\ndnstap /mnt/x.sock full",
+                         "tls_ports: another one"),
+           "pem": ("dnstap tls://127.0.0.1:1 { tls /mnt/tap.conf /mnt/tap.conf }",
+                   "/mnt/tap.conf: "),
            "nothing": ("# nothing", "there is no tap")}
 
 

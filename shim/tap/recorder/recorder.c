@@ -88,6 +88,12 @@ int recorder_prepare_one(const struct config *config, size_t tap)
 	return text[tap] ? 0 : -ENOMEM;
 }
 
+void recorder_unprepare_one(size_t tap)
+{
+	free(text[tap]);
+	text[tap] = NULL;
+}
+
 uint64_t recorder_due(const struct config *config, uint64_t now_ns)
 {
 	if (!config->recorder)

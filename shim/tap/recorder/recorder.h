@@ -20,6 +20,7 @@ int recorder_prepare(const struct config *config);
 
 /* Likewise, for each tap; and for one that is added later, on a tap's thread. */
 int recorder_prepare_one(const struct config *config, size_t tap);
+void recorder_unprepare_one(size_t tap);
 
 /* When to open one, by clock_steady(); UINT64_MAX: there is to be none. At once
  * where the library was loaded; in a child that was forked a second after its first

@@ -256,8 +256,10 @@ void certificates_free(SSL_CTX *context)
 	OSSL_LIB_CTX_free(library);
 }
 
-static void release(struct prepared *prepared)
+void certificates_unprepare(struct prepared *prepared)
 {
+	if (!prepared)
+		return;
 	free(prepared->cert.octets);
 	free(prepared->key.octets);
 	free(prepared->ca.octets);
@@ -290,7 +292,7 @@ int certificates_prepare(const struct tap_config *config,
 	if (!result)
 		result = read_text(config->tls_ca, &made->ca, error);
 	if (result) {
-		release(made);
+		certificates_unprepare(made);
 		return result;
 	}
 	if (!config->tls_ca && !config->skip_verify && !config->listen)

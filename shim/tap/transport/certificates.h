@@ -13,6 +13,7 @@
  * certificate authorities. */
 int certificates_prepare(const struct tap_config *config,
 			 struct prepared **prepared, char *error);
+void certificates_unprepare(struct prepared *prepared);
 
 /* As transport_ops.try: the tap's own files; the system's are not the user's fault. */
 int certificates_try(const struct tap_config *config,

@@ -230,6 +230,7 @@ static void tls_end(struct transport *transport)
 const struct transport_ops transport_tls = {
 	.size = sizeof(struct tls),
 	.prepare = certificates_prepare,
+	.unprepare = certificates_unprepare,
 	.try = certificates_try,
 	.begin = tcp_begin,
 	.end = tls_end,

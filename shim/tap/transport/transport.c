@@ -93,6 +93,15 @@ int transport_prepare(const struct tap_config *config,
 	return ops->prepare ? ops->prepare(config, prepared, error) : 0;
 }
 
+void transport_unprepare(const struct tap_config *config,
+			 struct prepared *prepared)
+{
+	const struct transport_ops *ops = kinds[config->kind].ops;
+
+	if (ops->unprepare)
+		ops->unprepare(prepared);
+}
+
 int transport_try(const struct tap_config *config,
 		  const struct prepared *prepared, char *error)
 {

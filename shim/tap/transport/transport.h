@@ -24,10 +24,11 @@ struct transport;
 struct transport_ops {
 	size_t size; /* of the structure that begins with struct transport */
 
-	/* NULL where there is nothing to prepare or to begin. prepare, try: see
-	 * transport_prepare. begin: as endpoint_ops.begin. end: undoes it. */
+	/* NULL where there is nothing to prepare or to begin. prepare, unprepare, try:
+	 * see transport_prepare. begin: as endpoint_ops.begin. end: undoes it. */
 	int (*prepare)(const struct tap_config *config,
 		       struct prepared **prepared, char *error);
+	void (*unprepare)(struct prepared *prepared);
 	int (*try)(const struct tap_config *config,
 		   const struct prepared *prepared, char *error);
 	int (*begin)(struct transport *transport);
@@ -78,11 +79,15 @@ extern const struct transport_ops transport_unix, transport_tcp, transport_tls,
 
 /*
  * In the constructor: reads the files that the endpoint names. Returns 0 and
- * *prepared, which may be NULL and is never released; or -errno, and in `error`
- * (TRANSPORT_ERROR_MAX octets) a sentence that says what is wrong.
+ * *prepared, which may be NULL; or -errno, and in `error` (TRANSPORT_ERROR_MAX octets) a
+ * sentence that says what is wrong.
  */
 int transport_prepare(const struct tap_config *config,
 		      struct prepared **prepared, char *error);
+
+/* Of an endpoint that nobody has opened, and nobody will. */
+void transport_unprepare(const struct tap_config *config,
+			 struct prepared *prepared);
 
 /* Tries out what was read, which takes milliseconds and much stack: 0, or -errno and
  * likewise a sentence. */
