@@ -6,9 +6,11 @@ import os
 import socket
 import traceback
 
-from harness import cli, dnstap, framestream, load, oracle, servers
+from harness import (cli, dnstap, encrypted, framestream, load, oracle, servers,
+                     tls)
 from harness.collector import Collector
 from harness.each import each
+from harness.encrypted import EncryptedScene
 from harness.metrics import Metrics
 from harness.process import Process, read, until
 from harness.scene import Scene
@@ -323,6 +325,59 @@ def test_off_connection(when):
     taps = collector.taps()
     assert [tap.protocol for tap in taps].count("TCP") == 2, taps
     return f"{tap['dropped_total']['stream']} calls counted"
+
+
+class Private:
+    """A connection over which one query after the other goes within TLS."""
+
+    def __init__(self, scene, mix, port):
+        self.mix = mix
+        self.stream = tls.context(scene.authority).wrap_socket(
+            socket.create_connection((scene.server.addresses[0], port)), server_hostname=encrypted.NAME)
+
+    def ask(self):
+        query = self.mix.next().message
+        self.stream.sendall(len(query).to_bytes(2, "big") + query)
+        size = int.from_bytes(self._read(2), "big")
+        assert self._read(size)[:2] == query[:2]
+
+    def _read(self, size):
+        octets = b""
+        while len(octets) < size:
+            octets += self.stream.recv(size - len(octets))
+        return octets
+
+
+@each(["unbound", "named", "kresd"])
+def test_off_encrypted(name):
+    """Connections of DNS over TLS that have lived through it, or began meanwhile, are
+    given up, and each further call is counted; the next one is logged."""
+    collector = Collector()
+    scene = EncryptedScene(name, f"dnstap {collector.endpoint} full")
+    scene.counts_all = False
+    pid = scene.server.process.child.pid
+    mix = load.Mix(name, odd=0)
+
+    before = Private(scene, mix, encrypted.DOT)
+    before.ask()
+    collector.wait(2)
+    tell("off", pid)
+    meanwhile = Private(scene, mix, encrypted.DOT)
+    for one in before, meanwhile:
+        one.ask()
+    tell("on", pid)
+    counted = []
+    for one in before, meanwhile:
+        one.ask()
+        counted.append(sum(tap["dropped_total"]["stream"] for process in status(pid)
+                           for tap in process["taps"]))
+    after = Private(scene, mix, encrypted.DOT)
+    after.ask()
+    scene.stop(collector)
+    private = [tap for tap in collector.taps() if tap.protocol == "DOT"]
+    assert len(private) == 4, private
+    assert counted[0] >= 2 and counted[1] >= counted[0] + 2, counted
+    return f"{counted[-1]} calls counted"
 
 
 def test_off_child():
