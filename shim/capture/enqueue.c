@@ -57,10 +57,9 @@ static void count_lost(size_t index, enum drop_cause cause, uint64_t n)
 
 uint64_t enqueue_captured(void)
 {
-	uint64_t captured = 0;
+	uint64_t captured = 0, taps = taps_now();
 
-	EACH_TAP(i, taps_now() & -taps_now())
-	{
+	EACH_TAP (i, taps & -taps) {
 		struct queue *queue = atomic_load_explicit(
 			&setup.queue[i], memory_order_acquire);
 
@@ -71,8 +70,8 @@ uint64_t enqueue_captured(void)
 
 void enqueue_count_drop(enum drop_cause cause, uint64_t n)
 {
-	EACH_TAP(i, taps_now())
-	count_lost(i, cause, n);
+	EACH_TAP (i, taps_now())
+		count_lost(i, cause, n);
 }
 
 /* Which queue, of these taps, a reservation lies in. Returns false for what a forked
@@ -80,8 +79,7 @@ void enqueue_count_drop(enum drop_cause cause, uint64_t n)
 static bool find_queue(uint64_t link, uint64_t taps, size_t *index,
 		       struct queue **queue)
 {
-	EACH_TAP(i, link ? taps : 0)
-	{
+	EACH_TAP (i, link ? taps : 0) {
 		*queue = atomic_load_explicit(&setup.queue[i],
 					      memory_order_acquire);
 		*index = i;
@@ -140,8 +138,8 @@ void enqueue(const struct event *seen, const struct octets *message)
 		enqueue_count_drop(DROP_ABANDONED, 1);
 		return;
 	}
-	EACH_TAP(i, taps_now())
-	enqueue_into(i, call, seen, message);
+	EACH_TAP (i, taps_now())
+		enqueue_into(i, call, seen, message);
 	thread_close(call, abandon);
 }
 
@@ -186,8 +184,8 @@ void enqueue_depart(struct enqueue_flight *flight, const struct event *seen,
 {
 	bool fits = flight->call && flight->messages < UINT16_MAX;
 
-	EACH_TAP(i, fits ? flight->taps : 0)
-	depart_into(flight, i, seen, message);
+	EACH_TAP (i, fits ? flight->taps : 0)
+		depart_into(flight, i, seen, message);
 	flight->messages++;
 }
 
@@ -233,8 +231,7 @@ static bool land_each(struct enqueue_flight *flight, uint32_t count,
 static void count_landed(const struct enqueue_flight *flight,
 			 const uint16_t landed[])
 {
-	EACH_TAP(i, flight->taps)
-	{
+	EACH_TAP (i, flight->taps) {
 		struct queue *queue = landed[i] ? queue_of(i) : NULL;
 
 		if (queue)
@@ -246,10 +243,10 @@ static void count_landed(const struct enqueue_flight *flight,
 static void count_missing(uint64_t taps, uint32_t count,
 			  const uint16_t landed[], enum drop_cause cause)
 {
-	EACH_TAP(i, taps)
-	if (landed[i] < count)
-		count_lost(i, queue_of(i) ? cause : DROP_UNSTARTED,
-			   count - landed[i]);
+	EACH_TAP (i, taps)
+		if (landed[i] < count)
+			count_lost(i, queue_of(i) ? cause : DROP_UNSTARTED,
+				   count - landed[i]);
 }
 
 void enqueue_land(struct enqueue_flight *flight, uint32_t count,
@@ -258,8 +255,8 @@ void enqueue_land(struct enqueue_flight *flight, uint32_t count,
 	uint16_t landed[ENQUEUE_QUEUES_MAX];
 	bool found = false;
 
-	EACH_TAP(i, flight->taps)
-	landed[i] = 0;
+	EACH_TAP (i, flight->taps)
+		landed[i] = 0;
 	if (flight->call) {
 		found = land_each(flight, count, local, landed);
 		count_landed(flight, landed);
