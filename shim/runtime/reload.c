@@ -204,11 +204,13 @@ static void publish(const struct plan *plan, struct control_reply *reply)
 		 removed = atomic_load(&live_taps) & ~taps;
 
 	live_config = plan->placed;
-	metrics_change(plan->placed, taps);
+	metrics_change(plan->placed);
 	atomic_store_explicit(&live_taps, taps, memory_order_release);
 	for (size_t i = 0; i < plan->placed->n_taps; i++)
 		if (removed >> i & 1) {
 			atomic_store(&live->metrics.report[i].leaves, true);
+			if (atomic_load(&live->state[i]) != RUNNING)
+				metrics_retire(i);
 			command_wake(i);
 		}
 	/* A thread may have to be started where nothing can be allocated. */

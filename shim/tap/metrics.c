@@ -19,17 +19,24 @@
 #define PATIENCE_NS NS_PER_S
 
 static const struct config *_Atomic config;
-static _Atomic uint64_t taps;
 
-void metrics_change(const struct config *for_taps, uint64_t of_them)
+/* Bits: taps that change no more, and those of them that a file has shown since. */
+static _Atomic uint64_t retired, gone;
+
+void metrics_change(const struct config *for_taps)
 {
 	config = for_taps;
-	taps = of_them;
 }
 
 void metrics_begin(const struct config *for_taps)
 {
-	metrics_change(for_taps, ~UINT64_C(0));
+	metrics_change(for_taps);
+	retired = gone = 0;
+}
+
+void metrics_retire(size_t tap)
+{
+	atomic_fetch_or(&retired, UINT64_C(1) << tap);
 }
 
 void metrics_publish(struct metrics *metrics, size_t tap,
@@ -89,16 +96,19 @@ static int replace(struct metrics *metrics, int *lock)
 {
 	struct exposition *exposition = &metrics->exposition;
 	const struct config *now = config;
+	uint64_t shown = atomic_load(&retired);
 	int error;
 
 	exposition->taps = 0;
 	for (size_t i = 0; i < now->n_taps; i++)
-		if (taps >> i & 1)
+		if (!(gone >> i & 1))
 			show(metrics, i);
 	error = exposition_replace(exposition, now->metrics_path, lock);
-	if (!error)
-		remember(metrics);
-	return error;
+	if (error)
+		return error;
+	remember(metrics);
+	gone = shown;
+	return 0;
 }
 
 /* A number among the processes of the program, and the counts that come with it. */

@@ -60,8 +60,13 @@ struct metrics {
 /* Once, before all others: `config` must stay. */
 void metrics_begin(const struct config *config);
 
-/* From now on of these taps only: bits. It must stay, as all before. */
-void metrics_change(const struct config *config, uint64_t taps);
+/* From now on by this one, in which the taps have the places that they had, and others
+ * may follow. It must stay, as all before. */
+void metrics_change(const struct config *config);
+
+/* A tap that was removed has published for the last time: the next file shows that, and
+ * no later one the tap. */
+void metrics_retire(size_t tap);
 
 /* By the tap's own thread only. */
 void metrics_publish(struct metrics *metrics, size_t tap,

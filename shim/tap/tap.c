@@ -231,6 +231,8 @@ static void finish(struct tap *tap, uint64_t sent)
 	tap->stats.aside = 0;
 	control_end(&tap->control);
 	stats_close(&tap->stats);
+	if (tap->leaves_at)
+		metrics_retire(tap->index);
 	metrics_leave(tap->stats.metrics, tap->stats.metrics_lock);
 	recording_end(&tap->recording);
 }

@@ -62,6 +62,23 @@ static void assert_says(const char *line)
 
 TestSuite(metrics, .init = set_up, .fini = tear_down, .timeout = 60);
 
+/* What it has counted while it was being removed is in a file, once. */
+Test(metrics, a_tap_that_was_removed_is_shown_once_more)
+{
+	struct metrics_counts counts = { .captured = 7, .sent = 4 };
+
+	metrics_publish(&metrics, 1, &counts);
+	cr_assert_eq(metrics_write(&metrics, NULL), 0);
+	counts.sent = 7;
+	metrics_publish(&metrics, 1, &counts);
+	metrics_retire(1);
+	cr_assert_eq(metrics_write(&metrics, NULL), 0);
+	assert_says("sent_total{tap=\"other\",index=\"1\"" OURS "} 7\n");
+	cr_assert_eq(metrics_write(&metrics, NULL), 0);
+	cr_assert_eq(strstr(text(), "other"), NULL);
+	assert_says("index=\"0\"");
+}
+
 Test(metrics, what_was_lost_is_added)
 {
 	struct metrics_counts counts = { .captured = 7,
