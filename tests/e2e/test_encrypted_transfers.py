@@ -2,6 +2,7 @@
 """Zones on their way over TLS (RFC 9103): many messages to one query, for clients and
 from primaries."""
 
+import socket
 import subprocess
 from collections import Counter
 from dataclasses import replace
@@ -11,7 +12,7 @@ from harness import (dns, dot, encrypted, load, metrics, namespace, oracle, serv
 from harness.collector import Collector
 from harness.each import each
 from harness.encrypted import EncryptedScene
-from harness.process import until
+from harness.process import PATIENCE, until
 from harness.scene import Scene
 from harness.tls_upstream import BEHIND, Relay, Upstream
 
@@ -171,6 +172,16 @@ options {{"""), ('type primary; file "zone";', f"""
 }
 
 
+def start_primary():
+    """Until it has told that it has started, to one who stands in for the secondary."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as told:
+        told.settimeout(PATIENCE)
+        told.bind((namespace.SERVER4, 53))
+        servers.Running("named", address=BEHIND, variant=replace(PRIMARY, inet6=False))
+        message, primary = told.recvfrom(512)
+        told.sendto(message[:2] + bytes([message[2] | 0x80]) + message[3:], primary)
+
+
 @each(SECONDARIES)
 def test_secondary(name):
     """What it asks of a primary, which says when something has changed."""
@@ -178,7 +189,7 @@ def test_secondary(name):
     # Of others named knows nothing.
     subprocess.run(["ip", "address", "add", f"{BEHIND}/8", "dev", "lo"], check=True)
     upstream, collector = Upstream(Relay), Collector()
-    servers.Running("named", address=BEHIND, variant=replace(PRIMARY, inet6=False))
+    start_primary()
     scene = Scene(name, f"dnstap {collector.endpoint} full", ("UDP", "TCP", "DOT"),
                   variant=SECONDARIES[name])
     scene.counts_all = False  # but below
