@@ -322,22 +322,31 @@ static void check(struct relatives *relatives, const struct relative *one)
 		bury(relatives, one, false);
 }
 
+static size_t count(const struct relatives *relatives, enum relatives_use use)
+{
+	size_t n = 0;
+
+	for (size_t number = 0; number < RELATIVES_MAX; number++)
+		n += relatives->use[number] == use;
+	return n;
+}
+
 static size_t find(const struct relatives *relatives, enum relatives_use use,
-		   size_t *skip)
+		   size_t skip)
 {
 	size_t number = 0;
 
 	while (number < RELATIVES_MAX &&
-	       (relatives->use[number] != use || (*skip)-- > 0))
+	       (relatives->use[number] != use || skip-- > 0))
 		number++;
 	return number;
 }
 
-/* The smallest number that a dead process has left, or that is free; but of those who
- * did not get it each chooses among more and more. */
+/* The smallest number that a dead process has left, or, if there is none, that is free;
+ * but of those who did not get it each chooses among more and more. */
 static size_t choose(struct relatives *relatives, unsigned attempt)
 {
-	size_t number, skip;
+	size_t left, number, skip;
 
 	memset(relatives->use, 0, sizeof(relatives->use));
 	relatives->busy = false;
@@ -346,9 +355,9 @@ static size_t choose(struct relatives *relatives, unsigned attempt)
 	if (relatives->use[relatives->namesake] == RELATIVES_LEFT)
 		return relatives->namesake;
 	skip = (clock_steady() / 1000 + process_id()) % (1U << attempt);
-	number = find(relatives, RELATIVES_LEFT, &skip);
-	if (number == RELATIVES_MAX)
-		number = find(relatives, RELATIVES_FREE, &skip);
+	left = count(relatives, RELATIVES_LEFT);
+	number = left ? find(relatives, RELATIVES_LEFT, skip % left)
+		      : find(relatives, RELATIVES_FREE, skip);
 	return number < RELATIVES_MAX ? number : RELATIVES_MAX - 1;
 }
 
