@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * A record → the bytes of a Dnstap message (dnstap.proto, packed by protobuf-c). No I/O; not thread-safe per encoder.
+ * A record → the bytes of a Dnstap message (dnstap.proto). No I/O.
  */
 #pragma once
 
