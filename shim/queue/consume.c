@@ -82,13 +82,15 @@ static void take_over(const struct queue *queue, int which)
 	}
 }
 
-static void append(const struct queue *queue, struct event *event)
+static void append(const struct queue *queue, const struct event *event,
+		   uint32_t index)
 {
 	struct shared *shared = queue->shared;
 
 	shared->found++;
 	queue->pending[shared->first + shared->count++] =
-		(struct pending){ event->stamp_ns, event };
+		(struct pending){ event->stamp_ns, index, event->part,
+				  event->slots };
 }
 
 /* The event's call is not over: messages of it that come before this one may
@@ -129,7 +131,7 @@ static uint64_t read_slot(struct queue *queue, uint32_t number, size_t slot,
 		if (event->stamp_ns > now_ns ||
 		    is_call_open(shared, mark, event->stamp_ns))
 			break;
-		append(queue, event);
+		append(queue, event, number * RUN_SLOTS + slot);
 		return bits(slot, event->slots);
 	case MARK_SENT:
 		note_sent(shared, mark, event);
@@ -236,7 +238,7 @@ static bool belongs_before(const struct pending *a, const struct pending *b)
 {
 	if (a->stamp_ns != b->stamp_ns)
 		return a->stamp_ns < b->stamp_ns;
-	return (int16_t)(a->event->part - b->event->part) < 0;
+	return (int16_t)(a->part - b->part) < 0;
 }
 
 static size_t sorted_from(const struct pending *list, size_t at, size_t count)
@@ -313,7 +315,8 @@ size_t queue_collect_last(struct queue *queue, uint64_t now_ns)
 
 struct event *queue_event(const struct queue *queue, size_t index)
 {
-	return queue->pending[queue->shared->first + index].event;
+	return slot_at(queue,
+		       queue->pending[queue->shared->first + index].index);
 }
 
 void queue_release(struct queue *queue, size_t count)
@@ -321,14 +324,14 @@ void queue_release(struct queue *queue, size_t count)
 	struct shared *shared = queue->shared;
 
 	for (size_t i = 0; i < count; i++) {
-		struct event *event = queue->pending[shared->first + i].event;
-		size_t index = index_of(queue, event);
-		const struct notes *run = &queue->run[index / RUN_SLOTS].notes;
+		const struct pending *one = &queue->pending[shared->first + i];
+		uint32_t number = one->index / RUN_SLOTS;
+		size_t slot = one->index % RUN_SLOTS;
+		const struct notes *run = &queue->run[number].notes;
 
 		/* What was held may already be done with. */
-		if (!((run->held | run->done) & bits(index % RUN_SLOTS, 1)))
-			finish_slots(queue, index / RUN_SLOTS,
-				     bits(index % RUN_SLOTS, event->slots));
+		if (!((run->held | run->done) & bits(slot, 1)))
+			finish_slots(queue, number, bits(slot, one->slots));
 	}
 	shared->first += count;
 	shared->count -= count;

@@ -120,9 +120,12 @@ struct run {
 };
 _Static_assert(sizeof(struct run) % PAGE == 0, "runs share no page");
 
+/* An event that has been collected, and what is asked of it again: its own cache
+ * line may have left this core's by then. */
 struct pending {
 	uint64_t stamp_ns;
-	struct event *event;
+	uint32_t index; /* of its first slot */
+	uint16_t part, slots;
 };
 
 /* A call of several messages that was in flight during a collect. */
