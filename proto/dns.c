@@ -14,6 +14,7 @@ enum {
 	OPTION_UMBRELLA = 20292,
 	OPTION_LOCAL_MIN = 65001,
 	OPTION_LOCAL_MAX = 65534,
+	LABEL_MAX = 63, /* RFC 1035 2.3.4 */
 };
 
 /* What lies between `at` and `end` has not been read yet. */
@@ -65,18 +66,17 @@ static uint32_t take32(struct cursor *c)
  * of a later record leads. Returns whether there was one. */
 static bool skip_name(struct cursor *c)
 {
-	while (!c->failed && c->at < c->end) {
-		uint8_t length = *c->at++;
-		if (!length)
-			return false;
-		if (length >= 0xc0) {
-			take(c, 1);
-			return true;
-		}
-		if (length > 63)
-			break;
-		take(c, length);
+	const uint8_t *name = c->at;
+	size_t at = 0, left = c->end - name;
+
+	while (at < left && name[at] && name[at] <= LABEL_MAX)
+		at += 1 + name[at];
+	if (at < left && !name[at]) {
+		c->at = name + at + 1;
+		return false;
 	}
+	if (at < left && name[at] >= 0xc0)
+		return take(c, at + 2);
 	c->failed = true;
 	return false;
 }
@@ -163,8 +163,8 @@ bool dns_question_parse(const uint8_t *message, size_t size,
 	name = c.at;
 	pointer = skip_name(&c);
 	name_size = c.at - name;
-	uint16_t type = take16(&c), class = take16(&c);
-	if (c.failed)
+	const uint8_t *fixed = take(&c, 4);
+	if (!fixed)
 		return false;
 	/* Nothing but the header stands before the first name; some servers
 	 * take even that for a name's end, and answer. */
@@ -174,7 +174,8 @@ bool dns_question_parse(const uint8_t *message, size_t size,
 	}
 	if (name_size == 0 || name_size > DNS_NAME_SIZE)
 		return false;
-	*question = (struct dns_question){ name, name_size, type, class };
+	*question = (struct dns_question){ name, name_size, be16(fixed),
+					   be16(fixed + 2) };
 	return true;
 }
 
