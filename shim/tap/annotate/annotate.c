@@ -24,7 +24,8 @@ struct annotator {
 	struct asked *asked;
 	struct local_addresses *addresses; /* NULL: not asked for */
 	bool trusted;                      /* see annotator_trust */
-	struct address remote;     /* of this message, before it is masked */
+	struct address remote;     /* of this message, before it is masked, for
+				    * a filter */
 	struct extra *extra;       /* NULL: no template */
 	struct upstream *upstream; /* NULL: not wanted */
 	uint64_t transaction;      /* of the last message */
@@ -356,8 +357,9 @@ static bool look_at(struct annotator *annotator, struct event *event,
 {
 	if (!proxied_strip(event, &message->client))
 		return false;
-	annotator->remote =
-		address_of(event->remote, EVENT_REMOTE, event->flags);
+	if (!filter_is_empty(&annotator->config->filter))
+		annotator->remote =
+			address_of(event->remote, EVENT_REMOTE, event->flags);
 	mask_alike(annotator, event);
 	match_parse(event, message);
 	annotator->transaction = message->transaction;

@@ -19,14 +19,13 @@ static bool may_begin_with_header(const struct event *event)
 	return event->flags & (EVENT_SERVES | EVENT_SENT);
 }
 
-bool proxied_strip(struct event *event, struct address *client)
+/* Seldom called: what it needs on the stack is not to be set up for each message. */
+__attribute__((noinline)) static bool strip(struct event *event,
+					    struct address *client)
 {
 	struct proxy proxy;
-
-	*client = (struct address){ 0 };
-	if (!may_begin_with_header(event))
-		return true;
 	long size = proxy_read(event->payload, event->size, &proxy);
+
 	if (size <= 0 || size > event->size)
 		return true;
 	event->flags &= ~EVENT_PROXY;
@@ -37,6 +36,12 @@ bool proxied_strip(struct event *event, struct address *client)
 		client->port = proxy.source_port;
 	}
 	return event->size >= EVENT_PAYLOAD_MIN;
+}
+
+bool proxied_strip(struct event *event, struct address *client)
+{
+	*client = (struct address){ 0 };
+	return !may_begin_with_header(event) || strip(event, client);
 }
 
 void proxied_show(struct event *event, const struct address *client,
