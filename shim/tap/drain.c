@@ -15,6 +15,9 @@ struct passing {
 	struct event *event, *origin;
 };
 
+#define LINE     64  /* of a cache */
+#define QUESTION 128 /* as far as most of them go */
+
 bool drain_open(struct drain *drain, const struct tap_config *config,
 		const struct prepared *prepared, struct queue *queue)
 {
@@ -25,6 +28,7 @@ bool drain_open(struct drain *drain, const struct tap_config *config,
 				       config->full),
 		.annotator = annotator_new(config),
 		.aside = aside_new(),
+		.fetched = config->full ? QUEUE_SLOT_PAYLOAD : QUESTION,
 	};
 	return drain->endpoint && drain->encoder && drain->annotator &&
 	       drain->aside;
@@ -47,14 +51,18 @@ static size_t bound(const struct drain *drain, const struct event *event)
 	return encoder_bound(drain->encoder, &largest);
 }
 
-/* Another core has just written them. */
+/* Another core has just written them: to fetch a line takes as long as all that is
+ * done with a message of a few lines. */
 static void fetch_soon(const struct drain *drain, size_t index)
 {
 	if (index >= queue_pending(drain->queue))
 		return;
 	const struct event *event = queue_event(drain->queue, index);
-	__builtin_prefetch(event->payload + 16);
-	__builtin_prefetch(event->payload + 80);
+	size_t wanted =
+		event->size < drain->fetched ? event->size : drain->fetched;
+
+	for (size_t at = 0; at < wanted; at += LINE)
+		__builtin_prefetch(event->payload + at);
 }
 
 /* ANNOTATE_LATER: it has been set aside. */

@@ -21,6 +21,7 @@ struct drain {
 	struct encoder *encoder;
 	struct aside *aside;
 	struct clock_pair clocks; /* the caller's to keep */
+	size_t fetched;   /* of a payload's octets, before they are looked at */
 	bool recorded;    /* messages stay in the queue until they are sent */
 	bool full;        /* the endpoint has no room for the next message */
 	uint64_t skipped; /* messages that are not for this tap */
