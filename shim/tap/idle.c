@@ -20,7 +20,7 @@
 
 #define POLL_NS      NS_PER_MS        /* while messages come in */
 #define POLL_MANY_NS (2 * NS_PER_MS)  /* while there are many */
-#define MANY         32               /* in one cycle */
+#define POLL_MOST_NS (4 * NS_PER_MS)  /* while there are very many */
 #define POLL_IDLE_NS (10 * NS_PER_MS) /* where nothing can wake us */
 #define BLOCKED_NS   NS_PER_S         /* while the endpoint is away */
 #define BUSY_NS      (10 * NS_PER_MS) /* so long after the last of them */
@@ -143,7 +143,9 @@ static bool is_blocked(const struct idle *idle, const struct cycle *cycle)
 /* What resting and being woken costs is shared by all that come meanwhile. */
 static uint64_t poll_interval(const struct cycle *cycle)
 {
-	return cycle->moved < MANY ? POLL_NS : POLL_MANY_NS;
+	if (cycle->moved < CYCLE_MANY)
+		return POLL_NS;
+	return cycle->moved < CYCLE_MOST ? POLL_MANY_NS : POLL_MOST_NS;
 }
 
 /* Until a message comes in. */

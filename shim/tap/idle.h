@@ -13,6 +13,10 @@
 #include "shim/tap/control.h"
 #include "shim/tap/endpoint/endpoint.h"
 
+/* So many messages of one cycle are many, and very many; a queue holds 10,000. */
+#define CYCLE_MANY 32
+#define CYCLE_MOST 128
+
 /* What the cycle before has found; the tap's thread writes it. */
 struct cycle {
 	uint64_t began;     /* by clock_steady() */

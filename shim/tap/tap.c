@@ -30,6 +30,7 @@
 #define CYCLE_NS         (5 * NS_PER_MS)  /* then the clock is looked at */
 #define FINISH_MARGIN_NS (20 * NS_PER_MS) /* to say so, before the deadline */
 #define NO_MEMORY_NS     (100 * NS_PER_MS)
+#define SETTLE_NS        (10 * NS_PER_MS)
 #define RELEASE_NS       (10 * NS_PER_MS)
 #define SILENT_NS        NS_PER_S  /* frames wait, and none is taken */
 #define ASIDE_NS         NS_PER_MS /* so often what is set aside is looked at */
@@ -46,6 +47,8 @@ struct tap {
 	struct cycle cycle; /* this one */
 	struct idle idle;
 	struct stats stats;
+	uint64_t stats_due; /* when they have last been settled */
+	uint64_t settle_at; /* next, while messages come in */
 	struct control control;
 	struct report report; /* the last that was published */
 	uint32_t rolls;       /* that were asked for, and done */
@@ -135,6 +138,33 @@ static void report(struct tap *tap)
 		      &now);
 }
 
+/* Counts are summed up of what the server's threads write to, so while messages come
+ * in not after each few of them. */
+static void settle(struct tap *tap)
+{
+	uint64_t now = tap->cycle.began;
+
+	if (tap->cycle.moved && !tap->cycle.ending && now < tap->settle_at)
+		return;
+	tap->stats.aside = aside_count(tap->drain.aside);
+	tap->stats.skipped = tap->drain.skipped;
+	own_fds_begin();
+	stats_settle(&tap->stats, now);
+	own_fds_end();
+	report(tap);
+	tap->stats_due = stats_due(&tap->stats);
+	tap->settle_at = now + SETTLE_NS < tap->stats_due ? now + SETTLE_NS
+							  : tap->stats_due;
+}
+
+/* The few that came in meanwhile are not worth a write of their own, which wakes the
+ * collector: they go with those of the next cycle. */
+static bool is_more(const struct tap *tap, size_t moved)
+{
+	return moved >= CYCLE_MANY ||
+	       (moved && (tap->drain.full || tap->cycle.ending));
+}
+
 /* What can be done just now. Returns true if there is more, and no time to idle:
  * there always is while messages come in as fast as they go out. */
 static bool run_cycle(struct tap *tap)
@@ -168,24 +198,20 @@ static bool run_cycle(struct tap *tap)
 		cycle->moved += moved;
 		if (moved)
 			advance(tap);
-	} while (moved && clock_steady() - cycle->began < CYCLE_NS);
+	} while (is_more(tap, moved) &&
+		 clock_steady() - cycle->began < CYCLE_NS);
 	tell(tap);
 	cycle->full = inherits || tap->drain.full;
-	tap->stats.aside = aside_count(tap->drain.aside);
-	tap->stats.skipped = tap->drain.skipped;
-	own_fds_begin();
-	stats_settle(&tap->stats, cycle->began);
-	own_fds_end();
-	report(tap);
+	settle(tap);
 	control_advance(&tap->control, cycle->began);
 	/* Of a predecessor's there may be more as soon as all of it is sent. */
-	return moved || (inherits && !tap->status.unsent);
+	return is_more(tap, moved) || (inherits && !tap->status.unsent);
 }
 
 /* `deadline`: 0, or when all is over. */
 static void be_idle(struct tap *tap, uint64_t deadline)
 {
-	uint64_t until = stats_due(&tap->stats);
+	uint64_t until = tap->stats_due;
 
 	/* Once it has passed, what is set aside is waited for. */
 	if (tap->recording.due > tap->cycle.began && tap->recording.due < until)
