@@ -76,10 +76,11 @@ void encoder_free(struct encoder *encoder)
 	free(encoder);
 }
 
-size_t encoder_bound(const struct encoder *encoder, const struct record *record)
+size_t encoder_bound(const struct encoder *encoder, size_t payload_size,
+		     size_t extra_size)
 {
-	return ENCODE_FIXED_MAX + encoder->frame_size + record->extra_size +
-	       (encoder->full ? record->event->size : 0);
+	return ENCODE_FIXED_MAX + encoder->frame_size + extra_size +
+	       (encoder->full ? payload_size : 0);
 }
 
 static Dnstap__SocketProtocol protocol_of(uint16_t flags)

@@ -24,9 +24,9 @@ struct encoder *encoder_new(const char *identity, const char *version,
 			    bool full);
 void encoder_free(struct encoder *encoder);
 
-/* An upper bound of what encoder_pack writes for this record. */
-size_t encoder_bound(const struct encoder *encoder,
-		     const struct record *record);
+/* An upper bound of what encoder_pack writes for a record of these sizes. */
+size_t encoder_bound(const struct encoder *encoder, size_t payload_size,
+		     size_t extra_size);
 
 /* Writes the message at `out`, which holds encoder_bound() octets. Returns the
  * octets written. */

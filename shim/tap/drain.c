@@ -42,15 +42,6 @@ void drain_close(struct drain *drain)
 	endpoint_free(drain->endpoint);
 }
 
-/* Room for whatever is logged of this event. */
-static size_t bound(const struct drain *drain, const struct event *event)
-{
-	struct record largest = { .event = event,
-				  .extra_size = ANNOTATE_EXTRA_MAX };
-
-	return encoder_bound(drain->encoder, &largest);
-}
-
 /* Another core has just written them: to fetch a line takes as long as all that is
  * done with a message of a few lines. */
 static void fetch_soon(const struct drain *drain, size_t index)
@@ -140,7 +131,9 @@ static void pass(struct drain *drain, const struct passing *passing,
 static bool take(struct drain *drain, const struct passing *passing,
 		 enum aside_room aside)
 {
-	size_t size = bound(drain, passing->event);
+	/* For whatever is logged of it. */
+	size_t size = encoder_bound(drain->encoder, passing->event->size,
+				    ANNOTATE_EXTRA_MAX);
 
 	if (size > SESSION_FRAME_MAX) {
 		drop(drain, passing, DROP_TOO_LARGE);

@@ -26,7 +26,8 @@ static struct event *event_new(size_t size)
 static uint8_t *pack(struct encoder *encoder, const struct record *record,
 		     size_t *size)
 {
-	size_t bound = encoder_bound(encoder, record);
+	size_t bound =
+		encoder_bound(encoder, record->event->size, record->extra_size);
 	uint8_t *out = malloc(bound);
 
 	*size = encoder_pack(encoder, record, out);

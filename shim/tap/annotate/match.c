@@ -58,19 +58,28 @@ static uint64_t mix(uint64_t hash, uint64_t value)
 	return hash ^ hash >> 29;
 }
 
-/* `fold` is 0, or 0x20 in every octet, in which letters are the same in either
- * case. What else it makes equal does not matter beside ids and ports. */
-static uint64_t mix_octets(uint64_t hash, const uint8_t *octets, size_t size,
-			   uint64_t fold)
+static uint64_t word_at(const uint8_t *octets)
 {
 	uint64_t word;
 
-	for (; size >= sizeof(word); size -= sizeof(word)) {
-		memcpy(&word, octets, sizeof(word));
-		hash = mix(hash, word | fold);
-		octets += sizeof(word);
-	}
-	for (word = size; size; size--)
+	memcpy(&word, octets, sizeof(word));
+	return word;
+}
+
+/* `fold` is 0, or 0x20 in every octet, in which letters are the same in either
+ * case. What else it makes equal does not matter beside ids and ports. What is left
+ * of the last word is read with octets of the one before it. */
+static uint64_t mix_octets(uint64_t hash, const uint8_t *octets, size_t size,
+			   uint64_t fold)
+{
+	uint64_t word = size;
+	size_t at = 0;
+
+	for (; size - at >= sizeof(word); at += sizeof(word))
+		hash = mix(hash, word_at(octets + at) | fold);
+	if (at && at < size)
+		word = word_at(octets + size - sizeof(word));
+	for (; !at && size; size--)
 		word = word << 8 | *octets++;
 	return mix(hash, word | fold);
 }

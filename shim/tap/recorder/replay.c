@@ -62,12 +62,7 @@ static int load(struct replay *replay, char error[IMAGE_ERROR_MAX])
 
 static size_t longest_frame(const struct encoder *encoder)
 {
-	const struct event event = { .size = EVENT_SIZE_MAX };
-
-	return encoder_bound(encoder, &(struct record){
-					      .event = &event,
-					      .extra_size = ANNOTATE_EXTRA_MAX,
-				      });
+	return encoder_bound(encoder, EVENT_SIZE_MAX, ANNOTATE_EXTRA_MAX);
 }
 
 static int equip(struct replay *replay, const char *program,
