@@ -20,6 +20,8 @@ PROTECT := -fstack-protector-strong $(if $(filter aarch64%,$(MACHINE)), \
            -mbranch-protection=standard,-fcf-protection)
 
 # For musl: the same sources, with libraries of its own (config/musl/dependencies).
+# A program of glibc's may inherit LD_PRELOAD: an ABI version that its loader does
+# not know, and musl's does not look at, has it go without instead of not start.
 ifdef MUSL
 CC            := musl-gcc
 MUSL_INCLUDE  := -DLIBC_MUSL -isystem $(B)/include -idirafter $(B)/include/kernel
@@ -101,7 +103,8 @@ $(B)/libdnstapshim.so: $(CORE_O) $(HOOK_O) $(B)/exports.map
 	$(Q)$(CC) -shared -o $@ $(CORE_O) $(HOOK_O) $(LDFLAGS) $(LINK) \
 	  -Wl,--version-script=$(B)/exports.map -Wl,--exclude-libs,ALL \
 	  -Wl,--gc-sections $(if $(SAN),,-Wl,-z,defs) -Wl,-z,nodelete $(SHSTK) \
-	  -Wl,-soname,libdnstapshim.so -Wl,-e,so_main $(LINKED)
+	  -Wl,-soname,libdnstapshim$(if $(MUSL),-musl).so -Wl,-e,so_main $(LINKED)
+	$(Q)$(if $(MUSL),printf '\1' | dd of=$@ bs=1 seek=8 conv=notrunc status=none)
 
 $(B)/exports.map: shim/hook/calls.h shim/hook/exports.map.in
 	@mkdir -p $(@D)

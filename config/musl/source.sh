@@ -3,33 +3,43 @@
 # Building Debian's source packages with musl-gcc. $prefix: an absolute path, where
 # headers and libraries are.
 
-# As apt does it, with lists of its own.
-fetch_lists() {
-	local lists=$prefix/apt
+# Those that are sought, as apt names them. A mirror may lack a file of one.
+releases() {
+	local codename
 	codename=$(. /etc/os-release && echo "$VERSION_CODENAME")
-	mkdir -p "$lists/lists/partial" "$lists/cache/archives/partial"
-	cat >"$lists/sources.list" <<-END
-	deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian $codename main
-	deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg] http://deb.debian.org/debian-security $codename-security main
-	END
-	cat >"$lists/apt.conf" <<-END
-	Dir::Etc::sourcelist "$lists/sources.list";
-	Dir::Etc::sourceparts "-";
-	Dir::State::lists "$lists/lists";
-	Dir::Cache "$lists/cache";
-	APT::Sandbox::User "";
-	END
-	export APT_CONFIG=$lists/apt.conf
-	[[ -s $lists/updated ]] || apt-get -qq update
-	date >"$lists/updated"
+	echo "$codename-security" "$codename" stable
 }
 
-# fetch NAME: to the current directory, unpacked. A mirror may lack the newest of
-# the security suite.
+# apt's lists of sources, apart from the system's.
+fetch_lists() {
+	local apt=$prefix/apt release place
+	mkdir -p "$apt/lists/partial" "$apt/cache/archives/partial"
+	for release in $(releases); do
+		place=debian
+		[[ $release != *-security ]] || place=debian-security
+		echo "deb-src [signed-by=/usr/share/keyrings/debian-archive-keyring.gpg]" \
+			"http://deb.debian.org/$place $release main"
+	done >"$apt/sources.list"
+	cat >"$apt/apt.conf" <<-END
+	Dir::Etc::sourcelist "$apt/sources.list";
+	Dir::Etc::sourceparts "-";
+	Dir::State::lists "$apt/lists";
+	Dir::Cache "$apt/cache";
+	APT::Sandbox::User "";
+	END
+	export APT_CONFIG=$apt/apt.conf
+	[[ $apt/updated -nt $apt/sources.list ]] || apt-get -qq update
+	touch "$apt/updated"
+}
+
+# fetch NAME: to the current directory, unpacked.
 fetch() {
-	fetch_lists
-	apt-get -qq --only-source source "$1" ||
-		apt-get -qq --only-source source "$1/$codename"
+	local release
+	[[ ${APT_CONFIG-} == "$prefix/apt/apt.conf" ]] || fetch_lists
+	for release in $(releases); do
+		! apt-get -qq --only-source source "$1/$release" || return 0
+	done
+	return 1
 }
 
 # archive NAME OPTION... FILE...: compiles the files into PREFIX/lib/libNAME.a.
