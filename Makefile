@@ -7,7 +7,7 @@ LIBDIR  ?= $(PREFIX)/lib
 DESTDIR ?=
 CC      ?= cc
 comma   := ,
-B       := build$(if $(SAN),/$(subst $(comma),-,$(SAN)))
+B       := build$(if $(SAN),/$(subst $(comma),-,$(SAN)))$(if $(MUSL),/musl)
 Q       := $(if $(V),,@)
 JOBS    := --no-print-directory -j$(shell nproc)
 
@@ -18,11 +18,23 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
 MACHINE := $(shell $(CC) -dumpmachine)
 PROTECT := -fstack-protector-strong $(if $(filter aarch64%,$(MACHINE)), \
            -mbranch-protection=standard,-fcf-protection)
+
+# For musl: the same sources, with libraries of its own (config/musl/dependencies).
+# A program of glibc's may inherit LD_PRELOAD: an ABI version that its loader does
+# not know, and musl's does not look at, has it go without instead of not start.
+ifdef MUSL
+CC            := musl-gcc
+MUSL_INCLUDE  := -DLIBC_MUSL -isystem $(B)/include -idirafter $(B)/include/kernel
+MUSL_FLAGS    := -include shim/base/musl.h
+endif
+OTHER_LIBC    := shim/hook/$(if $(MUSL),glibc,musl).c
+
 # CFLAGS, CPPFLAGS and LDFLAGS are the builder's; what the code needs comes behind
 # them, under other names, so that a command line does not lose it.
 CFLAGS  ?= -O2 -g
-INCLUDE := -D_GNU_SOURCE -I. -I$(B)/proto -DDNSTAPSHIM_VERSION='"$(VERSION)"'
-FLAGS   := -std=gnu11 $(WARN) $(PROTECT) -fPIC -fvisibility=hidden \
+INCLUDE := $(MUSL_INCLUDE) -D_GNU_SOURCE -I. -I$(B)/proto \
+           -DDNSTAPSHIM_VERSION='"$(VERSION)"'
+FLAGS   := $(MUSL_FLAGS) -std=gnu11 $(WARN) $(PROTECT) -fPIC -fvisibility=hidden \
            -fexceptions -ftls-model=initial-exec -ffunction-sections \
            -fdata-sections -fno-semantic-interposition -pthread \
            $(if $(SAN),-fsanitize=$(SAN)) $(if $(findstring thread,$(SAN)),-w)
@@ -34,8 +46,8 @@ COMPILE  = $(CC) $(CPPFLAGS) $(INCLUDE) $(CFLAGS) $(FLAGS)
 NAMES   := libprotobuf-c libfstrm libnghttp2 libssl libcrypto
 DEPS    := $(NAMES:lib%=-l%)
 LIBS     = $(or $(shell pkg-config $(1) --libs $(NAMES) 2>/dev/null),$(DEPS))
-LINKED  := $(if $(SHARED_DEPS),$(call LIBS),\
-           -Wl,-Bstatic $(call LIBS,--static) -Wl,-Bdynamic)
+LINKED  := $(if $(MUSL),-L$(B)/lib $(DEPS),$(if $(SHARED_DEPS),$(call LIBS),\
+           -Wl,-Bstatic $(call LIBS,--static) -Wl,-Bdynamic))
 
 # What the command alone is linked with.
 CLI_DEPS := -lldns -lz -lzstd -lncurses
@@ -50,7 +62,8 @@ RUNTIME := $(addprefix shim/runtime/,runtime.c start.c so_main.c command.c reloa
 CORE    := $(filter-out $(RUNTIME),$(wildcard shim/*.c shim/base/*.c \
              shim/queue/*.c shim/capture/*.c shim/capture/*/*.c shim/tap/*.c \
              shim/tap/*/*.c shim/runtime/*.c proto/*.c proto/*/*.c config/*.c))
-HOOK    := $(RUNTIME) $(wildcard shim/hook/*.c shim/hook/*.S)
+HOOK    := $(RUNTIME) $(filter-out $(OTHER_LIBC),$(wildcard shim/hook/*.c \
+             shim/hook/*.S))
 CLI     := $(filter-out cli/main.c,$(wildcard cli/*.c cli/*/*.c))
 obj      = $(addprefix $(B)/,$(addsuffix .o,$(basename $(1))))
 CORE_O  := $(call obj,$(CORE)) $(GEN).o
@@ -69,6 +82,12 @@ SHELLS  := $(B)/completion/dnstapshim $(B)/completion/_dnstapshim
 
 all: $(B)/libdnstapshim.so $(B)/dnstapshim $(SHELLS) ## the library and the command
 
+# The dependencies are fetched and built once, into build/musl.
+musl: ## build/libdnstapshim-musl.so, for programs of Alpine and its like
+	$(Q)config/musl/dependencies build/musl
+	$(Q)$(MAKE) $(JOBS) MUSL=1 build/musl/libdnstapshim.so
+	$(Q)ln -f build/musl/libdnstapshim.so build/libdnstapshim-musl.so
+
 unit: $(UNITS) ## the unit tests: no root, nothing installed
 	$(Q)set -e; for test in $^; do $$test; done
 
@@ -84,11 +103,12 @@ $(B)/libdnstapshim.so: $(CORE_O) $(HOOK_O) $(B)/exports.map
 	$(Q)$(CC) -shared -o $@ $(CORE_O) $(HOOK_O) $(LDFLAGS) $(LINK) \
 	  -Wl,--version-script=$(B)/exports.map -Wl,--exclude-libs,ALL \
 	  -Wl,--gc-sections $(if $(SAN),,-Wl,-z,defs) -Wl,-z,nodelete $(SHSTK) \
-	  -Wl,-soname,libdnstapshim.so -Wl,-e,so_main $(LINKED)
+	  -Wl,-soname,libdnstapshim$(if $(MUSL),-musl).so -Wl,-e,so_main $(LINKED)
+	$(Q)$(if $(MUSL),printf '\1' | dd of=$@ bs=1 seek=8 conv=notrunc status=none)
 
 $(B)/exports.map: shim/hook/calls.h shim/hook/exports.map.in
 	@mkdir -p $(@D)
-	$(Q)$(CC) -E -P -x c -I. shim/hook/exports.map.in -o $@
+	$(Q)$(CC) $(INCLUDE) -E -P -x c shim/hook/exports.map.in -o $@
 
 $(B)/dnstapshim: $(B)/cli/main.o $(CLI_O) $(CORE_O)
 	@echo "  LINK  $@"
@@ -164,8 +184,8 @@ $(GEN).h: proto/dnstap.proto
 $(HOOK_O): FLAGS += -U_FORTIFY_SOURCE -fno-builtin \
            -Wno-deprecated-declarations
 # What the thread sanitizer's runtime itself calls, before it has begun.
-$(call obj,$(addprefix shim/,hook/signal.c hook/real.c hook/dl.c hook/stop.c \
-  base/disposition.c)): FLAGS += $(if $(findstring thread,$(SAN)), \
+$(call obj,$(addprefix shim/,hook/signal.c hook/real.c hook/dl.c hook/glibc.c \
+  hook/stop.c base/disposition.c)): FLAGS += $(if $(findstring thread,$(SAN)), \
                                    -fno-sanitize=thread)
 $(CLI_O): FLAGS += $(if $(SAN)$(findstring FORTIFY,$(CFLAGS) $(CPPFLAGS)),, \
                      -D_FORTIFY_SOURCE=2)
@@ -224,7 +244,8 @@ deb: all ## a Debian package, build/*.deb
 clean: ## removes build/
 	rm -rf build
 
--include $(shell find $(B) -type f -name '*.d' 2>/dev/null)
-.PHONY: all help check unit fuzz demo bench soak lint drawing format install uninstall deb clean
+-include $(shell find $(B) \( -path build/musl$(if $(MUSL),/source) -prune \) -o \
+           -type f -name '*.d' -print 2>/dev/null)
+.PHONY: all musl help check unit fuzz demo bench soak lint drawing format install uninstall deb clean
 .SECONDARY: $(FUZZED)
 .DELETE_ON_ERROR:

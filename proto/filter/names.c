@@ -176,7 +176,7 @@ static size_t read_name(const char *text, uint8_t wire[DNS_NAME_SIZE])
 	return used;
 }
 
-static struct name *read(const char *text)
+static struct name *make_name(const char *text)
 {
 	bool below = text[0] == '*' && text[1] == '.';
 	uint8_t wire[DNS_NAME_SIZE];
@@ -220,7 +220,7 @@ static int grow(struct names *names)
 
 int names_add(struct names *names, const char *text)
 {
-	struct name *name = read(text), **slot;
+	struct name *name = make_name(text), **slot;
 
 	if (!name)
 		return -errno;

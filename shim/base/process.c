@@ -6,13 +6,14 @@
  *
  * A child in a new namespace of ids may have the very number of its parent. Its
  * parent is out of sight, and the kernel has taken the list of robust mutexes
- * from it, which libc gives to each of its threads.
+ * from it, which each thread has (give_list).
  *
  * Where the host's own filter is against one of these questions, the others must
  * do; see is_listless.
  */
 #include "shim/base/process.h"
 
+#include <linux/futex.h>
 #include <stddef.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -53,6 +54,20 @@ static bool has_list(void)
 	       !syscall(SYS_get_robust_list, 0, &head, &size) && head;
 }
 
+/* glibc has one for each thread, musl for those only that hold such a mutex. An empty
+ * one, which may be everybody's, changes nothing else. */
+static void give_list(void)
+{
+	static struct robust_list_head none = { .list = { &none.list } };
+	void *head = NULL;
+	size_t size;
+
+	if (sandbox_allows(SYS_get_robust_list) &&
+	    sandbox_allows(SYS_set_robust_list) &&
+	    !syscall(SYS_get_robust_list, 0, &head, &size) && !head)
+		syscall(SYS_set_robust_list, &none, sizeof(none));
+}
+
 /* By the list alone. Where nobody may be asked for that either, who was marked
  * stays one, and is not logged: one that were not taken for a vfork child would end
  * its host's taps. */
@@ -63,6 +78,7 @@ static bool is_listless(void)
 
 static void adopt(pid_t self)
 {
+	give_list();
 	atomic_store(&page->parentless, !has_parent());
 	atomic_store(&page->listed, has_list());
 	atomic_store(&page->owner, self ? self : NAMELESS);
@@ -79,6 +95,8 @@ void process_before_vfork(void)
 {
 	if (page && !atomic_load(&page->owner))
 		adopt(ask_id());
+	else if (page)
+		give_list();
 }
 
 /* With the owner's number: only who was marked before it was made can be another

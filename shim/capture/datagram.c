@@ -80,7 +80,7 @@ static size_t room_of(const struct msghdr *message)
 {
 	size_t room = 0;
 
-	for (size_t i = 0; i < message->msg_iovlen; i++)
+	for (size_t i = 0; i < (size_t)message->msg_iovlen; i++)
 		room += message->msg_iov[i].iov_len;
 	return room;
 }

@@ -88,3 +88,13 @@ void departed_end(struct capture_call *call)
 		give_back(call->copy);
 	call->copy = 0;
 }
+
+void departed_end_all(void)
+{
+	while (departed) {
+		pool_block left = departed;
+
+		departed = chain_note(left)->previous;
+		chain_give(left);
+	}
+}

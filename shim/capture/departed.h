@@ -21,3 +21,6 @@ struct octets departed_octets(const struct capture_call *call,
 
 /* Gives it back. Does nothing behind that. */
 void departed_end(struct capture_call *call);
+
+/* Gives back all of this thread's, which ends. */
+void departed_end_all(void);

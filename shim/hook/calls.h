@@ -69,7 +69,6 @@ CALL(dup, SYS_dup, 1, CARRIED(fd_dup))
 CALL(dup2, SYS_dup3, 2, CARRIED(fd_dup2))
 CALL(dup3, SYS_dup3, 3, CARRIED(fd_dup3))
 CALL(fcntl, SYS_fcntl, 3, CARRIED(fd_fcntl))
-CALL(fcntl64, SYS_fcntl, 3, CARRIED(fd_fcntl))
 
 CALL(prctl, SYS_prctl, 5, AROUND(prctl))
 
@@ -97,9 +96,16 @@ LATE(sigset)
 LATE(siginterrupt)
 LATE(raise)
 
+KIN(sendfile64, sendfile)
+KIN(__vfork, vfork)
+KIN(__clone, clone)
+KIN(bsd_signal, signal)
+
+/* Not in musl; glibc.c has them. */
+#ifndef LIBC_MUSL
+CALL(fcntl64, SYS_fcntl, 3, CARRIED(fd_fcntl))
 KIN(preadv64v2, preadv2)
 KIN(pwritev64v2, pwritev2)
-KIN(sendfile64, sendfile)
 KIN(__recv_chk, recv)
 KIN(__recvfrom_chk, recvfrom)
 KIN(__read_chk, read)
@@ -110,12 +116,10 @@ KIN(__connect, connect)
 KIN(__close, close)
 KIN(__dup2, dup2)
 KIN(__fcntl, fcntl)
-KIN(__vfork, vfork)
-KIN(__clone, clone)
 KIN(__sigaction, sigaction)
-KIN(bsd_signal, signal)
 KIN(ssignal, signal)
 KIN(sysv_signal, __sysv_signal)
+#endif
 
 #undef CALL
 #undef LATE

@@ -16,15 +16,10 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "shim/hook/libc.h"
 #include "shim/hook/module.h"
 #include "shim/hook/real.h"
 #include "shim/hook/tls_library.h"
-
-#if defined(__x86_64__)
-#define DLSYM_VERSION "GLIBC_2.2.5"
-#elif defined(__aarch64__)
-#define DLSYM_VERSION "GLIBC_2.17"
-#endif
 
 /* A sanitizer looks names up before it is ready for what it has instrumented. */
 #define EARLY __attribute__((no_sanitize("address", "thread", "undefined")))
@@ -148,9 +143,8 @@ static void bind_all(void)
 /* Another preloaded library may define them behind this one. */
 EARLY static void find_real(void)
 {
-	real.dlopen =
-		(typeof(dlopen) *)dlvsym(RTLD_NEXT, "dlopen", DLSYM_VERSION);
-	real.dlsym = (typeof(dlsym) *)dlvsym(RTLD_NEXT, "dlsym", DLSYM_VERSION);
+	real.dlopen = (typeof(dlopen) *)libc_dl("dlopen");
+	real.dlsym = (typeof(dlsym) *)libc_dl("dlsym");
 }
 
 void dl_begin(void)

@@ -173,7 +173,7 @@ long fd_dup3(const struct real_table *by, int from, int to, int flags)
 	return replace_end(&replacing, from, by->dup3(from, to, flags));
 }
 
-static long duplicated(int command, int result)
+long fd_duplicated(int command, int result)
 {
 	if (command == F_DUPFD || command == F_DUPFD_CLOEXEC)
 		fresh(result);
@@ -182,7 +182,7 @@ static long duplicated(int command, int result)
 
 long fd_fcntl(const struct real_table *by, int fd, int command, void *argument)
 {
-	return duplicated(command, by->fcntl(fd, command, argument));
+	return fd_duplicated(command, by->fcntl(fd, command, argument));
 }
 
 /* The names. */
@@ -285,16 +285,6 @@ int fcntl(int fd, int command, ...)
 	void *argument = va_arg(list, void *);
 	va_end(list);
 	return fd_fcntl(&real, fd, command, argument);
-}
-
-int fcntl64(int fd, int command, ...)
-{
-	va_list list;
-
-	va_start(list, command);
-	void *argument = va_arg(list, void *);
-	va_end(list);
-	return duplicated(command, real.fcntl64(fd, command, argument));
 }
 
 /* fclose(3) will close it where no hook sees it, and the number may be a file's

@@ -25,3 +25,6 @@ long fd_dup(const struct real_table *by, int fd);
 long fd_dup2(const struct real_table *by, int from, int to);
 long fd_dup3(const struct real_table *by, int from, int to, int flags);
 long fd_fcntl(const struct real_table *by, int fd, int command, void *argument);
+
+/* What fcntl(2) has returned, under any of its names. */
+long fd_duplicated(int command, int result);

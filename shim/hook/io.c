@@ -10,6 +10,7 @@
 
 #include "shim/base/reach.h"
 #include "shim/base/sandbox.h"
+#include "shim/hook/libc.h"
 #include "shim/hook/observe.h"
 #include "shim/hook/receive.h"
 
@@ -185,8 +186,8 @@ ssize_t recvmsg(int fd, struct msghdr *message, int flags)
 	return io_recvmsg(&real, fd, message, flags);
 }
 
-int recvmmsg(int fd, struct mmsghdr *vector, unsigned length, int flags,
-	     struct timespec *timeout)
+int recvmmsg(int fd, struct mmsghdr *vector, unsigned length,
+	     LIBC_VECTOR_FLAGS flags, struct timespec *timeout)
 {
 	return io_recvmmsg(&real, fd, vector, length, flags, timeout);
 }
@@ -227,7 +228,8 @@ ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 	return io_sendmsg(&real, fd, message, flags);
 }
 
-int sendmmsg(int fd, struct mmsghdr *vector, unsigned int length, int flags)
+int sendmmsg(int fd, struct mmsghdr *vector, unsigned int length,
+	     LIBC_VECTOR_FLAGS flags)
 {
 	if (!capture_watches(fd))
 		return real.sendmmsg(fd, vector, length, flags);

@@ -58,7 +58,7 @@ static inline void observe_octets(struct capture_call *call,
 	size_t room = 0;
 
 	if (result > 0 && capture_is_datagram(call)) {
-		for (size_t i = 0; i < message->msg_iovlen; i++)
+		for (size_t i = 0; i < (size_t)message->msg_iovlen; i++)
 			room += message->msg_iov[i].iov_len;
 		if ((size_t)result >= room)
 			message->msg_flags = MSG_TRUNC;

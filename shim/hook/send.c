@@ -8,12 +8,12 @@
 #include <limits.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
-#include <pthread.h>
 
 #include "shim/base/reach.h"
 #include "shim/capture/connection.h"
 #include "shim/capture/datagram.h"
 #include "shim/capture/departed.h"
+#include "shim/hook/libc.h"
 #include "shim/hook/observe.h"
 
 /* MSG_PROBE of the kernel's: a datagram is looked at, and not sent. */
@@ -22,17 +22,11 @@
 struct sending {
 	struct capture_call call;
 	struct datagram_departure departure;
-	struct _pthread_cleanup_buffer cleanup; /* while there is a copy */
+	struct libc_cleanup cleanup; /* while there is a copy */
 };
 
 _Static_assert(sizeof(struct sending) >= THREAD_DEPTH,
 	       "a call within the real call is told from one after a jump");
-
-/* libc's own way of cleaning up, also behind a jump: what the compiler makes of
- * the macros of <pthread.h> would need libgcc_s. */
-void _pthread_cleanup_push(struct _pthread_cleanup_buffer *buffer,
-			   void (*routine)(void *call), void *call);
-void _pthread_cleanup_pop(struct _pthread_cleanup_buffer *buffer, int execute);
 
 /* The real call is a cancellation point, and then this is all that runs. */
 static void leave(void *call)
@@ -70,7 +64,7 @@ static void depart(struct sending *sending, const struct msghdr *message)
 		reach_iovec(message->msg_iov, message->msg_iovlen, &size);
 		departed_copy(call, message, size);
 		if (call->copy)
-			_pthread_cleanup_push(&sending->cleanup, leave, call);
+			libc_cleanup_push(&sending->cleanup, leave, call);
 	}
 }
 
@@ -81,7 +75,7 @@ static void land(struct sending *sending, const struct msghdr *message,
 	struct capture_call *call = &sending->call;
 
 	if (call->copy)
-		_pthread_cleanup_pop(&sending->cleanup, 0);
+		libc_cleanup_pop(&sending->cleanup);
 	if (capture_is_datagram(call))
 		datagram_land(&sending->departure, call, result >= 0);
 	else if (fd_is_stream(call->kind))

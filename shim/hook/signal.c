@@ -18,6 +18,7 @@
 #include "shim/base/process.h"
 #include "shim/base/reach.h"
 #include "shim/base/sandbox.h"
+#include "shim/hook/libc.h"
 
 /* As the kernel has it, on x86-64 and aarch64. */
 struct action {
@@ -132,16 +133,15 @@ sighandler_t signal(int number, sighandler_t handler)
 	if (!wants_default(number, handler))
 		return shown(real_late(signal)(number, handler));
 	bool interrupts = atomic_load(&interrupting) >> number & 1;
-	return set_default(number, interrupts ? 0 : SA_RESTART, true);
+	return set_default(number, interrupts ? 0 : SA_RESTART,
+			   libc_signals.masks);
 }
 
-/* The flags are System V's, as libc has them. */
 sighandler_t __sysv_signal(int number, sighandler_t handler)
 {
 	if (!wants_default(number, handler))
 		return shown(real_late(__sysv_signal)(number, handler));
-	return set_default(number, SA_ONESHOT | SA_NOMASK | SA_INTERRUPT,
-			   false);
+	return set_default(number, libc_signals.sysv_flags, false);
 }
 
 sighandler_t sigset(int number, sighandler_t handler)
@@ -180,7 +180,7 @@ int siginterrupt(int number, int interrupts)
 
 	if (result || !disposition_ends(number))
 		return result;
-	if (interrupts)
+	if (interrupts && libc_signals.remembers)
 		atomic_fetch_or(&interrupting, 1ull << number);
 	else
 		atomic_fetch_and(&interrupting, ~(1ull << number));

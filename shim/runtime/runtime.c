@@ -37,6 +37,7 @@
 #include "shim/runtime/command.h"
 #include "shim/runtime/environment.h"
 #include "shim/hook/dl.h"
+#include "shim/hook/libc.h"
 #include "shim/hook/real.h"
 #include "shim/hook/signal.h"
 #include "shim/hook/syscall.h"
@@ -355,6 +356,7 @@ static void begin(void)
 	stop_begin(&live->stop);
 	at_quick_exit(runtime_end);
 	syscall_observe();
+	libc_begin();
 	dl_begin();
 	enqueue_begin(&(struct enqueue_setup){
 		.queues = CONFIG_TAPS_MAX,

@@ -172,7 +172,7 @@ static void visit_all(struct relatives *relatives, visitor *meet)
 	char *entries = relatives->entries;
 	ssize_t size;
 
-	while ((size = getdents64(relatives->directory, entries,
+	while ((size = getdents64(relatives->directory, (void *)entries,
 				  sizeof(relatives->entries))) > 0)
 		for (ssize_t at = 0; at < size;) {
 			struct dirent64 *entry = (void *)(entries + at);

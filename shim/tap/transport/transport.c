@@ -157,7 +157,8 @@ ssize_t transport_socket_write(struct transport *transport, const void *data,
 		struct mmsghdr *call =
 			progress_call(transport->progress, data, size);
 
-		return sendmmsg(transport->fd, call, 1, flags) < 0
+		/* Not musl's function, which notes msg_len by itself. */
+		return syscall(SYS_sendmmsg, transport->fd, call, 1, flags) < 0
 			       ? -errno
 			       : (ssize_t)call->msg_len;
 	}

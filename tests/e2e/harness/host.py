@@ -10,17 +10,21 @@ import time
 
 from . import load, metrics, namespace, oracle, servers
 from .collector import Collector, listening
-from .process import Process, until
+from .process import MUSL, Process, until
 from .wire import Recorder
 
 SOURCES = pathlib.Path(__file__).parents[1] / "host"
 
+# The kernel's headers are not beside musl's.
+COMPILER = ["musl-gcc", "-include", f"{SOURCES}/musl.h", "-idirafter",
+            f"{MUSL}/include/kernel"] if MUSL else ["gcc"]
 
-def build(name, *flags, cc="gcc", to=None):
+
+def build(name, *flags, cc=None, to=None):
     """Compiles tests/e2e/host/NAME.c into the room; returns the program."""
     target = f"{namespace.ROOM}/{to or name}"
     subprocess.run(
-        [cc, "-g", "-O1", "-std=gnu11", "-Wall", "-Werror", "-D_GNU_SOURCE",
+        [*([cc] if cc else COMPILER), "-g", "-O1", "-std=gnu11", "-Wall", "-Werror", "-D_GNU_SOURCE",
          f'-DADDRESS="{namespace.SERVER4}"', "-o", target,
          str(SOURCES / f"{name}.c"), *flags, "-pthread"], check=True)
     return target

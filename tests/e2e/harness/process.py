@@ -11,7 +11,9 @@ import time
 
 from . import namespace
 
-PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
+MUSL = os.environ.get("DNSTAPSHIM_MUSL", "")  # build/musl, with tests/e2e/run --musl
+PATH = (f"{MUSL}/servers:" if MUSL else "") + \
+    "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
 PATIENCE = 150  # seconds that anything may take before it counts as hung: on a
 # machine with ten times as much to do as it can, everything takes ten times as long
 

@@ -73,8 +73,14 @@ static struct msghdr *message(void *octets, size_t size, size_t count)
 		iov[i] = (struct iovec){ (char *)octets + i,
 					 octets && i < size };
 	iov[count - 1].iov_len = size >= count ? size - count + 1 : size;
-	made = (struct msghdr){ &got.name, got.size, iov,
-				count,     control,  sizeof(control) };
+	made = (struct msghdr){
+		.msg_name = &got.name,
+		.msg_namelen = got.size,
+		.msg_iov = iov,
+		.msg_iovlen = count,
+		.msg_control = control,
+		.msg_controllen = sizeof(control),
+	};
 	return &made;
 }
 
