@@ -28,6 +28,7 @@
 #define PAUSE_NS   (20 * 1000 * 1000)
 #define ABSENT_MAX 4   /* looks for a socket that is not there */
 #define ENDED_MAX  100 /* likewise, where there has been one */
+#define FULL_MAX   (PATIENCE_S * 1000000000LL / PAUSE_NS)
 
 /* The n-th number there, from 1 on; 0: the last. Returns -1 where there is none. */
 static long number_in(const char *text, int n)
@@ -102,30 +103,39 @@ static bool is_the_one(int fd, pid_t pid)
 	       (long)peer.uid == status_number(pid, "Uid", 2);
 }
 
-/* `name`: as /proc/net/unix has it. Returns an fd or -errno. */
-static int connect_to(const char *name, pid_t pid)
+static void be_patient(int fd)
 {
 	const struct timeval patience = { .tv_sec = PATIENCE_S };
+
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	fcntl(fd, F_SETFL, 0);
+}
+
+/* `name`: as /proc/net/unix has it. Does not wait for room with whoever listens, which
+ * may be anybody. Returns an fd or -errno; -EAGAIN: there was none. */
+static int connect_to(const char *name, pid_t pid)
+{
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	size_t size = strlen(name);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), error;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
+	    error = 0;
 
 	if (fd < 0)
 		return -errno;
 	if (size >= sizeof(to.sun_path))
 		size = sizeof(to.sun_path) - 1;
 	memcpy(to.sun_path + 1, name + 1, size - 1);
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	if (connect(fd, (struct sockaddr *)&to,
 		    offsetof(struct sockaddr_un, sun_path) + size))
-		error = errno == EAGAIN ? -ETIMEDOUT : -errno;
+		error = -errno;
+	else if (!is_the_one(fd, pid))
+		error = -ENOENT;
+	if (error)
+		close(fd);
 	else
-		error = is_the_one(fd, pid) ? 0 : -ENOENT;
-	if (!error)
-		return fd;
-	close(fd);
-	return error;
+		be_patient(fd);
+	return error ? error : fd;
 }
 
 /* Others may have sockets that are called likewise. */
@@ -226,26 +236,38 @@ static int ask_once(pid_t pid, const char *command, const char *body,
 	return -ECONNRESET;
 }
 
-/* The thread that serves may end, and another is about to. What it has done by then it
- * may do twice. */
+/* How often it is worth another try; 0: it is not. */
+static int tries(int error)
+{
+	switch (error) {
+	case -ENOENT:
+		return ABSENT_MAX;
+	case -ECONNRESET:
+	case -EPIPE:
+		return ENDED_MAX;
+	case -EAGAIN:
+		return FULL_MAX;
+	default:
+		return 0;
+	}
+}
+
+/* The thread that serves may end, and another is about to; or it has more to do than it
+ * can. What it has done by then it may do twice. */
 static int ask_again(pid_t pid, const char *command, const char *body,
 		     char **text)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	int error, left = ABSENT_MAX;
-	bool ended = false;
+	int error, most = 0;
 
-	do {
+	for (int tried = 1;; tried++) {
 		error = ask_once(pid, command, body, text);
-		if (!ended && (error == -ECONNRESET || error == -EPIPE)) {
-			ended = true;
-			left = ENDED_MAX;
-		}
-		if (error != -ECONNRESET && error != -EPIPE && error != -ENOENT)
-			return error;
+		if (tries(error) > most)
+			most = tries(error);
+		if (!tries(error) || tried >= most)
+			return error == -EAGAIN ? -ETIMEDOUT : error;
 		nanosleep(&pause, NULL);
-	} while (--left);
-	return error;
+	}
 }
 
 int ask(pid_t pid, const char *command, const char *body, struct reply *reply)
