@@ -2,19 +2,20 @@
 """Whoever asks a process, in whatever way, harms neither the server nor its log, and
 keeps nobody else from asking."""
 
+import glob
 import os
 import signal
 import socket
 import subprocess
 import threading
 
-from harness import cli, load, servers
+from harness import cli, load, metrics, servers
 from harness.collector import Collector
 from harness.control import (NOBODY, Everything, check, connect, logged_truly, reload,
                              sockets, status, steady_load)
 from harness.each import each
 from harness.encrypted import EncryptedScene
-from harness.process import PATIENCE, Process, until
+from harness.process import PATIENCE, Process, read, until
 from harness.scene import Scene
 
 
@@ -196,3 +197,105 @@ def test_file_gone():
     os.rename("/mnt/gone.conf", "/mnt/tap.conf")
     assert "unchanged" in cli.good("reload", pid)
     return check(scene, collector)
+
+
+# A server that does something drastic between any two answers.
+DRASTIC = """
+import os, signal, socket, sys
+kind = sys.argv[1]
+if len(sys.argv) > 2:
+    server = socket.socket(fileno=int(sys.argv[2]))
+else:
+    server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    server.bind(("127.0.0.1", 53))
+    server.set_inheritable(True)
+for turn in range(1, 1 << 30):
+    query, client = server.recvfrom(512)
+    answer = query[:2] + b"\\x84" + query[3:]
+    if kind == "forks" and os.fork() == 0:
+        server.sendto(answer, client)
+        os._exit(0)
+    if kind == "forks":
+        os.wait()
+        continue
+    server.sendto(answer, client)
+    if kind == "closes":
+        os.closerange(server.fileno() + 1, 2000)
+    if kind == "execs" and turn == 20:
+        os.execv(sys.executable, [sys.executable, __file__, kind, str(server.fileno())])
+"""
+
+
+class Drastic:
+    """A client of it, who knows what has crossed."""
+
+    def __init__(self, kind, **settings):
+        with open("/mnt/drastic.py", "w") as file:
+            file.write(DRASTIC)
+        self.process = Process(["python3", "/mnt/drastic.py", kind],
+                               environment=servers.tap_environment("/mnt/tap.conf",
+                                                                   **settings))
+        self.pid = self.process.child.pid
+        self.mix, self.crossed = load.Mix(kind, odd=0), []
+        until(lambda: "tapping port 53" in self.process.output(), "its port")
+
+    def ask(self, count=1):
+        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        client.settimeout(PATIENCE)
+        client.connect(("127.0.0.1", 53))
+        for _ in range(count):
+            query = self.mix.next().message
+            client.send(query)
+            self.crossed += [query, client.recv(512)]
+        client.close()
+
+
+@each(["closes", "forks", "execs"])
+def test_drastic(kind):
+    """A host that closes all fds, forks or executes itself in the midst of reloads: the tap
+    that stays has every message."""
+    staying, going = Collector(), Collector(name="going.sock")
+    stays, goes = (f"dnstap {one.endpoint} full\n" for one in (staying, going))
+    with open("/mnt/tap.conf", "w") as file:
+        file.write(stays)
+    host = Drastic(kind)
+    host.ask()
+    for number in range(50):
+        with open("/mnt/new.conf", "w") as file:
+            file.write(stays + goes * (number % 2))
+        os.rename("/mnt/new.conf", "/mnt/tap.conf")
+        command = subprocess.Popen([cli.COMMAND, "reload", str(host.pid)],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        while command.poll() is None:
+            host.ask()
+        text = command.stdout.read() + command.stderr.read()
+        # There is nobody to ask between an exec and the first message behind it.
+        assert (b"unchanged: " + staying.endpoint.encode() in text
+                or kind == "execs" and command.returncode), text
+        host.ask(5)
+    host.process.stop(signal.SIGTERM)
+    logged = [tap.payload for tap in staying.taps(orderly=False)]
+    assert sorted(logged) == sorted(host.crossed), (len(logged), len(host.crossed))
+    return {"messages": len(logged), "reloads": 50}
+
+
+def test_removed_before_fork():
+    """A child that was forked after a tap was removed has nothing to show of it."""
+    staying = Collector()
+    stays = f"dnstap {staying.endpoint} full\n"
+    with open("/mnt/tap.conf", "w") as file:
+        file.write("dnstap /mnt/none.sock full\n" + stays)
+    host = Drastic("forks", **metrics.SETTING)
+    host.ask()
+    until(lambda: [*host.process.session()] == [host.pid], "its child's end")
+    metrics.forget()  # or the next one would have what that one has counted
+    reload(host.pid, stays)
+    host.ask(5)
+
+    def shown():
+        return "".join(read(path) for path in glob.glob("/mnt/metrics.*[0-9]")
+                       if path != f"/mnt/metrics.{host.pid}")
+
+    text = until(lambda: 'index="1"' in (text := shown()) and text, "a child's file")
+    assert 'index="0"' not in text, text
+    host.process.stop(signal.SIGTERM)
