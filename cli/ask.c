@@ -30,6 +30,15 @@
 #define ENDED_MAX  100 /* likewise, where there has been one */
 #define FULL_MAX   (PATIENCE_S * 1000000000LL / PAUSE_NS)
 
+static const struct timeval patience = { .tv_sec = PATIENCE_S },
+			    hardly_any = { .tv_usec = 300 * 1000 };
+
+struct question {
+	pid_t pid;
+	const char *command, *body;
+	bool patient;
+};
+
 /* The n-th number there, from 1 on; 0: the last. Returns -1 where there is none. */
 static long number_in(const char *text, int n)
 {
@@ -103,12 +112,10 @@ static bool is_the_one(int fd, pid_t pid)
 	       (long)peer.uid == status_number(pid, "Uid", 2);
 }
 
-static void be_patient(int fd)
+static void wait_so_long(int fd, const struct timeval *time)
 {
-	const struct timeval patience = { .tv_sec = PATIENCE_S };
-
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, time, sizeof(*time));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, time, sizeof(*time));
 	fcntl(fd, F_SETFL, 0);
 }
 
@@ -133,8 +140,6 @@ static int connect_to(const char *name, pid_t pid)
 		error = -ENOENT;
 	if (error)
 		close(fd);
-	else
-		be_patient(fd);
 	return error ? error : fd;
 }
 
@@ -207,28 +212,29 @@ static int receive(int fd, char **text)
 	return 0;
 }
 
-static int converse(int fd, const char *command, const char *body, char **text)
+static int converse(int fd, const struct question *question, char **text)
 {
-	int error = send_all(fd, command);
+	int error;
 
+	wait_so_long(fd, question->patient ? &patience : &hardly_any);
+	error = send_all(fd, question->command);
 	if (!error)
 		error = send_all(fd, "\n");
-	if (!error && body)
-		error = send_all(fd, body);
+	if (!error && question->body)
+		error = send_all(fd, question->body);
 	shutdown(fd, SHUT_WR);
 	if (error == -EPIPE)
 		error = 0; /* it may have said why */
 	return error ? error : receive(fd, text);
 }
 
-static int ask_once(pid_t pid, const char *command, const char *body,
-		    char **text)
+static int ask_once(const struct question *question, char **text)
 {
-	int fd = find(pid);
+	int fd = find(question->pid);
 
 	if (fd < 0)
 		return fd;
-	int error = converse(fd, command, body, text);
+	int error = converse(fd, question, text);
 	close(fd);
 	if (error || **text)
 		return error;
@@ -254,32 +260,31 @@ static int tries(int error)
 
 /* The thread that serves may end, and another is about to; or it has more to do than it
  * can. What it has done by then it may do twice. */
-static int ask_again(pid_t pid, const char *command, const char *body,
-		     char **text)
+static int ask_again(const struct question *question, char **text)
 {
 	const struct timespec pause = { .tv_nsec = PAUSE_NS };
 	int error, most = 0;
 
 	for (int tried = 1;; tried++) {
-		error = ask_once(pid, command, body, text);
+		error = ask_once(question, text);
 		if (tries(error) > most)
 			most = tries(error);
-		if (!tries(error) || tried >= most)
+		if (!tries(error) || tried >= most || !question->patient)
 			return error == -EAGAIN ? -ETIMEDOUT : error;
 		nanosleep(&pause, NULL);
 	}
 }
 
-int ask(pid_t pid, const char *command, const char *body, struct reply *reply)
+static int put(const struct question *question, struct reply *reply)
 {
 	static const char done[] = CONTROL_DONE "\n",
 			  refused[] = CONTROL_REFUSED "\n";
 	char *text = NULL;
-	int error = enter(pid);
+	int error = enter(question->pid);
 
 	*reply = (struct reply){ 0 };
 	if (!error)
-		error = ask_again(pid, command, body, &text);
+		error = ask_again(question, &text);
 	if (error)
 		return error;
 	reply->done = !strncmp(text, done, sizeof(done) - 1);
@@ -288,6 +293,16 @@ int ask(pid_t pid, const char *command, const char *body, struct reply *reply)
 		reply->text = strdup(text + first);
 	free(text);
 	return reply->text ? 0 : -EPROTO;
+}
+
+int ask(pid_t pid, const char *command, const char *body, struct reply *reply)
+{
+	return put(&(struct question){ pid, command, body, true }, reply);
+}
+
+int ask_briefly(pid_t pid, const char *command, struct reply *reply)
+{
+	return put(&(struct question){ pid, command, NULL, false }, reply);
 }
 
 void reply_free(struct reply *reply)
