@@ -28,6 +28,16 @@
 #define PAUSE_NS   (20 * 1000 * 1000)
 #define ABSENT_MAX 4   /* looks for a socket that is not there */
 #define ENDED_MAX  100 /* likewise, where there has been one */
+#define FULL_MAX   (PATIENCE_S * 1000000000LL / PAUSE_NS)
+
+static const struct timeval patience = { .tv_sec = PATIENCE_S },
+			    hardly_any = { .tv_usec = 300 * 1000 };
+
+struct question {
+	pid_t pid;
+	const char *command, *body;
+	bool patient;
+};
 
 /* The n-th number there, from 1 on; 0: the last. Returns -1 where there is none. */
 static long number_in(const char *text, int n)
@@ -102,30 +112,35 @@ static bool is_the_one(int fd, pid_t pid)
 	       (long)peer.uid == status_number(pid, "Uid", 2);
 }
 
-/* `name`: as /proc/net/unix has it. Returns an fd or -errno. */
+static void wait_so_long(int fd, const struct timeval *time)
+{
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, time, sizeof(*time));
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, time, sizeof(*time));
+	fcntl(fd, F_SETFL, 0);
+}
+
+/* `name`: as /proc/net/unix has it. Does not wait for room with whoever listens, which
+ * may be anybody. Returns an fd or -errno; -EAGAIN: there was none. */
 static int connect_to(const char *name, pid_t pid)
 {
-	const struct timeval patience = { .tv_sec = PATIENCE_S };
 	struct sockaddr_un to = { .sun_family = AF_UNIX };
 	size_t size = strlen(name);
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0), error;
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0),
+	    error = 0;
 
 	if (fd < 0)
 		return -errno;
 	if (size >= sizeof(to.sun_path))
 		size = sizeof(to.sun_path) - 1;
 	memcpy(to.sun_path + 1, name + 1, size - 1);
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	if (connect(fd, (struct sockaddr *)&to,
 		    offsetof(struct sockaddr_un, sun_path) + size))
-		error = errno == EAGAIN ? -ETIMEDOUT : -errno;
-	else
-		error = is_the_one(fd, pid) ? 0 : -ENOENT;
-	if (!error)
-		return fd;
-	close(fd);
-	return error;
+		error = -errno;
+	else if (!is_the_one(fd, pid))
+		error = -ENOENT;
+	if (error)
+		close(fd);
+	return error ? error : fd;
 }
 
 /* Others may have sockets that are called likewise. */
@@ -197,28 +212,29 @@ static int receive(int fd, char **text)
 	return 0;
 }
 
-static int converse(int fd, const char *command, const char *body, char **text)
+static int converse(int fd, const struct question *question, char **text)
 {
-	int error = send_all(fd, command);
+	int error;
 
+	wait_so_long(fd, question->patient ? &patience : &hardly_any);
+	error = send_all(fd, question->command);
 	if (!error)
 		error = send_all(fd, "\n");
-	if (!error && body)
-		error = send_all(fd, body);
+	if (!error && question->body)
+		error = send_all(fd, question->body);
 	shutdown(fd, SHUT_WR);
 	if (error == -EPIPE)
 		error = 0; /* it may have said why */
 	return error ? error : receive(fd, text);
 }
 
-static int ask_once(pid_t pid, const char *command, const char *body,
-		    char **text)
+static int ask_once(const struct question *question, char **text)
 {
-	int fd = find(pid);
+	int fd = find(question->pid);
 
 	if (fd < 0)
 		return fd;
-	int error = converse(fd, command, body, text);
+	int error = converse(fd, question, text);
 	close(fd);
 	if (error || **text)
 		return error;
@@ -226,38 +242,49 @@ static int ask_once(pid_t pid, const char *command, const char *body,
 	return -ECONNRESET;
 }
 
-/* The thread that serves may end, and another is about to. What it has done by then it
- * may do twice. */
-static int ask_again(pid_t pid, const char *command, const char *body,
-		     char **text)
+/* How often it is worth another try; 0: it is not. */
+static int tries(int error)
 {
-	const struct timespec pause = { .tv_nsec = PAUSE_NS };
-	int error, left = ABSENT_MAX;
-	bool ended = false;
-
-	do {
-		error = ask_once(pid, command, body, text);
-		if (!ended && (error == -ECONNRESET || error == -EPIPE)) {
-			ended = true;
-			left = ENDED_MAX;
-		}
-		if (error != -ECONNRESET && error != -EPIPE && error != -ENOENT)
-			return error;
-		nanosleep(&pause, NULL);
-	} while (--left);
-	return error;
+	switch (error) {
+	case -ENOENT:
+		return ABSENT_MAX;
+	case -ECONNRESET:
+	case -EPIPE:
+		return ENDED_MAX;
+	case -EAGAIN:
+		return FULL_MAX;
+	default:
+		return 0;
+	}
 }
 
-int ask(pid_t pid, const char *command, const char *body, struct reply *reply)
+/* The thread that serves may end, and another is about to; or it has more to do than it
+ * can. What it has done by then it may do twice. */
+static int ask_again(const struct question *question, char **text)
+{
+	const struct timespec pause = { .tv_nsec = PAUSE_NS };
+	int error, most = 0;
+
+	for (int tried = 1;; tried++) {
+		error = ask_once(question, text);
+		if (tries(error) > most)
+			most = tries(error);
+		if (!tries(error) || tried >= most || !question->patient)
+			return error == -EAGAIN ? -ETIMEDOUT : error;
+		nanosleep(&pause, NULL);
+	}
+}
+
+static int put(const struct question *question, struct reply *reply)
 {
 	static const char done[] = CONTROL_DONE "\n",
 			  refused[] = CONTROL_REFUSED "\n";
 	char *text = NULL;
-	int error = enter(pid);
+	int error = enter(question->pid);
 
 	*reply = (struct reply){ 0 };
 	if (!error)
-		error = ask_again(pid, command, body, &text);
+		error = ask_again(question, &text);
 	if (error)
 		return error;
 	reply->done = !strncmp(text, done, sizeof(done) - 1);
@@ -266,6 +293,16 @@ int ask(pid_t pid, const char *command, const char *body, struct reply *reply)
 		reply->text = strdup(text + first);
 	free(text);
 	return reply->text ? 0 : -EPROTO;
+}
+
+int ask(pid_t pid, const char *command, const char *body, struct reply *reply)
+{
+	return put(&(struct question){ pid, command, body, true }, reply);
+}
+
+int ask_briefly(pid_t pid, const char *command, struct reply *reply)
+{
+	return put(&(struct question){ pid, command, NULL, false }, reply);
 }
 
 void reply_free(struct reply *reply)

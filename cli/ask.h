@@ -20,6 +20,10 @@ struct reply {
  * there; or another -errno. Release with reply_free.
  */
 int ask(pid_t pid, const char *command, const char *body, struct reply *reply);
+
+/* The same, once, of who answers within an instant. */
+int ask_briefly(pid_t pid, const char *command, struct reply *reply);
+
 void reply_free(struct reply *reply);
 
 /* Why nobody serves there: a sentence. */

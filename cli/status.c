@@ -127,9 +127,18 @@ static bool read_answer(struct status *status)
 	return good;
 }
 
-int status_ask(struct status *status, pid_t pid)
+static int take_answer(struct status *status, int error)
 {
-	*status = (struct status){
+	if (error)
+		return error;
+	if (!status->answer.done)
+		return 0;
+	return read_answer(status) ? 0 : -ENOMEM;
+}
+
+static struct status nothing_of(pid_t pid)
+{
+	return (struct status){
 		.pid = pid,
 		.version = "",
 		.program = "",
@@ -138,13 +147,12 @@ int status_ask(struct status *status, pid_t pid)
 		.switched = "",
 		.config = "",
 	};
-	int error = ask(pid, "status", NULL, &status->answer);
+}
 
-	if (error)
-		return error;
-	if (!status->answer.done)
-		return 0;
-	return read_answer(status) ? 0 : -ENOMEM;
+int status_ask(struct status *status, pid_t pid)
+{
+	*status = nothing_of(pid);
+	return take_answer(status, ask(pid, "status", NULL, &status->answer));
 }
 
 void status_free(struct status *status)
@@ -152,6 +160,45 @@ void status_free(struct status *status)
 	reply_free(&status->answer);
 	free(status->taps);
 	*status = (struct status){ 0 };
+}
+
+/* Strings of its own, also when there is no memory for all. */
+static bool copy_tap(struct counters *counters, const char *program,
+		     const struct exposition_tap *tap)
+{
+	struct counters_tap *copy = &counters->taps[counters->n++];
+
+	*copy = (struct counters_tap){ .program = strdup(program),
+				       .tap = *tap };
+	copy->tap.socket = strdup(tap->socket);
+	return copy->program && copy->tap.socket;
+}
+
+static int copy_taps(struct counters *counters, const struct status *status)
+{
+	bool good = true;
+
+	if (!status->n)
+		return -EINVAL;
+	counters->taps = calloc(status->n, sizeof(*counters->taps));
+	for (size_t i = 0; counters->taps && good && i < status->n; i++)
+		good = copy_tap(counters, status->program,
+				&status->taps[i].counters);
+	clock_gettime(CLOCK_REALTIME, &counters->written);
+	return counters->taps && good ? 0 : -ENOMEM;
+}
+
+int status_counters(struct counters *counters, pid_t pid)
+{
+	struct status status = nothing_of(pid);
+	int error = take_answer(&status,
+				ask_briefly(pid, "status", &status.answer));
+
+	*counters = (struct counters){ 0 };
+	if (!error)
+		error = copy_taps(counters, &status);
+	status_free(&status);
+	return error;
 }
 
 /* For people */

@@ -10,6 +10,7 @@
 #include <sys/types.h>
 
 #include "cli/ask.h"
+#include "cli/counters.h"
 #include "shim/tap/exposition.h"
 
 struct status_tap {
@@ -33,6 +34,10 @@ struct status {
  * Release with status_free. */
 int status_ask(struct status *status, pid_t pid);
 void status_free(struct status *status);
+
+/* The counters, as those of a file, of a process that tells them within an instant. Returns
+ * 0 or -errno; *counters is assigned in any case; release with counters_free. */
+int status_counters(struct counters *counters, pid_t pid);
 
 /* Some lines for people; and a JSON object, on one. */
 void status_print(const struct status *status, FILE *out);

@@ -10,6 +10,7 @@
 #include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/processes.h"
+#include "config/config.h"
 
 static command_main reload_main, tell_main;
 
@@ -126,16 +127,24 @@ static char *read_file(const char *path)
 	FILE *file = fopen(path, "re");
 	size_t room = 0;
 	char *text = NULL;
+	const char *wrong = NULL;
 
 	/* No octet ends it: all of the file is one "line". */
-	if (!file || getdelim(&text, &room, EOF, file) < 0) {
-		cli_warn("%s: %s", path, errno ? strerror(errno) : "is empty");
-		free(text);
-		text = NULL;
-	}
+	ssize_t size = file ? getdelim(&text, &room, EOF, file) : -1;
+	if (size < 0)
+		wrong = errno ? strerror(errno) : "is empty";
+	else if (size > CONFIG_TEXT_MAX)
+		wrong = "is longer than 1 MiB";
+	else if (strlen(text) != (size_t)size)
+		wrong = "has a NUL octet";
+	if (wrong)
+		cli_warn("%s: %s", path, wrong);
 	if (file)
 		fclose(file);
-	return text;
+	if (!wrong)
+		return text;
+	free(text);
+	return NULL;
 }
 
 static int reload_main(int argc, char **argv)

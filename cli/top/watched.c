@@ -14,6 +14,7 @@
 #include "cli/cli.h"
 #include "cli/proc.h"
 #include "cli/processes.h"
+#include "cli/status.h"
 
 /* Of processes that have ended so many are still shown: there are servers with one for
  * each connection. */
@@ -23,7 +24,8 @@ static struct watched_file *find(const struct watched *watched,
 				 const char *path)
 {
 	for (size_t i = 0; i < watched->n; i++)
-		if (!strcmp(watched->files[i].path, path))
+		if (watched->files[i].path &&
+		    !strcmp(watched->files[i].path, path))
 			return &watched->files[i];
 	return NULL;
 }
@@ -33,9 +35,9 @@ static int add_file(struct watched *watched, char *path, pid_t pid)
 {
 	struct watched_file *files;
 
-	if (!path)
+	if (!path && !pid)
 		return -ENOMEM;
-	if (find(watched, path)) {
+	if (path && find(watched, path)) {
 		free(path);
 		return 0;
 	}
@@ -74,6 +76,16 @@ static char *reachable_path(pid_t pid)
 	return path;
 }
 
+/* It can be asked. */
+static bool tells(pid_t pid)
+{
+	struct counters counters;
+	int error = status_counters(&counters, pid);
+
+	counters_free(&counters);
+	return !error;
+}
+
 static int add_process(struct watched *watched, pid_t pid)
 {
 	char *path;
@@ -81,8 +93,10 @@ static int add_process(struct watched *watched, pid_t pid)
 	if (is_known(watched, pid))
 		return 0;
 	path = reachable_path(pid);
-	watched->without += !path;
-	return path ? add_file(watched, path, pid) : 0;
+	if (path || tells(pid))
+		return add_file(watched, path, pid);
+	watched->without++;
+	return 0;
 }
 
 /* Words */
@@ -141,7 +155,8 @@ static int add_word(struct watched *watched, const char *word)
 static int read_file(struct watched_file *file)
 {
 	struct counters fresh;
-	int error = counters_read(&fresh, file->path);
+	int error = file->path ? counters_read(&fresh, file->path)
+			       : status_counters(&fresh, file->pid);
 
 	if (error || (fresh.written.tv_sec == file->last.written.tv_sec &&
 		      fresh.written.tv_nsec == file->last.written.tv_nsec)) {
@@ -214,14 +229,19 @@ static int is_nobody(const char *word)
 
 static int writes_nothing(const char *word)
 {
-	cli_warn("%s: its processes are not yours, or write no metrics file: "
-		 "neither DNSTAP_METRICS nor their configuration names one",
+	cli_warn("%s: its processes are not yours, or do not answer and write "
+		 "no metrics file: neither DNSTAP_METRICS nor their "
+		 "configuration names one",
 		 word);
 	return EX_NOINPUT;
 }
 
 static int cannot_read(const struct watched_file *file, int error)
 {
+	if (!file->path) {
+		cli_warn("process %d: %s", (int)file->pid, strerror(-error));
+		return EX_UNAVAILABLE;
+	}
 	if (error == -EINVAL) {
 		cli_warn("%s: this is no metrics file of the library",
 			 file->path);

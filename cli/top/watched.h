@@ -12,10 +12,10 @@
 #include "cli/counters.h"
 
 struct watched_file {
-	char *path;
-	pid_t pid;                    /* 0: not known */
-	char *program;                /* NULL: not known */
-	bool ended;                   /* the process is not there any more */
+	char *path;    /* NULL: it has none, and is asked each time */
+	pid_t pid;     /* 0: not known */
+	char *program; /* NULL: not known */
+	bool ended;    /* the process is not there any more */
 	struct counters last, before; /* the last two that the library wrote */
 };
 
@@ -25,7 +25,7 @@ struct watched {
 	size_t n_words;
 	struct watched_file *files;
 	size_t n;
-	size_t without; /* processes that write no metrics file */
+	size_t without; /* processes that neither write metrics nor answer */
 };
 
 /* Looks for the processes and reads the files. Returns EX_OK, or says what is wrong and

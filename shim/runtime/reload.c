@@ -204,7 +204,7 @@ static void publish(const struct plan *plan, struct control_reply *reply)
 		 removed = atomic_load(&live_taps) & ~taps;
 
 	live_config = plan->placed;
-	metrics_change(plan->placed);
+	metrics_change(plan->placed, removed);
 	atomic_store_explicit(&live_taps, taps, memory_order_release);
 	for (size_t i = 0; i < plan->placed->n_taps; i++)
 		if (removed >> i & 1) {

@@ -20,18 +20,20 @@
 
 static const struct config *_Atomic config;
 
-/* Bits: taps that change no more, and those of them that a file has shown since. */
-static _Atomic uint64_t retired, gone;
+/* Bits: taps that are no more, those of them that change no more, and those that a file
+ * has shown since. */
+static _Atomic uint64_t removed, retired, gone;
 
-void metrics_change(const struct config *for_taps)
+void metrics_change(const struct config *for_taps, uint64_t removes)
 {
+	atomic_fetch_or(&removed, removes);
 	config = for_taps;
 }
 
 void metrics_begin(const struct config *for_taps)
 {
-	metrics_change(for_taps);
-	retired = gone = 0;
+	removed = retired = gone = 0;
+	metrics_change(for_taps, 0);
 }
 
 void metrics_retire(size_t tap)
@@ -69,14 +71,16 @@ void metrics_show(struct metrics *metrics, size_t tap,
 	shown->counts.dropped[DROP_UNSTARTED] += lost;
 }
 
-/* With what was inherited. */
+/* With what was inherited. One that was removed before this process was forked has
+ * nothing to show. */
 static void show(struct metrics *metrics, size_t tap)
 {
 	struct exposition *exposition = &metrics->exposition;
-	struct exposition_tap *shown = &exposition->tap[exposition->taps++];
+	struct exposition_tap *shown = &exposition->tap[exposition->taps];
 
 	metrics_show(metrics, tap, shown);
 	relatives_add(&metrics->relatives, tap, shown);
+	exposition->taps += !(removed >> tap & 1) || shown->counts.captured;
 }
 
 /* By the places of the taps. */

@@ -61,8 +61,9 @@ struct metrics {
 void metrics_begin(const struct config *config);
 
 /* From now on by this one, in which the taps have the places that they had, and others
- * may follow. It must stay, as all before. */
-void metrics_change(const struct config *config);
+ * may follow; `removes`: the bits of those that it has no more. It must stay, as all
+ * before. */
+void metrics_change(const struct config *config, uint64_t removes);
 
 /* A tap that was removed has published for the last time: the next file shows that, and
  * no later one the tap. */

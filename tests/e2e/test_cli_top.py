@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """dnstapshim top: on a terminal, and in lines."""
 
+import contextlib
 import os
 import pathlib
 import re
@@ -105,6 +106,45 @@ def test_tree():
     total = sum(int(row["CAPTURED"]) for row in rows)
     assert total == metrics.Metrics().count["captured_total"]
     scene.stop()
+
+
+@each(["nsd", "knotd"])
+def test_without_files(name):
+    """Processes that write no metrics are asked; one that does not answer keeps nobody."""
+    collector = Collector()
+    server = servers.Running(name, servers.tap_environment(f"dnstap {collector.endpoint} full"))
+    pid = server.process.child.pid
+    load.udp(server.addresses, 50, load.Mix("asked", odd=0))
+    collector.wait(200)
+
+    def all_sent(lines):
+        return sum(int(row["SENT"]) for row in table(lines)) == len(collector.frames)
+
+    for word in pid, name:
+        lines = until(lambda: all_sent(lines := cli.good("top", "-n", 1, word).splitlines())
+                      and lines, "counters")
+        rows = table(lines)
+        assert len({row["PID"] for row in rows}) == len(rows) >= (2 if name == "nsd" else 1)
+        assert {row["PROGRAM"] for row in rows} == {name}, rows
+    screen = top(name, columns=200)
+    screen.shows(all_sent)
+    family = [*server.process.session()]
+    for one in family:
+        os.kill(one, signal.SIGSTOP)
+    screen.press("s")
+    screen.shows(lambda lines: "sort: PID" in lines[0])
+    for one in family:
+        os.kill(one, signal.SIGCONT)
+    load.udp(server.addresses, 50, load.Mix("again", odd=0))
+    collector.wait(400)
+    screen.shows(all_sent)
+    server.stop()
+    for one in set(family) - {pid}:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(one, 0)  # what it has left behind is process 1's
+    screen.shows(lambda lines: not table(lines))
+    screen.press("q")
+    assert screen.ends() == 0
 
 
 def test_restart():

@@ -1,65 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """An operator asks a process, and has it do things, while it serves."""
 
-import json
 import os
 import socket
-import traceback
 
 from harness import (cli, dnstap, encrypted, framestream, load, oracle, servers,
                      tls)
 from harness.collector import Collector
+from harness.control import (NOBODY, accounted, as_nobody, check, connect, connects,
+                             logged_truly, sockets, status, steady_load, tell)
 from harness.each import each
 from harness.encrypted import EncryptedScene
 from harness.metrics import Metrics
 from harness.process import Process, read, until
 from harness.scene import Scene
-
-NOBODY = 65534
-
-
-def status(word):
-    """What each process of that name says of itself; or of that number, once it can."""
-    if isinstance(word, int):
-        until(lambda: sockets(word), "its socket")
-    return [json.loads(line) for line in
-            cli.good("status", "-j", word).splitlines()]
-
-
-def sockets(pid):
-    """The names under which a process serves."""
-    with open("/proc/net/unix") as table:
-        return [name for name in (line.split()[-1] for line in table)
-                if name.startswith(f"@dnstapshim/{pid}/")]
-
-
-def connect(name):
-    peer = socket.socket(socket.AF_UNIX)
-    peer.connect("\0" + name[1:])
-    return peer
-
-
-def accounted(tap):
-    """All that it has captured has become something."""
-    return tap["captured_total"] == (
-        tap["sent_total"] + tap["skipped_total"] + tap["queued"]
-        + sum(tap["dropped_total"].values()))
-
-
-def as_nobody(function):
-    """Runs it as another user, in a child. Returns its exit status."""
-    child = os.fork()
-    if child == 0:
-        code = 99
-        try:
-            os.setgroups([])
-            os.setresuid(NOBODY, NOBODY, NOBODY)
-            code = function()
-        except Exception:
-            traceback.print_exc()
-        finally:
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
 @each(["named", "nsd", "dnsmasq"])
@@ -152,38 +106,7 @@ def test_strangers():
     return check(scene, collector)
 
 
-def logged_truly(verdict):
-    """All that is logged was on the wire, and so; of a response whose query was not looked
-    at less is known."""
-    wrong = [one for one in verdict.wrong
-             if one[0] not in ("query_time", "type")
-             and one[:3:2] != ("query_address", None)]
-    assert not verdict.surplus and not wrong, verdict.text()
-    return verdict
-
-
-def tell(command, pid):
-    """One process, as soon as it can be told."""
-    until(lambda: sockets(pid), "its socket")
-    return cli.good(command, pid)
-
-
-def steady_load(scene):
-    return load.Steady(scene.server.addresses, "control", odd=0 if scene.asks else 10)
-
-
-def check(scene, collector):
-    """The log against the wire."""
-    scene.stop(collector)
-    return scene.check(collector.taps())
-
-
 ROLLS = 8
-
-
-def connects(word):
-    """How often its processes have connected, all told."""
-    return sum(tap["connects_total"] for one in status(word) for tap in one["taps"])
 
 
 @each(["named", "nsd", "dnsmasq", "knotd"])
@@ -401,103 +324,6 @@ def test_off_child():
     assert metrics.dropped["stream"], metrics.dropped
 
 
-def reload(word, text):
-    with open("/mnt/tap.conf", "w") as file:
-        file.write(text)
-    return cli.good("reload", word)
-
-
-@each(["named", "nsd", "dnsmasq"])
-def test_reload(name):
-    """Under load, over and over: the tap that stays has every message, on one connection
-    for each process; those that come and go have what crossed while they were there."""
-    staying, going = Collector(), Collector(name="going.sock")
-    stays, goes = (f"dnstap {one.endpoint} full\n" for one in (staying, going))
-    with open("/mnt/tap.conf", "w") as file:
-        file.write(stays)
-    scene = Scene(name, "/mnt/tap.conf")
-    pid = scene.server.process.child.pid
-    word = pid if name == "dnsmasq" else name
-    with steady_load(scene) as steady:
-        steady.go_on(2)
-        for _ in range(5):
-            said = reload(word, goes + stays)
-            processes = said.count(f"unchanged: {staying.endpoint}\n")
-            assert processes == said.count(f"added: {going.endpoint}\n") > 0, said
-            before = len(going.frames)
-            until(lambda: len(going.frames) > before + 50, "it is there")
-            steady.go_on(1)
-            said = reload(word, stays)
-            assert said.count(f"removed: {going.endpoint}\n") >= processes, said
-            one, = status(word)[0]["taps"]
-            assert one["connects_total"] == 1, one
-            steady.go_on(1)
-        processes = len(status(word))
-    scene.counts_all = False
-    scene.stop()
-    logged_truly(scene.compare(going.taps()))
-    if name != "dnsmasq":
-        assert len(staying.connections) == processes
-    return scene.check(staying.taps())
-
-
-REFUSED = {"word": ("dnstap /mnt/x.sock fall", '"fall"'),
-           "certificate": ("dnstap tls://127.0.0.1:1 { tls /none /none }",
-                           "/none: No such file"),
-           "ports": ("ports 5353\ndnstap /mnt/x.sock full", "ports: another one"),
-           "tls_ports": ("tls_ports 8853\ndnstap /mnt/x.sock full",
-                         "tls_ports: another one"),
-           "pem": ("dnstap tls://127.0.0.1:1 { tls /mnt/tap.conf /mnt/tap.conf }",
-                   "/mnt/tap.conf: "),
-           "nothing": ("# nothing", "there is no tap")}
-
-
-@each(REFUSED)
-def test_reload_refused(kind):
-    """With all errors, and the old one goes on."""
-    text, reason = REFUSED[kind]
-    collector = Collector()
-    with open("/mnt/tap.conf", "w") as file:
-        file.write(f"dnstap {collector.endpoint} full")
-    scene = Scene("knotd", "/mnt/tap.conf")
-    pid = scene.server.process.child.pid
-    collector.wait(2)
-    before, = status(pid)
-    with open("/mnt/tap.conf", "w") as file:
-        file.write(text)
-    assert reason in cli.refused(cli.CONFIG, "reload", pid)
-    assert reason in cli.refused(cli.CONFIG, "reload", "-c", "/mnt/tap.conf", pid)
-    load.udp(scene.server.addresses, 50, load.Mix("refused"))
-    assert status(pid)[0]["config"] == before["config"]
-    return check(scene, collector)
-
-
-def test_reload_serving():
-    """The tap whose thread serves is removed, and another serves; text that comes with the
-    command; and a place more for each change, until there is none."""
-    first, second = Collector(), Collector(name="second.sock")
-    scene = Scene("knotd", f"dnstap {first.endpoint} full")
-    pid = scene.server.process.child.pid
-    first.wait(2)
-    served, = until(lambda: sockets(pid), "its socket")
-    with open("/mnt/other.conf", "w") as file:
-        file.write(f"dnstap {second.endpoint} full")
-    cli.good("reload", "-c", "/mnt/other.conf", pid)
-    load.udp(scene.server.addresses, 50, load.Mix("serving"))
-    until(lambda: sockets(pid) not in ([], [served]), "another serves")
-    for number in range(70):
-        with open("/mnt/other.conf", "w") as file:
-            file.write(f"dnstap {second.endpoint} full {{\nidentity i{number}\n}}")
-        done = cli.run("reload", "-c", "/mnt/other.conf", pid)
-        load.udp(scene.server.addresses, 1, load.Mix("serving"))
-        if done.returncode:
-            break
-    assert number == 62 and b"takes a restart" in done.stderr, (number, done)
-    scene.counts_all = False
-    scene.stop()
-    assert not scene.compare(first.taps() + second.taps()).missing
-
-
 ECHO = """
 import socket, time
 server, client = (socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2))
@@ -527,27 +353,3 @@ def test_container():
     assert f"process {pid}: capture off\n" in cli.good("off", pid)
     outer.child.kill()
     outer.wait()
-
-
-def test_reload_recorder():
-    """A tap that comes late has a flight recorder as well, and one that goes leaves none."""
-    first, second = Collector(), Collector(name="second.sock")
-    tap = "dnstap {} full\nrecorder /mnt/recorders"
-    os.mkdir("/mnt/recorders")
-    with open("/mnt/tap.conf", "w") as file:
-        file.write(tap.format(first.endpoint))
-    scene = Scene("knotd", "/mnt/tap.conf")
-    pid = scene.server.process.child.pid
-    until(lambda: sockets(pid), "its socket")
-    until(lambda: status(pid)[0]["taps"][0]["recorder"], "a recorder")
-    reload(pid, tap.format(second.endpoint))
-    with steady_load(scene) as steady:
-        steady.go_on(2)
-        until(lambda: status(pid)[0]["taps"][0]["recorder"], "a recorder")
-        until(lambda: os.listdir("/mnt/recorders") == [f"knotd.{pid}.2"],
-              "the other one's goes")
-        second.wait(100)
-    scene.counts_all = False
-    scene.stop()
-    assert not os.listdir("/mnt/recorders")
-    logged_truly(scene.compare(second.taps()))

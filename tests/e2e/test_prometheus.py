@@ -173,6 +173,37 @@ def test_instances():
     assert processes(prometheus, "knotd") == {"0", "1"}
 
 
+UNITS = {"short", "cps", "Bps", "percentunit"}  # of those that Grafana has
+
+
+def test_dashboard():
+    """By Grafana's model of it, as far as that is told: places, units, and a legend that
+    tells each line from all others. Rates are of a time in which the library has written
+    its file several times."""
+    dashboard = json.loads((CONFIG / "dnstapshim-dashboard.json").read_text())
+    panels, taken = dashboard["panels"], set()
+    variables = {one["name"] for one in dashboard["templating"]["list"]}
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    for panel in panels:
+        at, settings = panel["gridPos"], panel["fieldConfig"]["defaults"]
+        cells = {(at["x"] + x, at["y"] + y) for x in range(at["w"]) for y in range(at["h"])}
+        assert not cells & taken and at["x"] + at["w"] <= 24, panel["title"]
+        taken |= cells
+        # A queue may hold more than its size, and what is above would not be seen.
+        assert settings["unit"] in UNITS and "max" not in settings, panel["title"]
+        assert len({one["refId"] for one in panel["targets"]}) == len(panel["targets"])
+        for target in panel["targets"]:
+            used = set(re.findall(r"\$\{?(\w+)", json.dumps(target))) - {"__rate_interval"}
+            assert used <= variables, (panel["title"], used)
+            if panel["type"] == "table":
+                continue
+            by = re.search(r" by \(([^)]*)\)", target["expr"]).group(1).split(", ")
+            legend = re.findall(r"{{(\w+)}}", target["legendFormat"])
+            assert sorted(by) == sorted(legend), (panel["title"], by, legend)
+            assert ("$__rate_interval" in target["expr"]) == (
+                target.get("interval") == "1m"), panel["title"]
+
+
 def test_rules():
     """promtool's own tests of them."""
     for path in CONFIG / "dnstapshim.rules.yml", SOURCE / "tests/prometheus/rules.yml":

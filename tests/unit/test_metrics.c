@@ -79,6 +79,15 @@ Test(metrics, a_tap_that_was_removed_is_shown_once_more)
 	assert_says("index=\"0\"");
 }
 
+/* Before this process was forked: of it there is nothing to say. */
+Test(metrics, a_tap_that_was_removed_and_never_counted_is_not_shown)
+{
+	metrics_change(&config, 1 << 1);
+	cr_assert_eq(metrics_write(&metrics, NULL), 0);
+	cr_assert_eq(strstr(text(), "other"), NULL);
+	assert_says("index=\"0\"");
+}
+
 Test(metrics, what_was_lost_is_added)
 {
 	struct metrics_counts counts = { .captured = 7,

@@ -244,12 +244,15 @@ class Steady:
     def _run(self):
         try:
             while not self.ends:
-                udp(self.addresses, WINDOW, self.mix)
-                if self.tcp:
-                    tcp(self.addresses, 10, self.mix)
+                self.round()
                 self.rounds += 1
         except BaseException as fault:  # pylint: disable=broad-exception-caught
             self.fault = fault
+
+    def round(self):
+        udp(self.addresses, WINDOW, self.mix)
+        if self.tcp:
+            tcp(self.addresses, 10, self.mix)
 
     def __enter__(self):
         self.thread.start()

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""An operator has a process read another configuration while it serves."""
+
+import os
+
+from harness import cli, encrypted, load
+from harness.collector import Collector
+from harness.control import (Everything, check, connects, logged_truly, reload, sockets,
+                             status, steady_load)
+from harness.each import each
+from harness.encrypted import EncryptedScene
+from harness.process import until
+from harness.scene import Scene
+
+
+@each(["named", "nsd", "dnsmasq"])
+def test_reload(name):
+    """Under load, over and over: the tap that stays has every message, on one connection
+    for each process; those that come and go have what crossed while they were there."""
+    staying, going = Collector(), Collector(name="going.sock")
+    stays, goes = (f"dnstap {one.endpoint} full\n" for one in (staying, going))
+    with open("/mnt/tap.conf", "w") as file:
+        file.write(stays)
+    scene = Scene(name, "/mnt/tap.conf")
+    pid = scene.server.process.child.pid
+    word = pid if name == "dnsmasq" else name
+    with steady_load(scene) as steady:
+        steady.go_on(2)
+        for _ in range(5):
+            said = reload(word, goes + stays)
+            processes = said.count(f"unchanged: {staying.endpoint}\n")
+            assert processes == said.count(f"added: {going.endpoint}\n") > 0, said
+            before = len(going.frames)
+            until(lambda: len(going.frames) > before + 50, "it is there")
+            steady.go_on(1)
+            said = reload(word, stays)
+            assert said.count(f"removed: {going.endpoint}\n") >= processes, said
+            one, = status(word)[0]["taps"]
+            assert one["connects_total"] == 1, one
+            steady.go_on(1)
+        processes = len(status(word))
+    scene.counts_all = False
+    scene.stop()
+    logged_truly(scene.compare(going.taps()))
+    if name != "dnsmasq":
+        assert len(staying.connections) == processes
+    return scene.check(staying.taps())
+
+
+REFUSED = {"word": ("dnstap /mnt/x.sock fall", '"fall"'),
+           "certificate": ("dnstap tls://127.0.0.1:1 { tls /none /none }",
+                           "/none: No such file"),
+           "ports": ("ports 5353\ndnstap /mnt/x.sock full", "ports: another one"),
+           "tls_ports": ("tls_ports 8853\ndnstap /mnt/x.sock full",
+                         "tls_ports: another one"),
+           "pem": ("dnstap tls://127.0.0.1:1 { tls /mnt/tap.conf /mnt/tap.conf }",
+                   "/mnt/tap.conf: "),
+           "nothing": ("# nothing", "there is no tap")}
+
+
+@each(REFUSED)
+def test_reload_refused(kind):
+    """With all errors, and the old one goes on."""
+    text, reason = REFUSED[kind]
+    collector = Collector()
+    with open("/mnt/tap.conf", "w") as file:
+        file.write(f"dnstap {collector.endpoint} full")
+    scene = Scene("knotd", "/mnt/tap.conf")
+    pid = scene.server.process.child.pid
+    collector.wait(2)
+    before, = status(pid)
+    with open("/mnt/tap.conf", "w") as file:
+        file.write(text)
+    assert reason in cli.refused(cli.CONFIG, "reload", pid)
+    assert reason in cli.refused(cli.CONFIG, "reload", "-c", "/mnt/tap.conf", pid)
+    load.udp(scene.server.addresses, 50, load.Mix("refused"))
+    assert status(pid)[0]["config"] == before["config"]
+    return check(scene, collector)
+
+
+def test_reload_serving():
+    """The tap whose thread serves is removed, and another serves; text that comes with the
+    command; and a place more for each change, until there is none."""
+    first, second = Collector(), Collector(name="second.sock")
+    scene = Scene("knotd", f"dnstap {first.endpoint} full")
+    pid = scene.server.process.child.pid
+    first.wait(2)
+    served, = until(lambda: sockets(pid), "its socket")
+    with open("/mnt/other.conf", "w") as file:
+        file.write(f"dnstap {second.endpoint} full")
+    cli.good("reload", "-c", "/mnt/other.conf", pid)
+    load.udp(scene.server.addresses, 50, load.Mix("serving"))
+    until(lambda: sockets(pid) not in ([], [served]), "another serves")
+    for number in range(70):
+        with open("/mnt/other.conf", "w") as file:
+            file.write(f"dnstap {second.endpoint} full {{\nidentity i{number}\n}}")
+        done = cli.run("reload", "-c", "/mnt/other.conf", pid)
+        load.udp(scene.server.addresses, 1, load.Mix("serving"))
+        if done.returncode:
+            break
+    assert number == 62 and b"takes a restart" in done.stderr, (number, done)
+    scene.counts_all = False
+    scene.stop()
+    assert not scene.compare(first.taps() + second.taps()).missing
+
+
+def test_reload_recorder():
+    """A tap that comes late has a flight recorder as well, and one that goes leaves none."""
+    first, second = Collector(), Collector(name="second.sock")
+    tap = "dnstap {} full\nrecorder /mnt/recorders"
+    os.mkdir("/mnt/recorders")
+    with open("/mnt/tap.conf", "w") as file:
+        file.write(tap.format(first.endpoint))
+    scene = Scene("knotd", "/mnt/tap.conf")
+    pid = scene.server.process.child.pid
+    until(lambda: sockets(pid), "its socket")
+    until(lambda: status(pid)[0]["taps"][0]["recorder"], "a recorder")
+    reload(pid, tap.format(second.endpoint))
+    with steady_load(scene) as steady:
+        steady.go_on(2)
+        until(lambda: status(pid)[0]["taps"][0]["recorder"], "a recorder")
+        until(lambda: os.listdir("/mnt/recorders") == [f"knotd.{pid}.2"],
+              "the other one's goes")
+        second.wait(100)
+    scene.counts_all = False
+    scene.stop()
+    assert not os.listdir("/mnt/recorders")
+    logged_truly(scene.compare(second.taps()))
+
+
+def changed(place, endpoint):
+    return f'dnstap {endpoint} full {{\nextra "change {place}"\n}}\n'
+
+
+@each(["named", "nsd", "unbound"])
+def test_fifty(name):
+    """Under load over UDP, TCP, TLS and HTTPS: one tap stays, and has every message on one
+    connection; what the other becomes, over and over, has between them every one, too."""
+    staying, changing = Collector(), Collector(name="changing.sock")
+    stays = f"dnstap {staying.endpoint} full\n"
+    with open("/mnt/tap.conf", "w") as file:
+        file.write(stays + changed(0, changing.endpoint))
+    scene = EncryptedScene(name, "/mnt/tap.conf")
+    with Everything(scene, https=name in encrypted.SERVING_DOH) as everything:
+        everything.go_on(1)
+        processes = len(status(name))
+        for place in range(1, 51):
+            said = reload(name, stays + changed(place, changing.endpoint))
+            for word in "unchanged", "removed", "added":
+                assert said.count(f" {word}: ") == processes, said
+            if place % 5 == 0:
+                everything.go_on(1)
+        everything.go_on(1)
+        for one in status(name):
+            assert one["taps"][0]["connects_total"] == 1, one
+            assert "change 50" in one["config"], one
+    scene.counts_all = False
+    scene.stop()
+    taps = changing.taps()
+    assert len({tap.extra for tap in taps}) > 5
+    verdict = logged_truly(scene.compare(taps))
+    assert not verdict.missing, verdict.text()
+    return scene.check(staying.taps())
