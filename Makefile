@@ -180,6 +180,7 @@ check: ## every test, as root: installs packages, makes namespaces
 fuzz: $(FUZZ) ## builds the fuzz targets, build/fuzz/fuzz_*
 
 demo: ## a preloaded named answers dig; as root
+	$(Q)tests/demo ask
 	$(Q)tests/setup demo
 	$(Q)$(MAKE) $(JOBS) all
 	$(Q)tests/demo
