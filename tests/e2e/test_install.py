@@ -123,6 +123,20 @@ def test_library_as_program():
         assert subprocess.run([LIBRARY], stdout=full).returncode == 1
 
 
+def test_demo():
+    """It shows what it promises; where it may not have namespaces, it says what to
+    do before anything is built."""
+    demo = str(SOURCE / "tests/demo")
+    said = run(demo)
+    assert said.count("CQ ::1 TCP") == 1 and "4 not sent" in said, said
+    asked = subprocess.run(["setpriv", "--bounding-set=-sys_admin",
+                            "--inh-caps=-sys_admin", demo, "ask"], text=True,
+                           capture_output=True)
+    assert asked.returncode == 77 and "docker run" in asked.stderr, asked
+    steps = re.findall(r"\S+", run("make", "-n", "-C", str(SOURCE), "demo"))
+    assert steps.index("tests/demo") < steps.index("tests/setup"), steps
+
+
 @each(PAGES)
 def test_manual(page):
     said = subprocess.run(["mandoc", "-Tlint", "-Wstyle", f"man/{page}"], text=True,

@@ -152,7 +152,9 @@ local-address=$v4,$v6
 security-poll-suffix=
 socket-dir=$room
 threads=2
-"""}, upstream=True, lingers=False),
+"""}, prepare="""sh -c 'rec_control show-yaml recursor.conf >recursor.yml \
+        2>/dev/null || rm recursor.yml'""",  # which 5 takes if it is there
+        upstream=True, lingers=False),
     "gdnsd": Server(
         "gdnsd -c $room start",
         {"config": """
