@@ -66,7 +66,7 @@ void encoder_free(struct encoder *encoder)
 size_t encoder_bound(const struct encoder *encoder, const struct record *record)
 {
 	return ENCODE_FIXED_MAX + encoder->frame_size + record->extra_size +
-	       (encoder->full ? record->event->size : 0);
+	       (encoder->full ? record->event->size : 0) + record->event->tail;
 }
 
 static Dnstap__SocketProtocol protocol_of(uint16_t flags)
@@ -167,7 +167,9 @@ size_t encoder_pack(struct encoder *encoder, const struct record *record,
 		    uint8_t *out)
 {
 	const struct event *event = record->event;
-	Dnstap__Message *m = &encoder->message;
+	Dnstap__Message *m = &encoder->message, told;
+	Dnstap__Policy policy;
+	bool full = encoder->full && !record->bare;
 	size_t strings_size = encoder->frame_size - TYPE_SIZE;
 	uint8_t *end = put(out, encoder->frame, strings_size);
 
@@ -178,7 +180,12 @@ size_t encoder_pack(struct encoder *encoder, const struct record *record,
 		set_times(m, record->query_time_ns, record->time_ns);
 	else
 		set_times(m, record->time_ns, 0);
-	set_payload(m, event, encoder->full && !record->bare, record->response);
+	set_payload(m, event, full, record->response);
+	if (__builtin_expect(record->given != NULL, 0)) {
+		told = *m;
+		given_fill(record->given, full, &told, &policy);
+		m = &told;
+	}
 	if (record->extra && record->extra_size)
 		end = put_extra(end, record->extra, record->extra_size);
 	end = put_message(end, m);

@@ -31,7 +31,7 @@ bool proxied_strip(struct event *event, struct address *client)
 		return true;
 	event->flags &= ~EVENT_PROXY;
 	event->size -= size;
-	memmove(event->payload, event->payload + size, event->size);
+	memmove(event->payload, event->payload + size, event_octets(event));
 	if (proxy.known) {
 		address_set(client, proxy.source, proxy.inet6);
 		client->port = proxy.source_port;

@@ -62,7 +62,8 @@ static int load(struct replay *replay, char error[IMAGE_ERROR_MAX])
 
 static size_t longest_frame(const struct encoder *encoder)
 {
-	const struct event event = { .size = EVENT_SIZE_MAX };
+	const struct event event = { .size = EVENT_SIZE_MAX,
+				     .tail = UINT16_MAX };
 
 	return encoder_bound(encoder, &(struct record){
 					      .event = &event,
