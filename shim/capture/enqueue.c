@@ -116,9 +116,9 @@ static void write_event(struct event *event, const struct event *seen,
 		octets_copy(tail, event->payload + seen->size, seen->tail);
 }
 
-static void enqueue_into(size_t index, struct thread_call *call,
-			 const struct event *seen, const struct octets *message,
-			 const struct octets *tail)
+static inline __attribute__((always_inline)) void enqueue_into(
+	size_t index, struct thread_call *call, const struct event *seen,
+	const struct octets *message, const struct octets *tail)
 {
 	struct queue *queue = queue_of(index);
 
@@ -147,6 +147,14 @@ void enqueue(const struct event *seen, const struct octets *message)
 	EACH_TAP (i, taps_now())
 		enqueue_into(i, call, seen, message, NULL);
 	thread_close(call, abandon);
+}
+
+/* Apart from the others, which have none. */
+static __attribute__((noinline)) void enqueue_tailed(
+	size_t index, struct thread_call *call, const struct event *seen,
+	const struct octets *message, const struct octets *tail)
+{
+	enqueue_into(index, call, seen, message, tail);
 }
 
 /* What has been noted, as a tail. */
@@ -180,7 +188,7 @@ void enqueue_given(uint64_t taps, const struct event *seen,
 	taps &= taps_now();
 	EACH_TAP (i, taps) {
 		if (call)
-			enqueue_into(i, call, seen, message, tail);
+			enqueue_tailed(i, call, seen, message, tail);
 		else
 			count_lost(i, DROP_ABANDONED, 1);
 	}
@@ -200,7 +208,7 @@ void enqueue_noted(int fd, const struct event *seen,
 		return;
 	}
 	EACH_TAP (i, taps_now())
-		enqueue_into(i, call, &noted.seen, message, &noted.tail);
+		enqueue_tailed(i, call, &noted.seen, message, &noted.tail);
 	enqueue_leave(call);
 }
 
