@@ -165,63 +165,62 @@ struct dnstapshim_pair {
  * A key has a slash in it, neither at an end, no braces, and does not begin with
  * "shim/".
  */
-#ifdef DNSTAPSHIM_LIBRARY
-int dnstapshim_taps(struct dnstapshim_tap *taps, size_t n);
-int dnstapshim_tap_message(int tap, const struct dnstapshim_message *message);
-int dnstapshim_tap_message_with_metadata(
-	int tap, const struct dnstapshim_message *message,
-	const struct dnstapshim_pair *pairs, size_t n);
-int dnstapshim_note(int fd, const char *key, const char *value);
-#else
-
-#define DNSTAPSHIM_WEAK_ __attribute__((weak))
+#define DNSTAPSHIM_WEAK
+#ifndef DNSTAPSHIM_LIBRARY
+#undef DNSTAPSHIM_WEAK
+#define DNSTAPSHIM_WEAK __attribute__((weak))
 #if defined(__has_attribute)
 #if __has_attribute(noplt)
 /* In a program at a fixed address they would never be found otherwise. */
-#undef DNSTAPSHIM_WEAK_
-#define DNSTAPSHIM_WEAK_ __attribute__((weak, noplt))
+#undef DNSTAPSHIM_WEAK
+#define DNSTAPSHIM_WEAK __attribute__((weak, noplt))
+#endif
 #endif
 #endif
 
-extern int dnstapshim_taps_(struct dnstapshim_tap *,
-			    size_t) __asm__("dnstapshim_taps") DNSTAPSHIM_WEAK_;
-extern int dnstapshim_tap_message_(
-	int,
-	const struct dnstapshim_message *) __asm__("dnstapshim_tap_message")
-	DNSTAPSHIM_WEAK_;
-extern int dnstapshim_tap_message_with_metadata_(
-	int, const struct dnstapshim_message *, const struct dnstapshim_pair *,
-	size_t) __asm__("dnstapshim_tap_message_with_metadata")
-	DNSTAPSHIM_WEAK_;
-extern int dnstapshim_note_(int, const char *, const char *) __asm__(
-	"dnstapshim_note") DNSTAPSHIM_WEAK_;
+int dnstapshim_taps(struct dnstapshim_tap *taps, size_t n) DNSTAPSHIM_WEAK;
+int dnstapshim_tap_message(int tap, const struct dnstapshim_message *message)
+	DNSTAPSHIM_WEAK;
+int dnstapshim_tap_message_with_metadata(
+	int tap, const struct dnstapshim_message *message,
+	const struct dnstapshim_pair *pairs, size_t n) DNSTAPSHIM_WEAK;
+int dnstapshim_note(int fd, const char *key, const char *value) DNSTAPSHIM_WEAK;
 
-static inline int dnstapshim_taps(struct dnstapshim_tap *taps, size_t n)
+#ifndef DNSTAPSHIM_LIBRARY
+/* What the names stand for in a program: they need not be there. */
+static inline int dnstapshim_try_taps(struct dnstapshim_tap *taps, size_t n)
 {
-	return dnstapshim_taps_ ? dnstapshim_taps_(taps, n) : -ENOSYS;
+	return dnstapshim_taps ? dnstapshim_taps(taps, n) : -ENOSYS;
 }
 
-static inline int dnstapshim_tap_message(
+static inline int dnstapshim_try_tap_message(
 	int tap, const struct dnstapshim_message *message)
 {
-	return dnstapshim_tap_message_ ? dnstapshim_tap_message_(tap, message)
-				       : -ENOSYS;
+	return dnstapshim_tap_message ? dnstapshim_tap_message(tap, message)
+				      : -ENOSYS;
 }
 
-static inline int dnstapshim_tap_message_with_metadata(
+static inline int dnstapshim_try_tap_message_with_metadata(
 	int tap, const struct dnstapshim_message *message,
 	const struct dnstapshim_pair *pairs, size_t n)
 {
-	return dnstapshim_tap_message_with_metadata_
-		       ? dnstapshim_tap_message_with_metadata_(tap, message,
-							       pairs, n)
+	return dnstapshim_tap_message_with_metadata
+		       ? dnstapshim_tap_message_with_metadata(tap, message,
+							      pairs, n)
 		       : -ENOSYS;
 }
 
-static inline int dnstapshim_note(int fd, const char *key, const char *value)
+static inline int dnstapshim_try_note(int fd, const char *key,
+				      const char *value)
 {
-	return dnstapshim_note_ ? dnstapshim_note_(fd, key, value) : -ENOSYS;
+	return dnstapshim_note ? dnstapshim_note(fd, key, value) : -ENOSYS;
 }
+
+#define dnstapshim_taps        dnstapshim_try_taps
+#define dnstapshim_tap_message dnstapshim_try_tap_message
+#define dnstapshim_tap_message_with_metadata \
+	dnstapshim_try_tap_message_with_metadata
+#define dnstapshim_note dnstapshim_try_note
 #endif
 
 #ifdef __cplusplus
