@@ -62,7 +62,8 @@ GEN     := $(B)/proto/dnstap.pb-c
 RUNTIME := $(addprefix shim/runtime/,runtime.c start.c so_main.c command.c reload.c)
 CORE    := $(filter-out $(RUNTIME),$(wildcard shim/*.c shim/base/*.c \
              shim/queue/*.c shim/capture/*.c shim/capture/*/*.c shim/tap/*.c \
-             shim/tap/*/*.c shim/runtime/*.c proto/*.c proto/*/*.c config/*.c))
+             shim/tap/*/*.c shim/api/*.c shim/runtime/*.c proto/*.c proto/*/*.c \
+             config/*.c))
 HOOK    := $(RUNTIME) $(filter-out $(OTHER_LIBC),$(wildcard shim/hook/*.c \
              shim/hook/*.S))
 CLI     := $(filter-out cli/main.c,$(wildcard cli/*.c cli/*/*.c))
@@ -98,18 +99,18 @@ help:
 	@echo "     [CFLAGS=...] [SHARED_DEPS=1]; after other flags: make clean"
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
 
-$(B)/libdnstapshim.so: $(CORE_O) $(HOOK_O) $(B)/exports.map
+$(B)/libdnstapshim.so: $(CORE_O) $(HOOK_O) $(B)/exports shim/api/exports.map
 	@echo "  LINK  $@"
-	$(Q)shim/hook/check-exports $(B)/exports.map $(HOOK_O)
 	$(Q)$(CC) -shared -o $@ $(CORE_O) $(HOOK_O) $(LDFLAGS) $(LINK) \
-	  -Wl,--version-script=$(B)/exports.map -Wl,--exclude-libs,ALL \
+	  -Wl,--version-script=shim/api/exports.map -Wl,--exclude-libs,ALL \
 	  -Wl,--gc-sections $(if $(SAN),,-Wl,-z,defs) -Wl,-z,nodelete $(SHSTK) \
 	  -Wl,-soname,libdnstapshim$(if $(MUSL),-musl).so -Wl,-e,so_main $(LINKED)
+	$(Q)shim/hook/check-exports $(B)/exports shim/api/exports.map $@
 	$(Q)$(if $(MUSL),printf '\1' | dd of=$@ bs=1 seek=8 conv=notrunc status=none)
 
-$(B)/exports.map: shim/hook/calls.h shim/hook/exports.map.in
+$(B)/exports: shim/hook/calls.h shim/hook/exports.in
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(INCLUDE) -E -P -x c shim/hook/exports.map.in -o $@
+	$(Q)$(CC) $(INCLUDE) -E -P -x c shim/hook/exports.in -o $@
 
 $(B)/dnstapshim: $(B)/cli/main.o $(CLI_O) $(CORE_O)
 	@echo "  LINK  $@"

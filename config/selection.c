@@ -16,15 +16,18 @@
 #define RESOLVER  3
 #define CLIENT    5
 #define FORWARDER 7
+#define STUB      9
+#define TOOL      11
 #define UPDATE    13
 
 const uint32_t selection_all_types = BOTH(AUTH) | BOTH(RESOLVER) |
 				     BOTH(CLIENT) | BOTH(FORWARDER) |
-				     BOTH(UPDATE);
+				     BOTH(STUB) | BOTH(TOOL) | BOTH(UPDATE);
 
-const uint32_t selection_response_types =
-	RESPONSE(AUTH) | RESPONSE(RESOLVER) | RESPONSE(CLIENT) |
-	RESPONSE(FORWARDER) | RESPONSE(UPDATE);
+const uint32_t selection_response_types = RESPONSE(AUTH) | RESPONSE(RESOLVER) |
+					  RESPONSE(CLIENT) |
+					  RESPONSE(FORWARDER) | RESPONSE(STUB) |
+					  RESPONSE(TOOL) | RESPONSE(UPDATE);
 
 static const struct type_name {
 	const char *name;
@@ -42,6 +45,12 @@ static const struct type_name {
 	{ "forwarder", BOTH(FORWARDER) },
 	{ "forwarder-query", QUERY(FORWARDER) },
 	{ "forwarder-response", RESPONSE(FORWARDER) },
+	{ "stub", BOTH(STUB) },
+	{ "stub-query", QUERY(STUB) },
+	{ "stub-response", RESPONSE(STUB) },
+	{ "tool", BOTH(TOOL) },
+	{ "tool-query", QUERY(TOOL) },
+	{ "tool-response", RESPONSE(TOOL) },
 	{ "update", BOTH(UPDATE) },
 	{ "update-query", QUERY(UPDATE) },
 	{ "update-response", RESPONSE(UPDATE) },

@@ -77,9 +77,9 @@ void encoder_free(struct encoder *encoder)
 }
 
 size_t encoder_bound(const struct encoder *encoder, size_t payload_size,
-		     size_t extra_size)
+		     size_t told_size)
 {
-	return ENCODE_FIXED_MAX + encoder->frame_size + extra_size +
+	return ENCODE_FIXED_MAX + encoder->frame_size + told_size +
 	       (encoder->full ? payload_size : 0);
 }
 
@@ -230,6 +230,18 @@ static uint8_t *put_message(uint8_t *out, const struct record *record,
 	return put(out, record->event->payload, payload_size);
 }
 
+/* One that the program has given may have any field. */
+static uint8_t *put_given(uint8_t *out, const struct record *record, bool full)
+{
+	Dnstap__Message message;
+	Dnstap__Policy policy;
+
+	given_fill(record, full, &message, &policy);
+	*out++ = TAG_MESSAGE;
+	out = put_varint(out, dnstap__message__get_packed_size(&message));
+	return out + dnstap__message__pack(&message, out);
+}
+
 static uint8_t *put_extra(uint8_t *out, const char *extra, size_t size)
 {
 	*out++ = TAG_EXTRA;
@@ -239,11 +251,13 @@ static uint8_t *put_extra(uint8_t *out, const char *extra, size_t size)
 size_t encoder_pack(struct encoder *encoder, const struct record *record,
 		    uint8_t *out)
 {
+	bool full = encoder->full && !record->bare;
 	size_t strings_size = encoder->frame_size - TYPE_SIZE;
 	uint8_t *end = put(out, encoder->frame, strings_size);
 
 	if (record->extra && record->extra_size)
 		end = put_extra(end, record->extra, record->extra_size);
-	end = put_message(end, record, encoder->full && !record->bare);
+	end = record->given ? put_given(end, record, full)
+			    : put_message(end, record, full);
 	return put(end, encoder->frame + strings_size, TYPE_SIZE) - out;
 }

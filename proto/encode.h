@@ -24,9 +24,10 @@ struct encoder *encoder_new(const char *identity, const char *version,
 			    bool full);
 void encoder_free(struct encoder *encoder);
 
-/* An upper bound of what encoder_pack writes for a record of these sizes. */
+/* An upper bound of what encoder_pack writes for a record with such a payload; told:
+ * the octets of `extra`, and what the program has told of the message. */
 size_t encoder_bound(const struct encoder *encoder, size_t payload_size,
-		     size_t extra_size);
+		     size_t told_size);
 
 /* Writes the message at `out`, which holds encoder_bound() octets. Returns the
  * octets written. */

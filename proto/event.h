@@ -13,6 +13,9 @@
 /* A proxy's header may stand before the message. */
 #define EVENT_SIZE_MAX (EVENT_PAYLOAD_MAX + 256)
 
+/* With what a program tells of it behind it. */
+#define EVENT_OCTETS_MAX (EVENT_SIZE_MAX + 256)
+
 /* RFC 1035 4.1.1: what is shorter than a header is no DNS message. */
 #define EVENT_PAYLOAD_MIN 12
 
@@ -26,8 +29,9 @@ enum event_flag {
 	/* The payload begins with the header by which a proxy introduced this
 	 * connection. (One that a datagram brought along has no flag.) */
 	EVENT_PROXY = 1 << 6,
-	EVENT_TLS = 1 << 7,  /* of TCP: it passed within TLS */
-	EVENT_HTTP = 1 << 8, /* of TLS: and there within HTTP */
+	EVENT_TLS = 1 << 7,   /* of TCP: it passed within TLS */
+	EVENT_HTTP = 1 << 8,  /* of TLS: and there within HTTP */
+	EVENT_GIVEN = 1 << 9, /* by the program itself (proto/given.h) */
 };
 
 struct event {
@@ -38,10 +42,13 @@ struct event {
 	uint16_t remote_port; /* likewise */
 	uint32_t size;        /* octets of payload */
 	uint16_t flags;       /* enum event_flag */
+	/* Octets behind the payload: what the program has told of the message. Of
+	 * EVENT_GIVEN a struct given begins them, of others they are metadata. */
+	uint16_t tail;
 
 	/* Not the observer's to write. */
 	uint16_t part;  /* the how manieth message of its call, or thread */
-	uint32_t slots; /* that it takes in its queue */
+	uint16_t slots; /* that it takes in its queue */
 	union {
 		uint64_t link; /* of a send: to the next message of its call */
 		/* The observer's, of EVENT_HTTP: which request of the
@@ -53,3 +60,8 @@ struct event {
 };
 
 _Static_assert(sizeof(struct event) == 64, "one cache line before the payload");
+
+static inline uint32_t event_octets(const struct event *event)
+{
+	return event->size + event->tail;
+}

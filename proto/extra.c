@@ -44,9 +44,11 @@ static void add_literal(struct extra *extra, const char *text, size_t size)
 			(struct part){ NULL, text, size };
 }
 
-static void add_label(struct extra *extra, const struct label *label)
+/* `text`: what stands between its braces. */
+static void add_label(struct extra *extra, const struct label *label,
+		      const char *text, size_t size)
 {
-	extra->parts[extra->n_parts++] = (struct part){ label, NULL, 0 };
+	extra->parts[extra->n_parts++] = (struct part){ label, text, size };
 	extra->wants_upstream |= strcmp(label->name, LABEL_UPSTREAM) == 0;
 }
 
@@ -64,7 +66,7 @@ static void split(struct extra *extra)
 		if (!label)
 			continue;
 		add_literal(extra, literal, open - literal);
-		add_label(extra, label);
+		add_label(extra, label, open + 1, close - open - 1);
 		literal = close + 1;
 	}
 	add_literal(extra, literal, strlen(literal));
@@ -130,12 +132,14 @@ void extra_query_read(const struct event *event, struct record_query *query)
 size_t extra_render(const struct extra *extra, const struct record *record,
 		    char *out, size_t size)
 {
-	struct label_source source = { record, &extra->constants };
+	struct label_source source = { record, &extra->constants, NULL, 0 };
 	struct text text = { out, size, 0, false };
 
 	for (size_t i = 0; i < extra->n_parts && !text.cut; i++) {
 		const struct part *part = &extra->parts[i];
 
+		source.text = part->text;
+		source.size = part->size;
 		if (part->label)
 			label_render(part->label, &text, &source);
 		else

@@ -9,6 +9,7 @@
 
 #include "proto/common.h"
 #include "proto/dns.h"
+#include "proto/metadata.h"
 #include "proto/mnemonic.h"
 
 /* The size that a client without EDNS can take: RFC 1035 4.2.1. */
@@ -240,13 +241,18 @@ static bool response_flags(struct text *out, const struct label_source *source)
 static bool duration(struct text *out, const struct label_source *source)
 {
 	const struct record *record = source->record;
+	uint64_t from = record->query ? record->query->stamp_ns : UINT64_MAX;
+	uint64_t to = record->event->stamp_ns;
 
+	if (record->given) {
+		from = record->query_time_ns ? record->query_time_ns
+					     : UINT64_MAX;
+		to = record->time_ns;
+	}
 	/* The clock may have been set back between the two. */
-	if (!record->response || !record->query ||
-	    record->event->stamp_ns < record->query->stamp_ns)
+	if (!record->response || to < from)
 		return false;
-	text_add_seconds(out,
-			 record->event->stamp_ns - record->query->stamp_ns);
+	text_add_seconds(out, to - from);
 	text_add(out, "s", 1);
 	return true;
 }
@@ -338,9 +344,28 @@ const struct label *label_find(const char *text, size_t length)
 	return length > 1 && text[1] == '/' ? &no_metadata : NULL;
 }
 
+/* Metadata, which is anybody's octets. */
+static bool add_told(struct text *out, const struct label_source *source)
+{
+	const struct record *record = source->record;
+	const char *value =
+		source->text[0] == '/'
+			? metadata_find(record->metadata, record->metadata_size,
+					source->text + 1, source->size - 1)
+			: NULL;
+	size_t before = out->used;
+
+	if (!value || !*value)
+		return false;
+	text_add_string(out, value);
+	text_make_utf8(out->start + before, out->used - before);
+	return true;
+}
+
 void label_render(const struct label *label, struct text *out,
 		  const struct label_source *source)
 {
-	if (!label->render(out, source))
+	if (!(source->record->metadata_size && add_told(out, source)) &&
+	    !label->render(out, source))
 		text_add(out, "-", 1);
 }

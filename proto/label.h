@@ -13,6 +13,9 @@
 struct label_source {
 	const struct record *record;
 	const struct extra_constants *constants;
+	/* Of the label: what stands between its braces. */
+	const char *text;
+	size_t size;
 };
 
 #define LABEL_UPSTREAM "{/forward/upstream}"
@@ -25,9 +28,10 @@ struct label {
 };
 
 /* Returns the label that `text` is, braces included, or NULL if it is none.
- * Metadata that nobody provides is a label too, of a value never known. */
+ * Metadata of a program's own is a label too: "{/PLUGIN/LABEL}". */
 const struct label *label_find(const char *text, size_t size);
 
-/* Adds the label's value, or "-". */
+/* Adds the label's value, or "-". What a program has told of a message goes before
+ * what is known otherwise. */
 void label_render(const struct label *label, struct text *out,
 		  const struct label_source *source);

@@ -12,6 +12,7 @@
 #include "dnstap.pb-c.h"
 #include "proto/address.h"
 #include "proto/event.h"
+#include "proto/given.h"
 
 /* What a response's labels say about its query. */
 struct record_query {
@@ -34,6 +35,11 @@ struct record {
 	const struct record_query *query;
 	struct address upstream; /* asked for a client's response, if known */
 	struct address proxy; /* that told for whom it passed it on, or none */
+
+	const struct given_message
+		*given;       /* by the program; NULL: it was seen */
+	const char *metadata; /* that the program has told of it, if any */
+	size_t metadata_size;
 
 	const char *extra; /* rendered; NULL or empty: left out */
 	size_t extra_size;

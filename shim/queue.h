@@ -40,8 +40,9 @@ struct queue_room {
 struct queue *queue_new(size_t messages);
 void queue_free(struct queue *queue);
 
-/* Producers. The room is for `size` octets of payload; event->size and what is not
- * the observer's to write are set, the rest is the caller's to fill. */
+/* Producers. The room is for `size` octets of payload and tail; what is not the
+ * observer's to write is set, and event->size as if all were payload; the rest is the
+ * caller's to fill. */
 
 /* For a message that has crossed its socket. Where there is no room it counts as
  * lost. */

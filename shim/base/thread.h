@@ -43,9 +43,10 @@ struct thread_state {
 	uint8_t untraced;
 	uint8_t lane; /* where it writes into queues, from 1; 0: not yet chosen */
 	bool owns_lane; /* alone */
-	uint8_t depth;  /* of the calls that are open */
-	uint16_t part;  /* of its messages */
-	uint32_t id;    /* gettid(), */
+	bool noted;    /* something for a message to be sent: capture/notes.h */
+	uint8_t depth; /* of the calls that are open */
+	uint16_t part; /* of its messages */
+	uint32_t id;   /* gettid(), */
 	uint64_t epoch; /* in the process to which a queue gave this number */
 	const void *inside;  /* the frame of a call that carries messages */
 	const void *session; /* likewise, of one that a TLS library makes */

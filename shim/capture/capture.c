@@ -349,6 +349,7 @@ void capture_fill(struct event *event, const struct capture_call *call,
 	put_octets(event->remote, remote);
 	event->local_port = local->port;
 	event->remote_port = remote->port;
+	event->tail = 0;
 	/* One message has addresses of one family. */
 	event->flags =
 		(call->sent ? EVENT_SENT : 0) | (inet6 ? EVENT_INET6 : 0) |

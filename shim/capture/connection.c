@@ -125,7 +125,10 @@ static void put(struct crossing *crossing, struct octets *message)
 	message->front =
 		(struct iovec){ crossing->header, crossing->header_size };
 	crossing->seen.size = message->left + crossing->header_size;
-	enqueue(&crossing->seen, message);
+	if (__builtin_expect(thread_state.noted, 0) && crossing->call->sent)
+		enqueue_noted(crossing->call->fd, &crossing->seen, message);
+	else
+		enqueue(&crossing->seen, message);
 }
 
 static bool cut_http(struct crossing *crossing, struct stream *stream,

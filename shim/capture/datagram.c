@@ -157,8 +157,8 @@ static bool readable(const struct msghdr *message, size_t *size)
 /* One message of the call: `octets`, in as many datagrams as they are cut into; it
  * passes them. Not to be logged where `seen` is NULL. */
 static void depart_message(struct datagram_departure *departure,
-			   struct event *seen, struct octets *octets,
-			   size_t segment)
+			   const struct capture_call *call, struct event *seen,
+			   struct octets *octets, size_t segment)
 {
 	while (seen && octets->left) {
 		size_t left = octets->left;
@@ -168,6 +168,9 @@ static void depart_message(struct datagram_departure *departure,
 		seen->size = octets->left = next_size(octets, segment);
 		if (seen->size < EVENT_PAYLOAD_MIN)
 			departure->malformed++;
+		else if (__builtin_expect(thread_state.noted, 0))
+			enqueue_depart_noted(&departure->flight, call->fd, seen,
+					     octets);
 		else
 			enqueue_depart(&departure->flight, seen, octets);
 		octets->left = left;
@@ -197,7 +200,8 @@ static void depart_corked(struct datagram_departure *departure,
 
 	departure->leaves = true;
 	departure->lost = wanted && cork_is_lost(cork, call);
-	depart_message(departure, wanted && !departure->lost ? &seen : NULL,
+	depart_message(departure, call,
+		       wanted && !departure->lost ? &seen : NULL,
 		       &(struct octets){ .iov = &iov, .left = iov.iov_len },
 		       call->info.segment);
 }
@@ -215,7 +219,7 @@ static void depart_piece(struct datagram_departure *departure,
 	if (departure->cork && !departure->more && !call->info.corked)
 		depart_corked(departure, call);
 	else
-		depart_message(departure, NULL, NULL, 0);
+		depart_message(departure, call, NULL, NULL, 0);
 }
 
 static bool is_piece(const struct datagram_departure *departure,
@@ -242,7 +246,7 @@ bool datagram_depart(struct datagram_departure *departure,
 	}
 	bool wanted = size && fill(&seen, call, message);
 	depart_message(
-		departure, wanted ? &seen : NULL,
+		departure, call, wanted ? &seen : NULL,
 		&(struct octets){ .iov = message->msg_iov, .left = size },
 		wanted ? segment_of(call, message) : 0);
 	return true;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "shim/base/thread.h"
+#include "shim/capture/notes.h"
 #include "shim/queue.h"
 
 /* Every place of a queue. */
@@ -105,15 +106,19 @@ static void abandon(struct thread_call *call)
 		queue_abandon(queue, call, call->newest);
 }
 
+/* `tail`: NULL where seen->tail is 0. */
 static void write_event(struct event *event, const struct event *seen,
-			const struct octets *message)
+			const struct octets *message, const struct octets *tail)
 {
 	memcpy(event, seen, offsetof(struct event, part));
 	octets_copy(message, event->payload, seen->size);
+	if (__builtin_expect(tail != NULL, 0))
+		octets_copy(tail, event->payload + seen->size, seen->tail);
 }
 
-static void enqueue_into(size_t index, struct thread_call *call,
-			 const struct event *seen, const struct octets *message)
+static inline __attribute__((always_inline)) void enqueue_into(
+	size_t index, struct thread_call *call, const struct event *seen,
+	const struct octets *message, const struct octets *tail)
 {
 	struct queue *queue = queue_of(index);
 
@@ -121,10 +126,11 @@ static void enqueue_into(size_t index, struct thread_call *call,
 		count_lost(index, DROP_UNSTARTED, 1);
 		return;
 	}
-	struct queue_room room = queue_reserve_for(queue, call, seen->size);
+	struct queue_room room =
+		queue_reserve_for(queue, call, event_octets(seen));
 	if (!room.event)
 		return;
-	write_event(room.event, seen, message);
+	write_event(room.event, seen, message, tail);
 	room.event->exchange = seen->exchange;
 	queue_commit(queue, room);
 }
@@ -139,8 +145,87 @@ void enqueue(const struct event *seen, const struct octets *message)
 		return;
 	}
 	EACH_TAP (i, taps_now())
-		enqueue_into(i, call, seen, message);
+		enqueue_into(i, call, seen, message, NULL);
 	thread_close(call, abandon);
+}
+
+/* Apart from the others, which have none. */
+static __attribute__((noinline)) void enqueue_tailed(
+	size_t index, struct thread_call *call, const struct event *seen,
+	const struct octets *message, const struct octets *tail)
+{
+	enqueue_into(index, call, seen, message, tail);
+}
+
+/* What has been noted, as a tail. */
+struct noted {
+	struct event seen;
+	struct iovec iov;
+	struct octets tail;
+};
+
+/* Returns false if it is for another fd. */
+static bool take_notes(struct noted *noted, int fd, const struct event *seen)
+{
+	const char *octets;
+	size_t size = notes_take(fd, &octets);
+
+	if (!size)
+		return false;
+	noted->seen = *seen;
+	noted->seen.tail = size;
+	noted->iov = (struct iovec){ (void *)octets, size };
+	noted->tail = (struct octets){ .iov = &noted->iov, .left = size };
+	return true;
+}
+
+void enqueue_given(uint64_t taps, const struct event *seen,
+		   const struct octets *message, const struct octets *tail)
+{
+	struct thread_call *call =
+		thread_open(__builtin_frame_address(0), abandon);
+
+	taps &= taps_now();
+	EACH_TAP (i, taps) {
+		if (call)
+			enqueue_tailed(i, call, seen, message, tail);
+		else
+			count_lost(i, DROP_ABANDONED, 1);
+	}
+	if (call)
+		thread_close(call, abandon);
+}
+
+void enqueue_noted(int fd, const struct event *seen,
+		   const struct octets *message)
+{
+	struct thread_call *call = enqueue_enter(__builtin_frame_address(0));
+	struct noted noted;
+
+	if (!call || !take_notes(&noted, fd, seen)) {
+		enqueue_leave(call);
+		enqueue(seen, message);
+		return;
+	}
+	EACH_TAP (i, taps_now())
+		enqueue_tailed(i, call, &noted.seen, message, &noted.tail);
+	enqueue_leave(call);
+}
+
+struct thread_call *enqueue_enter(const void *frame)
+{
+	struct thread_call *call = thread_open(frame, abandon);
+
+	if (!call || thread_state.depth == 1)
+		return call;
+	thread_close(call, abandon);
+	return NULL;
+}
+
+void enqueue_leave(struct thread_call *call)
+{
+	if (call)
+		thread_close(call, abandon);
 }
 
 /* Sends */
@@ -164,29 +249,51 @@ static void append(struct enqueue_flight *flight, struct event *event,
 }
 
 static void depart_into(struct enqueue_flight *flight, size_t index,
-			const struct event *seen, const struct octets *message)
+			const struct event *seen, const struct octets *message,
+			const struct octets *tail)
 {
 	struct queue *queue = queue_of(index);
 
 	if (!queue)
 		return;
-	struct queue_room room = queue_depart(queue, flight->call, seen->size);
+	struct queue_room room =
+		queue_depart(queue, flight->call, event_octets(seen));
 	if (!room.event)
 		return;
 	room.event->part = flight->messages;
 	append(flight, room.event, queue_link(queue, room));
-	write_event(room.event, seen, message);
+	write_event(room.event, seen, message, tail);
 	queue_departed(queue, room);
+}
+
+static inline void depart(struct enqueue_flight *flight,
+			  const struct event *seen,
+			  const struct octets *message,
+			  const struct octets *tail)
+{
+	bool fits = flight->call && flight->messages < UINT16_MAX;
+
+	EACH_TAP (i, fits ? flight->taps : 0)
+		depart_into(flight, i, seen, message, tail);
+	flight->messages++;
 }
 
 void enqueue_depart(struct enqueue_flight *flight, const struct event *seen,
 		    const struct octets *message)
 {
-	bool fits = flight->call && flight->messages < UINT16_MAX;
+	depart(flight, seen, message, NULL);
+}
 
-	EACH_TAP (i, fits ? flight->taps : 0)
-		depart_into(flight, i, seen, message);
-	flight->messages++;
+void enqueue_depart_noted(struct enqueue_flight *flight, int fd,
+			  const struct event *seen,
+			  const struct octets *message)
+{
+	struct noted noted;
+
+	if (flight->call && take_notes(&noted, fd, seen))
+		depart(flight, &noted.seen, message, &noted.tail);
+	else
+		depart(flight, seen, message, NULL);
 }
 
 /* A send may have bound the socket: to a port, and where it is connected to an

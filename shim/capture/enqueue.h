@@ -38,6 +38,20 @@ void enqueue_begin(const struct enqueue_setup *setup);
 /* One whole DNS message: `seen` but for its payload, which `message` has. */
 void enqueue(const struct event *seen, const struct octets *message);
 
+/* Likewise, sent on `fd`: with what this thread has noted for it (notes.h). */
+void enqueue_noted(int fd, const struct event *seen,
+		   const struct octets *message);
+
+/* Likewise one that the program gives, with seen->tail octets of `tail`: into the queues
+ * of `taps`, which are bits. */
+void enqueue_given(uint64_t taps, const struct event *seen,
+		   const struct octets *message, const struct octets *tail);
+
+/* Opens a call in which nothing is put into queues; `frame` as in thread_open. NULL: one
+ * of this thread's is open, and a signal handler has interrupted it. */
+struct thread_call *enqueue_enter(const void *frame);
+void enqueue_leave(struct thread_call *call);
+
 /* How many messages have crossed so far, as the first tap of those that there are has it. */
 uint64_t enqueue_captured(void);
 
@@ -66,6 +80,11 @@ void enqueue_flight_begin(struct enqueue_flight *flight);
 /* One whole DNS message. */
 void enqueue_depart(struct enqueue_flight *flight, const struct event *seen,
 		    const struct octets *message);
+
+/* Likewise, on `fd`: with what this thread has noted for it. */
+void enqueue_depart_noted(struct enqueue_flight *flight, int fd,
+			  const struct event *seen,
+			  const struct octets *message);
 
 /* The call took the first `count` of them; the others never crossed. `local`: the
  * address and port that those have whose local address is not known (a send may

@@ -76,7 +76,7 @@ enum mark_state {
 };
 
 _Static_assert(SLOT_SIZE % CACHELINE == 0, "slots share no cache line");
-_Static_assert(offsetof(struct event, payload) + EVENT_SIZE_MAX <=
+_Static_assert(offsetof(struct event, payload) + EVENT_OCTETS_MAX <=
 		       RUN_SLOTS * SLOT_SIZE,
 	       "a run holds the longest message");
 _Static_assert(MARK_THREAD_SHIFT + 22 == INDEX_BITS, "thread ids have 22 bits");

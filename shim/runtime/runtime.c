@@ -26,6 +26,7 @@
 #include <unistd.h>
 
 #include "config/config.h"
+#include "shim/api/api.h"
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
 #include "shim/base/process.h"
@@ -335,6 +336,19 @@ static bool load(void)
 	return !wrong;
 }
 
+static bool tell_tap(size_t place, struct dnstapshim_tap *tap)
+{
+	if (!live_has(place))
+		return false;
+	const struct tap_config *config = &live_config->taps[place];
+	*tap = (struct dnstapshim_tap){
+		.socket = config->socket,
+		.id = place,
+		.full = config->full,
+	};
+	return true;
+}
+
 static void begin(void)
 {
 	real_resolve();
@@ -365,6 +379,7 @@ static void begin(void)
 		.start = start_taps,
 		.taps = &live_taps,
 	});
+	api_begin(&(struct api_setup){ .tap = tell_tap });
 	ports = (struct socket_ports){ live_config->ports,
 				       live_config->tls_ports,
 				       live_config->https };

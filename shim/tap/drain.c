@@ -132,8 +132,9 @@ static bool take(struct drain *drain, const struct passing *passing,
 		 enum aside_room aside)
 {
 	/* For whatever is logged of it. */
-	size_t size = encoder_bound(drain->encoder, passing->event->size,
-				    ANNOTATE_EXTRA_MAX);
+	const struct event *event = passing->event;
+	size_t size = encoder_bound(drain->encoder, event->size,
+				    ANNOTATE_EXTRA_MAX + event->tail);
 
 	if (size > SESSION_FRAME_MAX) {
 		drop(drain, passing, DROP_TOO_LARGE);

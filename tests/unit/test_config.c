@@ -35,7 +35,7 @@ static bool same_numbers(const struct tap_config *tap, const struct want *want)
 {
 	return tap->write_buffer == (want->write_buffer ?: 1) &&
 	       tap->queue == (want->queue ?: 1) &&
-	       tap->types == (want->types ?: 0x61fe) &&
+	       tap->types == (want->types ?: 0x7ffe) &&
 	       tap->sample == (want->sample ?: 1) &&
 	       tap->rotate_size == want->rotate_size &&
 	       tap->rotate_period == want->rotate_period &&

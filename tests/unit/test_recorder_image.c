@@ -18,6 +18,7 @@ static void put(const struct recorded *recorded, uint64_t stamp, size_t size)
 
 	cr_assert(room.event);
 	room.event->stamp_ns = stamp;
+	room.event->tail = 0;
 	for (size_t i = 0; i < size; i++)
 		room.event->payload[i] = octet_of(stamp, i);
 	queue_commit(recorded->queue, room);

@@ -14,6 +14,7 @@
 #include "shim/base/process.h"
 #include "shim/base/secret.h"
 #include "shim/tap/annotate/asked.h"
+#include "shim/tap/annotate/given.h"
 #include "shim/tap/annotate/match.h"
 #include "shim/tap/annotate/proxied.h"
 #include "shim/tap/annotate/local_address.h"
@@ -24,11 +25,13 @@ struct annotator {
 	struct asked *asked;
 	struct local_addresses *addresses; /* NULL: not asked for */
 	bool trusted;                      /* see annotator_trust */
-	struct address remote;     /* of this message, before it is masked, for
+	struct address remote;      /* of this message, before it is masked, for
 				    * a filter */
-	struct extra *extra;       /* NULL: no template */
-	struct upstream *upstream; /* NULL: not wanted */
-	uint64_t transaction;      /* of the last message */
+	struct extra *extra;        /* NULL: no template */
+	struct upstream *upstream;  /* NULL: not wanted */
+	uint64_t transaction;       /* of the last message */
+	struct given_message given; /* likewise, where the program gave it, */
+	struct record_query given_query; /* and its query */
 	char text[ANNOTATE_EXTRA_MAX];
 };
 
@@ -284,6 +287,11 @@ static void render_extra(struct annotator *annotator,
 {
 	struct address *upstream = &record->upstream;
 
+	if (!record->given) {
+		record->metadata = (const char *)record->event->payload +
+				   record->event->size;
+		record->metadata_size = record->event->tail;
+	}
 	if (query)
 		record->query = &query->extra;
 	if (query && annotator->upstream && !record->asked &&
@@ -448,6 +456,35 @@ static bool passes(const struct annotator *annotator,
 		is_response_wanted(annotator, message, related->query));
 }
 
+static enum annotated annotate_given(struct annotator *annotator,
+				     struct event *event, struct record *record)
+{
+	const struct tap_config *config = annotator->config;
+	struct given_message *given = &annotator->given;
+	struct match_message message = { .event = event };
+
+	annotator->transaction = 0; /* nobody else's */
+	annotator->remote =
+		address_of(event->remote, EVENT_REMOTE, event->flags);
+	mask_alike(annotator, event);
+	if (!given_record(event, given, &annotator->given_query, record))
+		return ANNOTATE_MALFORMED;
+	dns_header_parse(event->payload, &message.header);
+	message.asked = record->asked;
+	struct address client = asker_of(annotator, &message, &message.client);
+	if (!is_wanted(annotator, &message, 1u << record->type) ||
+	    !(annotator->trusted ||
+	      given_passes(&config->filter, record, &client)))
+		return ANNOTATE_SKIP;
+	record->bare = !anonymize(config, event, &record->proxy);
+	if (anonymizes(config))
+		record->bare |= !given_mask(given, config->anonymize_v4,
+					    config->anonymize_v6);
+	if (annotator->extra)
+		render_extra(annotator, NULL, record);
+	return ANNOTATE_LOG;
+}
+
 enum annotated annotate(struct annotator *annotator, struct event *event,
 			const struct clock_pair *clocks, enum aside_room room,
 			struct record *record)
@@ -457,6 +494,8 @@ enum annotated annotate(struct annotator *annotator, struct event *event,
 	enum annotated verdict = ANNOTATE_LOG;
 	struct match_message message;
 
+	if (__builtin_expect(event->flags & EVENT_GIVEN, 0))
+		return annotate_given(annotator, event, record);
 	if (!look_at(annotator, event, clocks, &message, record))
 		return ANNOTATE_MALFORMED;
 	if (record->response)

@@ -57,7 +57,7 @@ enum aside_room aside_room(const struct aside *aside)
 
 static size_t size_of(const struct event *event)
 {
-	size_t size = sizeof(*event) + event->size;
+	size_t size = sizeof(*event) + event_octets(event);
 
 	return size + -size % _Alignof(struct event);
 }
@@ -69,7 +69,7 @@ bool aside_put(struct aside *aside, struct event *event, uint64_t transaction)
 	if (aside->count == ASIDE_MESSAGES || size > OCTETS - aside->used)
 		return false;
 	memcpy(aside->octets + aside->used, event,
-	       sizeof(*event) + event->size);
+	       sizeof(*event) + event_octets(event));
 	aside->used += size;
 	aside->entry[aside->count++] = (struct entry){
 		.origin = event, .transaction = transaction, .size = size

@@ -30,7 +30,7 @@ __attribute__((noinline)) static bool strip(struct event *event,
 		return true;
 	event->flags &= ~EVENT_PROXY;
 	event->size -= size;
-	memmove(event->payload, event->payload + size, event->size);
+	memmove(event->payload, event->payload + size, event_octets(event));
 	if (proxy.known) {
 		address_set(client, proxy.source, proxy.inet6);
 		client->port = proxy.source_port;

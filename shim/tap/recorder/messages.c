@@ -31,7 +31,8 @@ static bool is_whole(const struct run *run, size_t slot)
 	uint64_t more = with_state(run->mark[slot], MARK_MORE);
 
 	if (event->size < EVENT_PAYLOAD_MIN || event->size > EVENT_SIZE_MAX ||
-	    event->slots < slots_for(event->size) ||
+	    event_octets(event) > EVENT_OCTETS_MAX ||
+	    event->slots < slots_for(event_octets(event)) ||
 	    event->slots > RUN_SLOTS - slot)
 		return false;
 	for (size_t i = 1; i < event->slots; i++)

@@ -62,7 +62,8 @@ static int load(struct replay *replay, char error[IMAGE_ERROR_MAX])
 
 static size_t longest_frame(const struct encoder *encoder)
 {
-	return encoder_bound(encoder, EVENT_SIZE_MAX, ANNOTATE_EXTRA_MAX);
+	return encoder_bound(encoder, EVENT_SIZE_MAX,
+			     ANNOTATE_EXTRA_MAX + UINT16_MAX);
 }
 
 static int equip(struct replay *replay, const char *program,
