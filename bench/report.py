@@ -5,6 +5,8 @@ import re
 from dataclasses import dataclass
 from html import escape
 
+import saturated
+
 SIZES = 64, 256, 512, 1232
 
 
@@ -82,6 +84,10 @@ def server_rows(r):
                   f" ({a:.2f} of {b:.2f} µs)")
 
 
+def saturated_rows(r):
+    return saturated.report_rows(r["saturated"], at_most)
+
+
 def recorder_rows(r):
     for name, variants in r["servers"].items():
         a, b = (variants[v]["own"]["median"] for v in ("recorder", "shim"))
@@ -112,7 +118,7 @@ def other_rows(r):
 
 def rows(result):
     return [row for part in (capture_rows, pass_through_rows, server_rows,
-                             recorder_rows, tap_rows, other_rows) for row in part(result)]
+                             saturated_rows, recorder_rows, tap_rows, other_rows) for row in part(result)]
 
 
 def print_table(table):
@@ -166,6 +172,9 @@ def results_text(result, table):
           for row in table), "",
         "CPU per query in µs, median (lowest to highest):", "",
         *server_table(result), "",
+        "Saturated and not pinned, CPU per query in µs, mean ± what it may be off by "
+        "(95 in 100):", "",
+        *saturated.table(result["saturated"]), "",
         "Capture, ns a message, wall time over all threads:", "",
         *capture_table(result), "",
         f"Latency at {result[full + 'rate']:,.0f} messages a second, as many as "
