@@ -132,7 +132,7 @@ $(B)/race/%: tests/race/%.c $(CORE) | $(GEN).h
 $(B)/bench/capture: $(CORE_O) $(HOOK_O)
 $(B)/bench/capture: FLAGS += -Wno-deprecated-declarations
 $(B)/bench/tap: $(CORE_O)
-$(B)/bench/host: $(B)/shim/base/clock.o
+$(B)/bench/host $(B)/bench/scale: $(B)/shim/base/clock.o
 $(B)/bench/sink: $(B)/shim/base/clock.o $(GEN).o
 $(B)/bench/tls: $(B)/shim/base/clock.o $(B)/bench/libstub.so
 $(B)/bench/libstub.so: bench/stub/ssl.c

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The table of targets and results, and the plot."""
+"""The table of targets and results."""
 
 import re
 from dataclasses import dataclass
-from html import escape
 
 import saturated
+import scale
 
 SIZES = 64, 256, 512, 1232
 
@@ -88,6 +88,10 @@ def saturated_rows(r):
     return saturated.report_rows(r["saturated"], at_most)
 
 
+def scale_rows(r):
+    return scale.report_rows(r["scale"], at_most, at_least)
+
+
 def recorder_rows(r):
     for name, variants in r["servers"].items():
         a, b = (variants[v]["own"]["median"] for v in ("recorder", "shim"))
@@ -118,7 +122,8 @@ def other_rows(r):
 
 def rows(result):
     return [row for part in (capture_rows, pass_through_rows, server_rows,
-                             saturated_rows, recorder_rows, tap_rows, other_rows) for row in part(result)]
+                             saturated_rows, recorder_rows, tap_rows, scale_rows,
+                             other_rows) for row in part(result)]
 
 
 def print_table(table):
@@ -175,6 +180,9 @@ def results_text(result, table):
         "Saturated and not pinned, CPU per query in µs, mean ± what it may be off by "
         "(95 in 100):", "",
         *saturated.table(result["saturated"]), "",
+        "What grows (`bench/scale.py` has what is usual; the server's threads with the "
+        "kernel's part of their sends):", "",
+        *scale.table(result["scale"]), "",
         "Capture, ns a message, wall time over all threads:", "",
         *capture_table(result), "",
         f"Latency at {result[full + 'rate']:,.0f} messages a second, as many as "
@@ -192,124 +200,3 @@ def write_readme(path, result, table):
                   flags=re.S)
     with open(path, "w") as file:
         file.write(text)
-
-
-# bench/results.svg
-
-STYLE = """
-text { font: 13px system-ui, sans-serif; fill: #656d76 }
-.title { font-weight: 600; font-size: 15px }
-.small { font-size: 12px }
-.native, .floor { fill: #9198a1 } .own { fill: #bc4c00 }
-.tap { fill: #fb8f44 } .single { fill: #0969da } .batch { fill: #54aeff }
-.axis { stroke: #9198a1; stroke-width: 1 }
-.spread { stroke: #1f2328; stroke-width: 1; fill: none }
-@media (prefers-color-scheme: light) {
-  text { fill: #1f2328 } .small { fill: #59636e } }
-@media (prefers-color-scheme: dark) {
-  text { fill: #f0f6fc } .small { fill: #b1bac4 }
-  .native, .floor { fill: #7d8590 } .spread { stroke: #f0f6fc } }
-"""
-
-
-class Plot:
-    """Panels of horizontal bars, from the top down."""
-
-    LEFT, RIGHT, WIDTH = 96, 140, 760
-
-    def __init__(self):
-        self.parts, self.y, self.scale = [], 0, 1
-
-    def add(self, text):
-        self.parts.append(text)
-
-    def text(self, x, y, text, kind="", anchor="start"):
-        self.add(f'<text class="{kind}" x="{x:.0f}" y="{y:.0f}" '
-                 f'text-anchor="{anchor}">{text}</text>')
-
-    def panel(self, title, longest, legend):
-        self.y += 24
-        self.scale = (self.WIDTH - self.LEFT - self.RIGHT) / longest
-        self.text(0, self.y, title, "title")
-        self.y += 22
-        x = self.LEFT
-        for kind, text in legend:
-            self.add(f'<rect class="{kind}" x="{x}" y="{self.y - 10}" '
-                     'width="12" height="12" rx="2"/>')
-            self.text(x + 18, self.y, text, "small")
-            x += 40 + 7 * len(text)
-        self.y += 14
-
-    def bar(self, parts, label, spread=None):
-        """parts: (kind, value), one after the other; spread: lowest, highest."""
-        x = self.LEFT
-        for kind, value in parts:
-            width = max(value, 0) * self.scale
-            self.add(f'<rect class="{kind}" x="{x:.1f}" y="{self.y}" '
-                     f'width="{width:.1f}" height="14"/>')
-            x += width
-        if spread:
-            x = max(x, self.whisker(*spread))
-        self.text(x + 7, self.y + 11.5, label, "small")
-        self.y += 17
-
-    def group(self, name, bars):
-        top = self.y
-        for bar in bars:
-            self.bar(*bar)
-        self.text(self.LEFT - 10, (top + self.y) / 2 + 3, name, anchor="end")
-        self.add(f'<line class="axis" x1="{self.LEFT}" x2="{self.LEFT}" '
-                 f'y1="{top - 3}" y2="{self.y}"/>')
-        self.y += 9
-
-    def whisker(self, low, high):
-        """Over the bar, from no less than nothing; returns where it ends."""
-        x1, x2 = (self.LEFT + max(value, 0) * self.scale for value in (low, high))
-        self.add(f'<path class="spread" d="M{x1:.1f} {self.y + 4}v6m0-3'
-                 f'H{x2:.1f}m0-3v6"/>')
-        return x2
-
-    def write(self, path):
-        height = self.y + 6
-        with open(path, "w") as file:
-            file.write(
-                f'<svg xmlns="http://www.w3.org/2000/svg" width="{self.WIDTH}" '
-                f'height="{height}" viewBox="0 0 {self.WIDTH} {height}" '
-                f'role="img"><title>What dnstap costs</title><style>{STYLE}'
-                "</style>\n" + "\n".join(self.parts) + "\n</svg>\n")
-
-
-def spread_of(value):
-    return value["low"], value["high"]
-
-
-def write_svg(path, result):
-    plot, found = Plot(), result["servers"]
-    plot.panel(
-        "CPU that dnstap adds to a query and its answer, µs (shorter is better)",
-        max(v["added_sum"]["high"] for s in found.values() for v in s.values()),
-        [("native", "the server's own dnstap"),
-         ("own", "dnstapshim, on the server's threads"),
-         ("tap", "on the tap's thread")])
-    for name, variants in found.items():
-        native, shim = variants["native"], variants["shim"]
-        own, tap = shim["added_own"]["median"], shim["tap"]["median"]
-        plot.group(name, [
-            ([("native", native["added_sum"]["median"])],
-             with_spread(native["added_sum"]), spread_of(native["added_sum"])),
-            ([("own", own), ("tap", tap)],
-             with_spread(shim["added_sum"]), spread_of(shim["added_sum"]))])
-    names = {"floor": "floor: clock, copy, one atomic",
-             "single": "one message a call", "batch": "32 messages a call"}
-    bars = {s: {kind: result[f"steady.{kind}.{s}.threads1.taps1"]
-                for kind in names} for s in SIZES}
-    plot.panel("Capturing one message on a server's thread, ns",
-               max(v for b in bars.values() for v in b.values()),
-               list(names.items()))
-    for size, values in bars.items():
-        plot.group(f"{size:,} octets", [([(kind, value)], f"{value:.0f}")
-                                        for kind, value in values.items()])
-    plot.y += 18
-    plot.text(0, plot.y, f"make bench, {result['date']}; {escape(result['machine'])}; "
-                         "median (lowest to highest)", "small")
-    plot.write(path)
