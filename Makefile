@@ -182,7 +182,7 @@ demo: ## a preloaded named answers dig; as root
 	$(Q)$(MAKE) $(JOBS) all
 	$(Q)tests/demo
 
-bench: ## measures what it costs; as root, nine minutes
+bench: ## measures what it costs; as root, a quarter of an hour
 	$(Q)tests/setup bench
 	$(Q)$(MAKE) $(JOBS) all $(BENCH)
 	$(Q)bench/run
