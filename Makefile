@@ -154,7 +154,7 @@ $(B)/race/%: tests/race/%.c $(CORE) | $(GEN).h
 $(B)/bench/capture: $(CORE_O) $(HOOK_O)
 $(B)/bench/capture: FLAGS += -Wno-deprecated-declarations
 $(B)/bench/tap: $(CORE_O)
-$(B)/bench/host: $(B)/shim/base/clock.o
+$(B)/bench/host $(B)/bench/scale: $(B)/shim/base/clock.o
 $(B)/bench/sink: $(B)/shim/base/clock.o $(GEN).o
 $(B)/bench/tls: $(B)/shim/base/clock.o $(B)/bench/libstub.so
 $(B)/bench/libstub.so: bench/stub/ssl.c
@@ -206,7 +206,7 @@ demo: ## a preloaded named answers dig; as root
 	$(Q)$(MAKE) $(JOBS) all
 	$(Q)tests/demo
 
-bench: ## measures what it costs; as root, nine minutes
+bench: ## measures what it costs; as root, a quarter of an hour
 	$(Q)tests/setup bench
 	$(Q)$(MAKE) $(JOBS) all $(BENCH)
 	$(Q)bench/run

@@ -371,15 +371,24 @@ static void measure(struct setting *of, size_t pass)
 	}
 }
 
-static void report(struct setting *of)
+/* The median, and what a tenth of the rounds are below and above. */
+static void print(const struct setting *of, const char *name, double *values)
 {
+	static const char *const suffix[] = { ".low", "", ".high" };
 	const char *state = of->burst == STEADY ? "steady" : "behind";
 
-	printf("%s.%s.%zu.threads%u.taps%zu %.2f\n", state, of->way->name,
-	       of->size, of->threads, of->taps, median(of->cost, ROUNDS));
+	qsort(values, ROUNDS, sizeof(*values), by_value);
+	for (int i = 0; i < 3; i++)
+		printf("%s.%s.%zu.threads%u.taps%zu%s %.2f\n", state, name,
+		       of->size, of->threads, of->taps, suffix[i],
+		       values[ROUNDS * (1 + 4 * i) / 10]);
+}
+
+static void report(struct setting *of)
+{
+	print(of, of->way->name, of->cost);
 	if (of->way == ways && of->taps == 1)
-		printf("%s.floor.%zu.threads%u.taps1 %.2f\n", state, of->size,
-		       of->threads, median(of->floor, ROUNDS));
+		print(of, "floor", of->floor);
 }
 
 static double timed_calls(void (*work)(struct server *, size_t), bool hooks)

@@ -162,13 +162,18 @@ def write_certificate(room):
                    capture_output=True)
 
 
+def on(cpu):
+    """What a command begins with that is to run there; None: anywhere."""
+    return ["taskset", "-c", cpu] if cpu else []
+
+
 class Sink:
     """bench/sink on a socket of its own, and what it printed at its end."""
 
-    def __init__(self, build, path, *arguments):
+    def __init__(self, build, path, *arguments, cpu=LOAD_CPU):
         self.path = path
         self.child = subprocess.Popen(
-            ["taskset", "-c", LOAD_CPU, f"{build}/bench/sink", path, *arguments],
+            [*on(cpu), f"{build}/bench/sink", path, *arguments],
             stdout=subprocess.PIPE, text=True)
         self.child.stdout.readline()
 
@@ -184,16 +189,19 @@ def values_of(text):
 
 
 class Variant:
-    """One server, started one way."""
+    """One server, started one way; `cpus`: where it runs, and where its load and
+    collector do."""
 
-    def __init__(self, build, room, zone, server, variant):
+    def __init__(self, build, room, zone, server, variant,
+                 cpus=(SERVER_CPU, LOAD_CPU)):
         command, text, native = SERVERS[server]
-        self.port, self.sink = free_port(), None
-        place = {"room": f"{room}/{server}-{variant}", "zone": zone,
-                 "tap": f"{room}/{server}-{variant}.sock", "port": self.port}
-        os.mkdir(place["room"])
+        self.port, self.sink, self.cpus = free_port(), None, cpus
+        own = tempfile.mkdtemp(prefix=f"{server}-{variant}-", dir=room)
+        os.chmod(own, 0o755)
+        place = {"room": own, "zone": zone, "tap": f"{own}.sock",
+                 "port": self.port}
         if variant != "bare":
-            self.sink = Sink(build, place["tap"])
+            self.sink = Sink(build, place["tap"], cpu=cpus[1])
         place.update(cert=f"{room}/cert.pem", key=f"{room}/key.pem")
         place["native"] = native % place if variant == "native" else ""
         place["tls"] = TLS.get(server, "") % place
@@ -219,7 +227,7 @@ class Variant:
             environment["DNSTAP_RECORDER"] = self.recorders.name
         with open(f"{place['room']}/log", "w") as log:
             self.child = subprocess.Popen(
-                ["taskset", "-c", SERVER_CPU, copy, *words[1:]],
+                [*on(cpus[0]), copy, *words[1:]],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log,
                 env=environment, start_new_session=True)
         self.queries = f"{room}/queries"
@@ -229,13 +237,13 @@ class Variant:
         deadline = time.monotonic() + 20
         while not self.load(["-l", "0.2", "-q", "1"])[0]:
             if self.child.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"{self.child.args[3:]} does not answer")
+                raise RuntimeError(f"{self.child.args} does not answer")
             time.sleep(0.1)
 
     def load(self, arguments):
         """Runs dnsperf. Returns queries completed and queries a second."""
         text = subprocess.run(
-            ["taskset", "-c", LOAD_CPU, "dnsperf", "-s", "127.0.0.1", "-p",
+            [*on(self.cpus[1]), "dnsperf", "-s", "127.0.0.1", "-p",
              str(self.port), "-d", self.queries, "-t", "1", *self.transport,
              *arguments],
             capture_output=True, text=True).stdout

@@ -144,9 +144,10 @@ static void report(void)
 	if (!samples)
 		return;
 	qsort(latency, samples, sizeof(*latency), by_value);
-	printf("latency.p50 %.1f\nlatency.p99 %.1f\nlatency.max %.1f\n",
+	printf("latency.p50 %.1f\nlatency.p99 %.1f\nlatency.p999 %.1f\n"
+	       "latency.max %.1f\n",
 	       latency[samples / 2] / 1e3, latency[samples * 99 / 100] / 1e3,
-	       latency[samples - 1] / 1e3);
+	       latency[samples * 999 / 1000] / 1e3, latency[samples - 1] / 1e3);
 }
 
 int main(int argc, char **argv)

@@ -25,6 +25,11 @@
 #define BLOCKED_NS   NS_PER_S         /* while the endpoint is away */
 #define BUSY_NS      (10 * NS_PER_MS) /* so long after the last of them */
 
+/* While fewer messages come in than looks at the queue would be taken, it is not
+ * looked at: each of them ends a sleep, as it takes no more, and none waits. */
+#define SELDOM     1500 /* a second */
+#define AVERAGE_NS (16 * NS_PER_MS)
+
 /* The host may discard a wake, or enter a sandbox that refuses it. So a sleep has
  * an end, which is the further away the longer nothing has come in. */
 #define SLEEP_MIN_NS NS_PER_S
@@ -85,8 +90,13 @@ static int open_wake(void)
 void idle_open(struct idle *idle, struct queue *queue,
 	       struct endpoint *endpoint, struct control *control)
 {
-	*idle = (struct idle){ queue, endpoint, control, open_wake(),
-			       SLEEP_MIN_NS };
+	*idle = (struct idle){
+		.queue = queue,
+		.endpoint = endpoint,
+		.control = control,
+		.wake_fd = open_wake(),
+		.sleep_ns = SLEEP_MIN_NS,
+	};
 	queue_attend(queue, process_id(), thread_ask_id());
 }
 
@@ -160,8 +170,19 @@ static void sleep_until(struct idle *idle, uint64_t until)
 		idle->sleep_ns = earlier(2 * idle->sleep_ns, SLEEP_MAX_NS);
 }
 
+static void look_at_rate(struct idle *idle, const struct cycle *cycle)
+{
+	uint64_t passed = cycle->began - idle->began;
+	uint64_t before = passed < AVERAGE_NS ? AVERAGE_NS - passed : 0;
+
+	idle->rate = (idle->rate * before + cycle->moved * NS_PER_S) /
+		     (before + passed);
+	idle->began = cycle->began;
+}
+
 void idle_until(struct idle *idle, const struct cycle *cycle, uint64_t until_ns)
 {
+	look_at_rate(idle, cycle);
 	uint64_t now = clock_steady();
 	bool busy = cycle->ending || cycle->began - cycle->last_seen < BUSY_NS;
 	bool blocked = is_blocked(idle, cycle);
@@ -170,6 +191,8 @@ void idle_until(struct idle *idle, const struct cycle *cycle, uint64_t until_ns)
 		idle->sleep_ns = SLEEP_MIN_NS;
 	if (!own_fds_intact(idle->wake_fd))
 		idle->wake_fd = -1; /* the host has taken the number */
+	busy = cycle->ending ||
+	       (busy && (idle->rate >= SELDOM || !can_sleep(idle)));
 	if (!blocked && (busy || queue_pending(idle->queue)))
 		await(idle, earlier(until_ns, now + poll_interval(cycle)));
 	else if (!can_sleep(idle))

@@ -32,6 +32,8 @@ struct idle {
 	struct control *control;
 	int wake_fd; /* a signalfd; -1: there is none, so rests are short */
 	uint64_t sleep_ns; /* the next sleep, if nobody ends it */
+	uint64_t began;    /* the last cycle */
+	uint64_t rate;     /* messages a second, over the last of AVERAGE_NS */
 };
 
 /* On the thread that is to idle, which has QUEUE_WAKE_SIGNAL blocked: from now on
