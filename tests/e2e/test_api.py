@@ -3,17 +3,20 @@
 Python, from threads, handlers and children, and where there is no library."""
 
 import collections
+import dataclasses
 import errno
 import pathlib
 import re
+import socket
 import subprocess
 import sys
 
-from harness import cli, given, host, namespace, servers
+from harness import cli, dns, given, host, namespace, servers
 from harness.collector import Collector
 from harness.each import each
 from harness.metrics import SETTING, Metrics
 from harness.process import PATH, Process
+from harness.scene import Scene
 
 SOURCE = pathlib.Path(__file__).parents[2]
 HEADER = f"-I{SOURCE}"
@@ -259,6 +262,66 @@ def test_noted():
     metrics().check()
     assert len(expected) == 19
     return f"{len(expected)} messages"
+
+
+def with_module(name):
+    """The server with its example of config/api."""
+    where = SOURCE / "config/api"
+    server = servers.SERVERS[name]
+    (file, text), = server.files.items()
+    if name == "unbound":
+        text = text.replace('"iterator"', '"python iterator"') + \
+            f'python:\n    python-script: "{where}/unbound.py"\n'
+    else:
+        text += f'dofile("{where}/dnsdist.lua")\n'
+    # Python looks for Debian's modules beside the program, which is a copy.
+    return dataclasses.replace(server, files={file: text}, environment={
+        "PYTHONPATH": "/usr/lib/python3/dist-packages"})
+
+
+def ask(address, names, batch=40):
+    """Asks for each, so many at a time. Returns name → rcode."""
+    answered = {}
+    peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    peer.settimeout(60)
+    peer.connect((address, 53))
+    for at in range(0, len(names), batch):
+        some = dict(enumerate(names[at:at + batch], at))
+        for number, name in some.items():
+            peer.send(dns.query(number, name, rd=True))
+        for _ in some:
+            answer = peer.recv(65535)
+            answered[names[dns.ident(answer)]] = dns.flags(answer) & 15
+    return answered
+
+
+# What the log says of a response that the policy did not make.
+MODULES = {"unbound": "-", "dnsdist": "passed"}
+
+
+@each(MODULES)
+def test_module(name):
+    """Debian's server with a module that notes a policy's name: it is with those
+    responses that the policy made, and with no other."""
+    collector = Collector()
+    scene = Scene(name, f'dnstap {collector.endpoint} full {{\n'
+                        'extra "{/policy/name}"\n}',
+                  variant=with_module(name))
+    names = [f"{i}.blocked.test" if i % 3 == 0 else f"host{i % 5}.test" if i % 3 == 1
+             else f"{i}.none.test" for i in range(600)]
+    answered = ask(scene.server.addresses[0], names)
+    assert all(answered[one] == 3 for one in names[::3]), answered
+    scene.stop(collector)
+    found = collections.Counter()
+    for tap in collector.taps(orderly=False):
+        extra = "-"
+        if tap.type == "CLIENT_RESPONSE":
+            blocked = b"\7blocked\4test\0" in dns.first_question(tap.payload)
+            extra = "blocked" if blocked else MODULES[name]
+            found[extra] += 1
+        assert tap.extra.decode() == extra, tap
+    assert found["blocked"] == 200 and found[MODULES[name]] >= 400, found
+    return f"{dict(found)}"
 
 
 def test_versions():
