@@ -161,9 +161,9 @@ Test(api_message, knows_how_much_it_takes)
 	cr_assert_eq(WITH(m->query = octets; m->query_size = 64000;
 			  m->response_size = 1000),
 		     0);
-	memset(value, 'x', sizeof(value) - 6);
-	cr_assert_eq(api_message_read(&read, &good, &pair, 1), 0);
 	memset(value, 'x', sizeof(value) - 5);
+	cr_assert_eq(api_message_read(&read, &good, &pair, 1), 0);
+	memset(value, 'x', sizeof(value) - 4);
 	cr_assert_eq(api_message_read(&read, &good, &pair, 1), -EMSGSIZE);
 	pair.value = NULL;
 	cr_assert_eq(api_message_read(&read, &good, &pair, 1), -EINVAL);
