@@ -29,6 +29,7 @@ BOXES = [
      "hook/|libc's names: makes the real call|and looks at what it carried"),
     (20, 216, 260, 68, "room ours",
      "capture/|is the socket DNS? whole messages,|cut out of TCP; a copy of each"),
+    (318, 100, 124, 68, "room ours", "api/|what the server|gives by itself"),
     (330, 216, 100, 68, "room ours", "queue/|one for each|tap; bounded"),
     (468, 8, 284, 44, "room", "collectors|or files"),
     (468, 84, 284, 236, "zone", ""),
@@ -50,6 +51,8 @@ NOTES = [
 ARROWS = [
     [(150, 52), (150, 98)],
     [(150, 168), (150, 214)],
+    [(280, 30), (380, 30), (380, 98)],
+    [(340, 168), (340, 192), (220, 192), (220, 214)],
     [(280, 250), (328, 250)],
     [(430, 250), (478, 250)],
     [(610, 216), (610, 204)],

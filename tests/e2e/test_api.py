@@ -3,17 +3,23 @@
 Python, from threads, handlers and children, and where there is no library."""
 
 import collections
+import dataclasses
 import errno
+import os
 import pathlib
 import re
+import signal
+import socket
+import struct
 import subprocess
 import sys
 
-from harness import cli, given, host, namespace, servers
+from harness import cli, dns, dnstap, framestream, given, host, namespace, servers
 from harness.collector import Collector
 from harness.each import each
 from harness.metrics import SETTING, Metrics
-from harness.process import PATH, Process
+from harness.process import PATH, Process, until
+from harness.scene import Scene
 
 SOURCE = pathlib.Path(__file__).parents[2]
 HEADER = f"-I{SOURCE}"
@@ -86,6 +92,26 @@ def test_ctypes():
         assert not differ, f"{ours.get('extra')}: {differ}"
     metrics().check()
     return f"{count} messages"
+
+
+def test_killed():
+    """What was given is in the flight recorder, with all that was told of it."""
+    recorders, count, seed = f"{namespace.ROOM}/recorders", 300, 10
+    os.mkdir(recorders)
+    process = Process([sys.executable, "-m", "harness.given", str(seed), str(count),
+                       "stay"], environment=servers.tap_environment(
+        f'dnstap {namespace.ROOM}/nobody.sock full {{ extra "{{/test/name}}" }}',
+        PYTHONPATH=str(SOURCE / "tests/e2e"), DNSTAP_RECORDER=recorders))
+    until(lambda: process.alive() and (files := os.listdir(recorders)) and
+          len(cli.run("recover", "--live", "-j", f"{recorders}/{files[0]}")
+              .stdout.splitlines()) == count, "the recorder has all")
+    process.send(signal.SIGKILL)
+    process.wait(-signal.SIGKILL)
+    target = f"{namespace.ROOM}/recovered.fstrm"
+    cli.good("recover", "-w", target, recorders)
+    found = [given.logged(frame) for frame in framestream.read_file(target)]
+    assert found == given.some(seed, count)
+    return f"{len(found)} messages"
 
 
 def metrics(tap=None):
@@ -259,6 +285,114 @@ def test_noted():
     metrics().check()
     assert len(expected) == 19
     return f"{len(expected)} messages"
+
+
+def with_module(name):
+    """The server with its example of config/api."""
+    where = SOURCE / "config/api"
+    server = servers.SERVERS[name]
+    (file, text), = server.files.items()
+    if name == "unbound":
+        text = text.replace('"iterator"', '"python iterator"') + \
+            f'python:\n    python-script: "{where}/unbound.py"\n'
+    else:
+        text += f'dofile("{where}/dnsdist.lua")\n'
+    # Python looks for Debian's modules beside the program, which is a copy.
+    return dataclasses.replace(server, files={file: text}, environment={
+        "PYTHONPATH": "/usr/lib/python3/dist-packages"})
+
+
+def ask(address, names, batch=40):
+    """Asks for each, so many at a time. Returns name → rcode."""
+    answered = {}
+    peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    peer.settimeout(60)
+    peer.connect((address, 53))
+    for at in range(0, len(names), batch):
+        some = dict(enumerate(names[at:at + batch], at))
+        for number, name in some.items():
+            peer.send(dns.query(number, name, rd=True))
+        for _ in some:
+            answer = peer.recv(65535)
+            answered[names[dns.ident(answer)]] = dns.flags(answer) & 15
+    return answered
+
+
+# What the log says of a response that the policy did not make.
+MODULES = {"unbound": "-", "dnsdist": "passed"}
+
+
+@each(MODULES)
+def test_module(name):
+    """Debian's server with a module that notes a policy's name: it is with those
+    responses that the policy made, and with no other."""
+    collector = Collector()
+    scene = Scene(name, f'dnstap {collector.endpoint} full {{\n'
+                        'extra "{/policy/name}"\n}',
+                  variant=with_module(name))
+    names = [f"{i}.blocked.test" if i % 3 == 0 else f"host{i % 5}.test" if i % 3 == 1
+             else f"{i}.none.test" for i in range(600)]
+    answered = ask(scene.server.addresses[0], names)
+    assert all(answered[one] == 3 for one in names[::3]), answered
+    scene.stop(collector)
+    found = collections.Counter()
+    for tap in collector.taps(orderly=False):
+        extra = "-"
+        if tap.type == "CLIENT_RESPONSE":
+            blocked = b"\7blocked\4test\0" in dns.first_question(tap.payload)
+            extra = "blocked" if blocked else MODULES[name]
+            found[extra] += 1
+        assert tap.extra.decode() == extra, tap
+    assert found["blocked"] == 200 and found[MODULES[name]] >= 400, found
+    return f"{dict(found)}"
+
+
+def test_relay():
+    """A server without a socket of DNS gives what passes through it: each of its four
+    messages, as its client and its upstream have them."""
+    collector, count, path = Collector(), 300, f"{namespace.ROOM}/relay.sock"
+    servers.Running("nsd", address=namespace.UPSTREAM)
+    relay = Process([host.build("relay", HEADER), path, str(count), namespace.UPSTREAM],
+                    environment=servers.tap_environment(
+        f'dnstap {collector.endpoint} full {{ extra "{{/relay/number}} {{name}} '
+        '{port}" }', DNSTAP_PORTS="5399", **SETTING))
+    until(lambda: relay.alive() and os.path.exists(path), "the relay")
+    peer = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    peer.bind(f"{namespace.ROOM}/client.sock")
+    expected = []
+    until(lambda: relay.output().split(), "its port")
+    own = int(relay.output().split()[-1])
+    for number in range(count):
+        name = f"host{number % 70}.test"
+        query = dns.query(number, name, rd=number % 2, qtype="AAAA")
+        client = bytes((192, 0, 2, number % 200)), 1000 + number
+        peer.sendto(struct.pack(">4sH6x", *client) + query, path)
+        response = peer.recv(65535)
+        address = f"192.0.2.{number % 200}"
+        for kind, protocol, side, port in (
+                ("CLIENT_QUERY", "DOQ", address, client[1]),
+                ("FORWARDER_QUERY", "DNSCryptUDP", None, 53),
+                ("FORWARDER_RESPONSE", "DNSCryptUDP", None, 53),
+                ("CLIENT_RESPONSE", "DOQ", address, client[1])):
+            expected.append((kind, protocol, side, client[1] if side else own,
+                             query, response if "RESPONSE" in kind else None,
+                             f"{number} {name}. {port}"))
+    relay.wait(0)
+    assert not collector.errors
+    found = []
+    for frame in collector.frames:
+        said = given.logged(frame)
+        kind = dnstap.TYPES[said["type"] - 1]
+        found.append((
+            kind, dnstap.PROTOCOLS[said["socket_protocol"] - 1],
+            socket.inet_ntoa(said["query_address"]) if "CLIENT" in kind else None,
+            said["query_port"], said["query_message"], said.get("response_message"),
+            said["extra"].decode()))
+        assert ("response_time" in said) == ("RESPONSE" in kind), said
+    for ours, theirs in zip(expected, found, strict=True):
+        assert ours == theirs, f"{ours}\n{theirs}"
+    metrics().check()
+    return f"{len(found)} messages"
 
 
 def test_versions():

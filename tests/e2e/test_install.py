@@ -19,7 +19,7 @@ SOURCE = pathlib.Path(__file__).parents[2]
 BUILD = pathlib.Path(os.environ.get("DNSTAPSHIM_BUILD", "build"))
 ROOT = f"{namespace.ROOM}/root"
 FEATURES = "/usr/share/apparmor-features/features"
-PAGES = ("dnstapshim.1", "dnstapshim.conf.5", "libdnstapshim.so.8")
+PAGES = ("dnstapshim.1", "dnstapshim.3", "dnstapshim.conf.5", "libdnstapshim.so.8")
 UNITS = sorted(path.name.removesuffix(".service.d")
                for path in (SOURCE / "config/systemd").glob("*.service.d"))
 SERVICES = sorted(path.name for path in (SOURCE / "config/systemd").glob("dnstap-*"))
@@ -53,6 +53,14 @@ def test_make_install():
     about = {"PKG_CONFIG_PATH": f"{ROOT}/opt/shim/lib/pkgconfig", **os.environ}
     path = run("pkg-config", "--variable=preload", "dnstapshim", env=about).strip()
     assert path == "/opt/shim/lib/libdnstapshim.so"
+    flags = run("pkg-config", "--cflags", "--libs", "dnstapshim", env=about).split()
+    assert flags == ["-I/opt/shim/include"], flags
+    source = SOURCE / "tests/e2e/host/probe.c"
+    lone = pathlib.Path(f"{ROOT}/probe.c")  # nothing of the tree beside it
+    lone.write_text(source.read_text().replace("shim/api/dnstapshim.h", "dnstapshim.h"))
+    run("gcc", '-DHOW="installed"', f"-I{ROOT}{flags[0][2:]}", str(lone), "-o",
+        f"{namespace.ROOM}/probe")
+    lone.unlink()
     version = run("pkg-config", "--modversion", "dnstapshim", env=about).strip()
     assert version in run(f"{ROOT}/opt/shim/bin/dnstapshim", "--version")
     stranger = pathlib.Path(f"{ROOT}/opt/shim/share/doc/dnstapshim/notes")
