@@ -16,6 +16,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#define HOST_BAD(bad, good) (good) /* musl's sendmsg(2) and its like do */
+
 #define strerrorname_np(number) strerror(number)
 #define RTLD_DEEPBIND           0
 #define _SC_MINSIGSTKSZ         -1 /* sysconf(3) does not know it */
