@@ -45,6 +45,16 @@
 #define posix_spawn_file_actions_addclosefrom_np(actions, first) \
 	posix_spawn_file_actions_addclose(actions, first)
 
+/* It does not count what it has given out. */
+struct mallinfo2 {
+	size_t uordblks, hblkhd;
+};
+
+static inline struct mallinfo2 mallinfo2(void)
+{
+	return (struct mallinfo2){ 0 };
+}
+
 sighandler_t __sysv_signal(int number, sighandler_t handler);
 
 static inline int close_range(unsigned first, unsigned last, int flags)
