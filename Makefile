@@ -97,7 +97,7 @@ unit: $(UNITS) ## the unit tests: no root, nothing installed
 help:
 	@echo "make TARGET [V=1: show the commands] [SAN=address,undefined | thread]"
 	@echo "     [CFLAGS=...] [SHARED_DEPS=1]; after other flags: make clean"
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
 
 $(B)/libdnstapshim.so: $(CORE_O) $(HOOK_O) $(B)/exports shim/api/exports.map
 	@echo "  LINK  $@"
@@ -198,6 +198,12 @@ check: ## every test, as root: installs packages, makes namespaces
 	$(Q)$(MAKE) $(JOBS) all unit
 	$(Q)tests/e2e/run
 
+check-musl: all ## servers of musl's with its library; as root
+	$(Q)tests/setup musl
+	$(Q)$(MAKE) $(JOBS) musl
+	$(Q)tests/musl
+	$(Q)tests/e2e/run --musl
+
 fuzz: $(FUZZ) ## builds the fuzz targets, build/fuzz/fuzz_*
 
 demo: ## a preloaded named answers dig; as root
@@ -250,6 +256,6 @@ clean: ## removes build/
 
 -include $(shell find $(B) \( -path build/musl$(if $(MUSL),/source) -prune \) -o \
            -type f -name '*.d' -print 2>/dev/null)
-.PHONY: all musl help check unit fuzz demo bench soak lint drawing format install uninstall deb clean
+.PHONY: all musl help check check-musl unit fuzz demo bench soak lint drawing format install uninstall deb clean
 .SECONDARY: $(FUZZED)
 .DELETE_ON_ERROR:

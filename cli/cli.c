@@ -214,3 +214,9 @@ int cli_load(const char *text, const char *program, struct config **config)
 		config_free(*config);
 	return error == -ENOMEM ? cli_no_memory() : EX_CONFIG;
 }
+
+bool cli_is_library(const char *name)
+{
+	return !strncmp(name, LIBRARY, strlen(LIBRARY)) ||
+	       !strncmp(name, LIBRARY_MUSL, strlen(LIBRARY_MUSL));
+}

@@ -15,7 +15,11 @@
 #include "config/config.h"
 
 /* As it is preloaded, and looked for. */
-#define LIBRARY "libdnstapshim.so"
+#define LIBRARY      "libdnstapshim.so"
+#define LIBRARY_MUSL "libdnstapshim-musl.so"
+
+/* Whether a file of this name, without its directory, is either. */
+bool cli_is_library(const char *name);
 
 /* "read", for messages; set once by main(). */
 extern const char *cli_command;

@@ -25,7 +25,7 @@ static const char *base_of(const char *path)
 
 static void on_mapping(void *has, const struct proc_mapping *mapping)
 {
-	if (!strncmp(base_of(mapping->path), LIBRARY, strlen(LIBRARY)))
+	if (cli_is_library(base_of(mapping->path)))
 		*(bool *)has = true;
 }
 

@@ -4,7 +4,6 @@
  * that the configuration is right and that the program can be tapped.
  */
 #include <errno.h>
-#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -12,7 +11,7 @@
 #include "cli/cli.h"
 #include "cli/command.h"
 #include "cli/inspect/elf.h"
-#include "cli/inspect/ldcache.h"
+#include "cli/inspect/library.h"
 #include "cli/inspect/program.h"
 
 enum { OPTION_LIBRARY = 256, OPTION_VARIABLE };
@@ -149,61 +148,49 @@ static int check_config(const struct run *run)
 	return status;
 }
 
-/* Where the loader finds it by its bare name (release with free). */
-static char *find_installed(void)
+/* Whether it is for the other libc, by the name that it has been given. */
+static bool is_other(const struct elf *elf, bool musl)
 {
-	static const char self[] = "/proc/self/exe";
-	struct ldcache *cache = ldcache_open();
-	char *found = NULL;
-	struct elf elf;
-
-	if (cache && !elf_open(&elf, self)) {
-		found = ldcache_find(cache, LIBRARY, &elf, self);
-		elf_close(&elf);
-	}
-	ldcache_close(cache);
-	return found;
+	return elf->soname && !strcmp(elf->soname, library_name(!musl));
 }
 
-/* The library that belongs to this command (release with free). */
-static char *find_library(void)
+static int refuse_library(const char *path, const char *reason)
 {
-	static const char *const beside[] = { "/" LIBRARY, "/../lib/" LIBRARY };
-	char self[PATH_MAX], *path, *found = NULL;
-	ssize_t size = readlink("/proc/self/exe", self, sizeof(self) - 1);
-
-	self[size < 0 ? 0 : size] = '\0';
-	*strrchr(size < 0 ? strcpy(self, "/") : self, '/') = '\0';
-	for (size_t i = 0; i < 2 && !found; i++) {
-		if (asprintf(&path, "%s%s", self, beside[i]) < 0)
-			return NULL;
-		found = realpath(path, NULL);
-		free(path);
-	}
-	return found ? found : find_installed();
+	cli_warn("%s: %s", path, reason);
+	return EX_UNAVAILABLE;
 }
 
-static int check_library(struct run *run)
+static int check_library(struct run *run, bool musl)
 {
 	struct elf elf;
-	bool native;
+	bool native, other;
 
 	if (!run->library)
-		run->library = find_library();
-	if (!run->library) {
-		cli_warn(LIBRARY " is neither beside this command nor in "
-				 "../lib nor where the loader looks; name it "
-				 "with --library");
-		return EX_UNAVAILABLE;
-	}
+		run->library = library_find(musl);
+	if (!run->library)
+		return refuse_library(library_name(musl),
+				      "is neither beside this command nor in "
+				      "../lib nor where the loader looks; name "
+				      "it with --library");
 	native = !elf_open(&elf, run->library) && elf.native && elf.soname;
+	other = native && is_other(&elf, musl);
 	elf_close(&elf);
-	if (native && !strpbrk(run->library, " :"))
-		return EX_OK;
-	cli_warn("%s: %s", run->library,
-		 native ? "the loader takes no path with a blank or a colon"
-			: "this is no shared library for this machine");
-	return EX_UNAVAILABLE;
+	if (!native)
+		return refuse_library(run->library,
+				      "this is no shared library for this "
+				      "machine");
+	if (other)
+		return refuse_library(
+			run->library,
+			musl ? "the program is linked with musl, "
+			       "and this library with glibc"
+			     : "the program is linked with glibc, "
+			       "and this library with musl");
+	if (strpbrk(run->library, " :"))
+		return refuse_library(run->library,
+				      "the loader takes no path with a blank "
+				      "or a colon");
+	return EX_OK;
 }
 
 /* A sanitizer's runtime insists on the first place. */
@@ -225,7 +212,7 @@ static int preload(const char *library)
 
 	if (!others || !*others)
 		return setenv("LD_PRELOAD", library, 1);
-	if (strstr(others, LIBRARY))
+	if (strstr(others, LIBRARY) || strstr(others, LIBRARY_MUSL))
 		return 0;
 	length = insists_on_first(others)
 			 ? asprintf(&list, "%s:%s", others, library)
@@ -236,7 +223,7 @@ static int preload(const char *library)
 	return 0;
 }
 
-static int check_program(const char *path)
+static int check_program(const char *path, bool *musl)
 {
 	struct program program;
 	const struct reason *first;
@@ -250,20 +237,24 @@ static int check_program(const char *path)
 		cli_warn("%s: %s", program.path, first->text);
 	if (!error && first && first->answer == ANSWER_NO)
 		status = EX_UNAVAILABLE;
+	*musl = program.musl;
 	program_free(&program);
 	return status;
 }
 
-static int start(const struct run *run)
+static int start(struct run *run)
 {
 	char *path = program_find(run->command[0]);
+	bool musl;
 	int status;
 
 	if (!path) {
 		cli_warn("%s: no such program", run->command[0]);
 		return EX_NOINPUT;
 	}
-	status = check_program(path);
+	status = check_program(path, &musl);
+	if (status == EX_OK)
+		status = check_library(run, musl);
 	if (status == EX_OK && preload(run->library))
 		status = cli_no_memory();
 	if (status == EX_OK) {
@@ -282,8 +273,6 @@ static int run_main(int argc, char **argv)
 
 	if (status < 0)
 		status = check_config(&run);
-	if (run.command && status == EX_OK)
-		status = check_library(&run);
 	if (run.command && status == EX_OK)
 		status = start(&run);
 	free(run.taps);

@@ -38,7 +38,7 @@ struct view {
 
 bool bindings_is_library(const char *path)
 {
-	return !strncmp(basename(path), LIBRARY, strlen(LIBRARY));
+	return cli_is_library(basename(path));
 }
 
 static void add_libc(struct view *view, const struct range *range)
@@ -107,11 +107,18 @@ static int open_mapped(struct elf *elf, pid_t pid,
 	return error;
 }
 
+/* musl's is the loader itself, under either name. */
+static bool is_libc(const char *name)
+{
+	return !strcmp(name, LIBC) || !strcmp(name, "libc.so") ||
+	       !strncmp(name, "ld-musl-", 8);
+}
+
 static void find_libc(void *context, const struct proc_mapping *mapping)
 {
 	const struct range range = { mapping->begin, mapping->end };
 
-	if (!strcmp(basename(mapping->path), LIBC))
+	if (is_libc(basename(mapping->path)))
 		add_libc(context, &range);
 }
 

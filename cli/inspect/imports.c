@@ -10,6 +10,7 @@
 
 #include "cli/inspect/encryption.h"
 #include "cli/inspect/ldcache.h"
+#include "cli/inspect/library.h"
 #include "proto/common.h"
 
 #define UNSEEN       NOTHING
@@ -111,13 +112,17 @@ static struct module *add(struct imports *imports, const char *path,
 	return module;
 }
 
+/* `loader`: musl's; NULL: it is glibc's. */
 static void add_needed(struct imports *imports, const struct ldcache *cache,
-		       const struct elf *elf, const char *path)
+		       const char *loader, const struct elf *elf,
+		       const char *path)
 {
 	const char *name;
 
 	for (size_t n = 0; (name = elf_needed(elf, n)); n++) {
-		char *found = ldcache_find(cache, name, elf, path);
+		char *found =
+			loader ? ldcache_find_musl(loader, name, elf, path)
+			       : ldcache_find(cache, name, elf, path);
 
 		add(imports, found, name);
 		free(found);
@@ -127,6 +132,7 @@ static void add_needed(struct imports *imports, const struct ldcache *cache,
 int imports_of_file(struct imports *imports, const char *path)
 {
 	struct ldcache *cache = ldcache_open();
+	char *loader = NULL;
 	struct elf elf;
 	int error, first = 0;
 
@@ -143,10 +149,13 @@ int imports_of_file(struct imports *imports, const char *path)
 			first = error;
 		if (error)
 			continue;
+		if (i == 0 && library_is_musl(elf.interpreter))
+			loader = strdup(elf.interpreter);
 		elf_imports(&elf, on_import, &imports->modules[i]);
-		add_needed(imports, cache, &elf, at);
+		add_needed(imports, cache, loader, &elf, at);
 		elf_close(&elf);
 	}
+	free(loader);
 	ldcache_close(cache);
 	return first;
 }

@@ -95,6 +95,8 @@ static int inspect_program(const char *name)
 	}
 	error = program_examine(&program, path, false);
 	if (!error)
+		program_examine_library(&program);
+	if (!error)
 		error = program_examine_imports(&program);
 	if (error) {
 		cli_warn("%s: %s", path, strerror(-error));

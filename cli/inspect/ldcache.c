@@ -202,3 +202,62 @@ char *ldcache_find(const struct ldcache *cache, const char *name,
 		found = find_listed(DEFAULT_DIRECTORIES, name, path);
 	return found;
 }
+
+/* Under these names, whatever follows: ldso/dynlink.c. */
+static bool is_musl_libc(const char *name)
+{
+	static const char *const names[] = { "libc.",   "libpthread.",
+					     "librt.",  "libm.",
+					     "libdl.",  "libutil.",
+					     "libxnet." };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (!strncmp(name, names[i], strlen(names[i])))
+			return true;
+	return false;
+}
+
+/* A list of directories, in lines or with colons: /lib/ld-musl-x86_64.so.1 has
+ * /etc/ld-musl-x86_64.path. Returns false if there is none. */
+static bool read_musl_list(const char *loader, char *list, size_t size)
+{
+	const char *base = strrchr(loader, '/') + 1;
+	char path[128];
+	FILE *file;
+	size_t n;
+
+	snprintf(path, sizeof(path), "/etc/%.*s.path", (int)strcspn(base, "."),
+		 base);
+	file = fopen(path, "re");
+	if (!file)
+		return false;
+	n = fread(list, 1, size - 1, file);
+	fclose(file);
+	list[n] = '\0';
+	for (char *end; (end = strchr(list, '\n'));)
+		*end = ':';
+	return true;
+}
+
+char *ldcache_find_musl(const char *loader, const char *name,
+			const struct elf *needed_by, const char *path)
+{
+	char list[4096];
+	char *found;
+
+	if (strchr(name, '/'))
+		return find_path(name);
+	if (is_musl_libc(name))
+		return strdup(loader);
+	found = find_listed(getenv("LD_LIBRARY_PATH"), name, path);
+	if (!found)
+		found = find_listed(needed_by->runpath ? needed_by->runpath
+						       : needed_by->rpath,
+				    name, path);
+	if (!found)
+		found = find_listed(read_musl_list(loader, list, sizeof(list))
+					    ? list
+					    : "/lib:/usr/local/lib:/usr/lib",
+				    name, path);
+	return found;
+}

@@ -27,3 +27,7 @@ const char *ldcache_next(const struct ldcache *cache, const char *name,
  * lies at `path`, gets it; NULL if it is not found. */
 char *ldcache_find(const struct ldcache *cache, const char *name,
 		   const struct elf *needed_by, const char *path);
+
+/* The same by musl's loader, which lies at `loader`, and is libc itself. */
+char *ldcache_find_musl(const char *loader, const char *name,
+			const struct elf *needed_by, const char *path);

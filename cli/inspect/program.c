@@ -12,9 +12,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "cli/cli.h"
 #include "cli/inspect/confine.h"
 #include "cli/inspect/elf.h"
 #include "cli/inspect/encryption.h"
+#include "cli/inspect/library.h"
 
 #define SCRIPT_DEPTH_MAX 4 /* as in Linux */
 #define SCRIPT_LINE_MAX  256
@@ -126,11 +128,6 @@ static const char *machine_name(unsigned machine)
 	}
 }
 
-static bool is_musl(const char *interpreter)
-{
-	return strstr(interpreter, "/ld-musl") != NULL;
-}
-
 /* How it is loaded. Returns whether libraries are loaded at all. */
 static bool judge_elf(struct verdict *verdict, const struct elf *elf)
 {
@@ -153,11 +150,6 @@ static bool judge_elf(struct verdict *verdict, const struct elf *elf)
 		verdict_add(verdict, ANSWER_NO,
 			    "it is statically linked: nothing can be "
 			    "preloaded into it");
-	else if (is_musl(interpreter))
-		verdict_add(verdict, ANSWER_NO,
-			    "it is linked with musl (%s), and the library "
-			    "with glibc",
-			    interpreter);
 	else
 		return true;
 	return false;
@@ -231,6 +223,18 @@ int program_examine_imports(struct program *program)
 	return 0;
 }
 
+void program_examine_library(struct program *program)
+{
+	char *path = program->loads ? library_find(program->musl) : NULL;
+
+	if (program->loads && program->musl)
+		verdict_add(&program->verdict, path ? ANSWER_YES : ANSWER_NO,
+			    "it is linked with musl, so it takes " LIBRARY_MUSL
+			    "%s",
+			    path ? "" : ", which is not installed");
+	free(path);
+}
+
 static int examine_elf(struct program *program)
 {
 	struct elf elf;
@@ -244,6 +248,7 @@ static int examine_elf(struct program *program)
 	if (error)
 		return error;
 	program->loads = judge_elf(&program->verdict, &elf);
+	program->musl = library_is_musl(elf.interpreter);
 	elf_close(&elf);
 	return 0;
 }

@@ -11,7 +11,8 @@
 
 struct program {
 	char *path; /* what the kernel runs in the end: no script */
-	bool loads; /* it is loaded by glibc, with libraries */
+	bool loads; /* it is loaded with libraries, */
+	bool musl;  /* by musl, not by glibc */
 	struct verdict verdict;
 	struct imports imports;
 };
@@ -27,6 +28,9 @@ char *program_find(const char *name);
  * read.
  */
 int program_examine(struct program *program, const char *path, bool by_caller);
+
+/* If it loads: whether the library for its libc is there. */
+void program_examine_library(struct program *program);
 
 /* If it loads: whether it makes calls that carry DNS messages, and hooked ones.
  * Likewise. */

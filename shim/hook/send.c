@@ -199,7 +199,8 @@ ssize_t io_sendmmsg(const struct real_table *by, int fd, struct mmsghdr *vector,
 	} while (goes_on && sent < most);
 	if (!sent)
 		return result;
-	errno = before;
+	if (result < 0) /* else it is as libc has left it */
+		errno = before;
 	return sent;
 }
 

@@ -10,12 +10,20 @@
 #include <stdlib.h>
 
 #if defined(__x86_64__)
-#define INTERPRETER "/lib64/ld-linux-x86-64.so.2"
+#define GLIBC "/lib64/ld-linux-x86-64.so.2"
+#define MUSL  "/lib/ld-musl-x86_64.so.1"
 /* The kernel enters with the stack as it is before a call, not after one. */
 #define ENTRY __attribute__((force_align_arg_pointer, noreturn, used))
 #elif defined(__aarch64__)
-#define INTERPRETER "/lib/ld-linux-aarch64.so.1"
-#define ENTRY       __attribute__((noreturn, used))
+#define GLIBC "/lib/ld-linux-aarch64.so.1"
+#define MUSL  "/lib/ld-musl-aarch64.so.1"
+#define ENTRY __attribute__((noreturn, used))
+#endif
+
+#ifdef LIBC_MUSL
+#define INTERPRETER MUSL
+#else
+#define INTERPRETER GLIBC
 #endif
 
 __attribute__((section(".interp"), used, retain)) static const char interp[] =

@@ -7,11 +7,12 @@ import shutil
 import struct
 import subprocess
 
-from harness import cli, control, load, servers
+from harness import cli, control, load, namespace, servers
 from harness.collector import Collector, build_golang
 from harness.each import each
 from harness.process import Process, program, until
 from harness.scene import Scene
+from harness.servers import LIBRARY
 
 BUILD = pathlib.Path(os.environ.get("DNSTAPSHIM_BUILD", "build"))
 SERVERS = ["named", "unbound", "nsd", "knotd", "pdns_server", "pdns_recursor",
@@ -56,10 +57,26 @@ def test_go():
 
 
 def test_musl():
-    """Only the loader's name tells."""
-    path = compile("musl", "int main(void) { return 0; }",
+    """Only the loader's name tells; the library for it is another file."""
+    path = compile("musl", "#include <sys/socket.h>\n"
+                   "int main(void) { return recv(0, 0, 0, 0); }",
                    "-Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1")
-    assert "musl" in refused(path)
+    command = f"{namespace.ROOM}/dnstapshim"
+    shutil.copy2(cli.COMMAND, command)
+
+    def said(*words):
+        done = subprocess.run([command, *words], capture_output=True, text=True)
+        return done.returncode, done.stdout + done.stderr
+
+    run = "run", "-t", "/mnt/tap.sock", "--", path
+    for words in ("inspect", path), run:
+        status, text = said(*words)
+        assert status == 69 and "libdnstapshim-musl.so" in text, (status, text)
+    pathlib.Path("/mnt/libdnstapshim-musl.so").touch()
+    status, text = said("inspect", path)
+    assert status == 0 and text.startswith("yes") and "linked with musl" in text, text
+    status, text = said("run", "-t", "/mnt/tap.sock", "--library", LIBRARY, "--", path)
+    assert status == 69 and "this library with glibc" in text, (status, text)
 
 
 def test_other_machine():

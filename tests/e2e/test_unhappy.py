@@ -8,9 +8,11 @@ from harness import load, namespace, servers
 from harness.collector import Collector, FstrmCapture
 from harness.dnstap import decode
 from harness.each import each
+from harness.process import MUSL
 from harness.scene import Scene
 
 QUERIES = 500
+SERVER = "nsd" if MUSL else "named"
 
 # What stands at the endpoint; each returns the endpoint and what to keep alive.
 ENDPOINTS = {
@@ -34,8 +36,8 @@ def stopped():
 
 
 def life(environment):
-    """(answers, seconds to exit) of a named, which starts and ends in time."""
-    server = servers.Running("named", environment)
+    """(answers, seconds to exit) of a server, which starts and ends in time."""
+    server = servers.Running(SERVER, environment)
     answers = load.udp(server.addresses, QUERIES, load.Mix("unhappy"))
     return answers, server.stop()
 
@@ -59,7 +61,7 @@ def test_restarted(kind):
     """Idle when its collector dies; asked on while there is none."""
     port = 6000 if kind == "tcp" else None
     first = Collector(port)
-    scene = Scene("named", f"dnstap {first.endpoint} full")
+    scene = Scene(SERVER, f"dnstap {first.endpoint} full")
     first.wait(ask(scene, "before"))
     first.kill()
     ask(scene, "meanwhile")
@@ -71,7 +73,7 @@ def test_restarted(kind):
 
 def test_late():
     """No collector until all the questions were asked."""
-    scene = Scene("named", "dnstap /mnt/tap.sock full")
+    scene = Scene(SERVER, "dnstap /mnt/tap.sock full")
     ask(scene, "early")
     collector = Collector()
     collector.wait(len(scene.facts()))
@@ -82,7 +84,7 @@ def test_late():
 def test_paused():
     """A collector that stops in the middle and goes on later."""
     collector = FstrmCapture()
-    scene = Scene("named", f"dnstap {collector.endpoint} full")
+    scene = Scene(SERVER, f"dnstap {collector.endpoint} full")
     ask(scene, "before")
     collector.send(signal.SIGSTOP)
     ask(scene, "meanwhile")
@@ -91,7 +93,7 @@ def test_paused():
     return scene.check([decode(frame) for frame in collector.frames()])
 
 
-@each(["named", "rbldnsd"])
+@each([SERVER, "rbldnsd"])
 def test_absent_said(name):
     """At the start that there is something to wait for; then who is to make the socket,
     and where."""

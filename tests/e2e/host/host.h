@@ -27,6 +27,12 @@
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
 
+/* An argument that the kernel refuses; the other where libc itself would come to harm,
+ * or do something else, with it. */
+#ifndef HOST_BAD
+#define HOST_BAD(bad, good) (bad)
+#endif
+
 struct scene {
 	const char *name;
 	void (*play)(void);

@@ -16,6 +16,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#define HOST_BAD(bad, good) (good) /* musl's sendmsg(2) and its like do */
+
 #define strerrorname_np(number) strerror(number)
 #define RTLD_DEEPBIND           0
 #define _SC_MINSIGSTKSZ         -1 /* sysconf(3) does not know it */
@@ -42,6 +44,16 @@
 
 #define posix_spawn_file_actions_addclosefrom_np(actions, first) \
 	posix_spawn_file_actions_addclose(actions, first)
+
+/* It does not count what it has given out. */
+struct mallinfo2 {
+	size_t uordblks, hblkhd;
+};
+
+static inline struct mallinfo2 mallinfo2(void)
+{
+	return (struct mallinfo2){ 0 };
+}
 
 sighandler_t __sysv_signal(int number, sighandler_t handler);
 

@@ -159,19 +159,23 @@ static struct msghdr *header_at(struct msghdr *at, int sends)
 		made.msg_namelen = sizeof(sink);
 	made.msg_controllen = draw(3) ? 0 : draw(100);
 	if (draw(2))
-		made.msg_control = anywhere(made.msg_controllen);
+		made.msg_control =
+			HOST_BAD(anywhere, writable)(made.msg_controllen);
+	else
+		made.msg_controllen = HOST_BAD(made.msg_controllen, 0);
 	put(at, &made, sizeof(made));
 	return at;
 }
 
 static struct msghdr *header(int sends)
 {
-	return header_at(somewhere(sizeof(struct msghdr)), sends);
+	return header_at(HOST_BAD(somewhere, writable)(sizeof(struct msghdr)),
+			 sends);
 }
 
 static struct mmsghdr *vector(int sends)
 {
-	struct mmsghdr *at = somewhere(PARTS * sizeof(*at));
+	struct mmsghdr *at = HOST_BAD(somewhere, writable)(PARTS * sizeof(*at));
 
 	for (int i = 0; i < PARTS; i++)
 		header_at(&at[i].msg_hdr, sends);

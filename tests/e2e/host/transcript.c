@@ -501,9 +501,10 @@ static void pointers(void)
 	ask();
 	SAY(recvfrom(server, space, ROOM, 0, (struct sockaddr *)&name, &size));
 	SAY(size);
-	SAY(recvmsg(server, NULL, MSG_DONTWAIT));
-	SAY(sendmsg(server, (void *)8, 0));
-	SAY(recvmmsg(server, NULL, 3, MSG_DONTWAIT, NULL));
+	SAY(recvmsg(server, HOST_BAD(NULL, message(space, ROOM, 1)),
+		    MSG_DONTWAIT));
+	SAY(sendmsg(server, HOST_BAD((void *)8, NULL), 0));
+	SAY(recvmmsg(server, HOST_BAD(NULL, list), 3, MSG_DONTWAIT, NULL));
 	SAY(recvmmsg(server, list, 0, MSG_DONTWAIT, NULL));
 	SAY(recvmmsg(server, list, 4, 0, &bad));
 	ask();
@@ -537,7 +538,7 @@ static void streams(void)
 	situation = "tcp";
 	client = socket(AF_INET, SOCK_STREAM, 0);
 	SAY(connect(client, (struct sockaddr *)&nobody, sizeof(nobody)));
-	SAY(accept4(listener, NULL, NULL, 0x40000000));
+	SAY(accept4(HOST_BAD(listener, -1), NULL, NULL, 0x40000000));
 	SAY(connect(client, (struct sockaddr *)&name, sizeof(name)));
 	SAY(connect(client, (struct sockaddr *)&name, sizeof(name)));
 	SAY(accept(listener, (struct sockaddr *)8, &size));
