@@ -236,6 +236,12 @@ bool reload(const char *text, char **in_force, struct control_reply *reply)
 	}
 	free(*in_force);
 	*in_force = reload_print(plan.fresh);
-	publish(&plan, reply);
+	if (plan.added || plan.kept != atomic_load(&live_taps)) {
+		publish(&plan, reply);
+		return true;
+	}
+	/* Who reloads every hour for years is not to be out of memory. */
+	say_taps(plan.kept, "unchanged:", reply);
+	forget(&plan);
 	return true;
 }
