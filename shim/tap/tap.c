@@ -404,6 +404,11 @@ bool tap_prepare_one(const struct config *config, size_t index, char *error)
 	return false;
 }
 
+bool tap_is_renewed(const struct config *config, size_t index)
+{
+	return transport_is_renewed(&config->taps[index], prepared[index]);
+}
+
 void tap_unprepare_one(const struct config *config, size_t index)
 {
 	transport_unprepare(&config->taps[index], prepared[index]);

@@ -12,6 +12,7 @@ from harness.each import each
 from harness.encrypted import EncryptedScene
 from harness.process import read, until
 from harness.scene import Scene
+from test_tls import BY_NAME, GOOD, Setting
 
 
 @each(["named", "nsd", "dnsmasq"])
@@ -127,6 +128,34 @@ def test_reload_recorder():
     scene.stop()
     assert not os.listdir("/mnt/recorders")
     logged_truly(scene.compare(second.taps()))
+
+
+def test_renewed():
+    """A certificate that lies under the name of the old one is taken, and that of a tap
+    alone."""
+    collector = Collector()
+    setting = Setting(*GOOD, clients=True).listen()
+    client = setting.ours.sign("client")
+    files = " ".join((*client, setting.ours.certificate))
+    with open("/mnt/tap.conf", "w") as file:
+        file.write(f"dnstap {collector.endpoint} full\n"
+                   f"dnstap {BY_NAME} full {{ tls {files} }}\n")
+    scene = Scene("knotd", "/mnt/tap.conf")
+    pid = scene.server.process.child.pid
+    status(pid)
+    said = cli.good("reload", pid)
+    assert said.count("unchanged: ") == 2, said
+    setting.ours.sign("client")
+    said = cli.good("reload", pid)
+    assert said.count("unchanged: ") == said.count("added: ") == 1, said
+    load.udp(scene.server.addresses, 50, load.Mix("renewed"))
+    until(lambda: len(setting.collector.connections) == 2
+          and setting.collector.frames, "the other one")
+    with open(client[0], "w") as file:
+        file.write("nothing")
+    assert client[0] in cli.refused(cli.CONFIG, "reload", pid)
+    scene.counts_all = False
+    return check(scene, collector)
 
 
 def changed(place, endpoint):
