@@ -104,7 +104,7 @@ void queue_release(struct queue *queue, size_t count);
  * file as soon as nothing in it is in flight: to `offset` and behind it, where
  * queue_file_size() octets are reserved, as a write to a page that cannot be had
  * ends the process. The fd is used until the next move or the end; -1: it is over.
- * A forked child has none of it (queue_forked). queue_moves: false also when the
+ * A forked child has none of it (queue_empty). queue_moves: false also when the
  * kernel has refused to map some of it. queue_unmoved: runs that are yet to move.
  *
  * The file is to say what has been sent. So messages stay where they are until
@@ -121,9 +121,11 @@ void queue_sending(struct queue *queue, struct event *event, uint32_t octets);
 void queue_sent(struct queue *queue, uint64_t total);
 void queue_let(struct queue *queue, const struct event *event);
 
-/* In a forked child, before anything else: what its parent's queue had in files is
- * memory of its own that nobody reads. Async-signal-safe. */
-void queue_forked(const struct queue *queue);
+/* What the messages were in goes back to the kernel, and nobody reads what stands there
+ * instead; a call that is still under way may write to it, to no effect. In a forked child,
+ * before anything else, as its parent's may be in files; and when a tap has gone for good.
+ * Async-signal-safe. */
+void queue_empty(const struct queue *queue);
 
 /* Captured, but not collected when that was last tried. */
 uint64_t queue_in_ring(const struct queue *queue);

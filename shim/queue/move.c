@@ -144,7 +144,7 @@ void queue_move(struct queue *queue, int fd, uint64_t offset, uint64_t order)
 	};
 }
 
-void queue_forked(const struct queue *queue)
+void queue_empty(const struct queue *queue)
 {
 	/* Shared, as in ring.c, because of RLIMIT_DATA. */
 	mmap(queue->run, queue->runs * sizeof(*queue->run),

@@ -77,14 +77,16 @@ static const char *differs(const struct config *a, const struct config *b)
 	return is_same_text(a->recorder, b->recorder) ? NULL : "recorder";
 }
 
-/* The place of a tap that stays as it is; n_taps: there is none. */
+/* The place of a tap that stays as it is; n_taps: there is none. Its certificates may
+ * have been renewed under their names. */
 static size_t place_of(const struct plan *plan, const struct tap_config *tap)
 {
 	const struct config *now = live_config;
 	size_t i = 0;
 
-	while (i < now->n_taps && (!live_has(i) || plan->kept >> i & 1 ||
-				   !is_same(&now->taps[i], tap)))
+	while (i < now->n_taps &&
+	       (!live_has(i) || plan->kept >> i & 1 ||
+		!is_same(&now->taps[i], tap) || tap_is_renewed(now, i)))
 		i++;
 	return i;
 }
@@ -236,6 +238,12 @@ bool reload(const char *text, char **in_force, struct control_reply *reply)
 	}
 	free(*in_force);
 	*in_force = reload_print(plan.fresh);
-	publish(&plan, reply);
+	if (plan.added || plan.kept != atomic_load(&live_taps)) {
+		publish(&plan, reply);
+		return true;
+	}
+	/* Who reloads every hour for years is not to be out of memory. */
+	say_taps(plan.kept, "unchanged:", reply);
+	forget(&plan);
 	return true;
 }

@@ -386,6 +386,8 @@ static void run(void *argument)
 	struct start start = *(struct start *)argument;
 	int lock = 0;
 
+	bool removed = false;
+
 	metrics_join(start.metrics);
 	struct tap *tap = tap_await(&start);
 	worker_isolate_fds(); /* the endpoint's resolver has the host's */
@@ -395,6 +397,7 @@ static void run(void *argument)
 		own_fds_end();
 		work(tap);
 		idle_close(&tap->idle);
+		removed = tap->leaves_at;
 		/* free(3) of much at once may look into /proc: rather than that
 		 * it all stays. */
 		if (sandbox_allows(SYS_openat))
@@ -406,6 +409,8 @@ static void run(void *argument)
 		metrics_leave(start.metrics, &lock);
 		own_fds_end();
 	}
+	if (removed && sandbox_allows(SYS_mmap))
+		queue_empty(start.queue);
 	queue_finished(start.queue);
 	release(start.metrics, &lock);
 }
@@ -423,6 +428,11 @@ bool tap_prepare_one(const struct config *config, size_t index, char *error)
 	else
 		return true;
 	return false;
+}
+
+bool tap_is_renewed(const struct config *config, size_t index)
+{
+	return transport_is_renewed(&config->taps[index], prepared[index]);
 }
 
 void tap_unprepare_one(const struct config *config, size_t index)

@@ -20,6 +20,9 @@ bool tap_prepare(const struct config *config, char *error);
 /* The same of one that is added later, by a tap's thread: of the files it sees by then. */
 bool tap_prepare_one(const struct config *config, size_t index, char *error);
 
+/* Do the files that it names hold something else than then? */
+bool tap_is_renewed(const struct config *config, size_t index);
+
 /* It is not to be after all, and nobody has seen it. */
 void tap_unprepare_one(const struct config *config, size_t index);
 

@@ -7,7 +7,7 @@ import socket
 from harness import (cli, dnstap, encrypted, framestream, load, oracle, servers,
                      tls)
 from harness.collector import Collector
-from harness.control import (NOBODY, accounted, as_nobody, check, connect, connects,
+from harness.control import (NOBODY, Everything, accounted, as_nobody, check, connect, connects,
                              logged_truly, sockets, status, steady_load, tell)
 from harness.each import each
 from harness.encrypted import EncryptedScene
@@ -211,6 +211,28 @@ def test_off_under_load(name):
     scene.stop()
     verdict = logged_truly(scene.compare(collector.taps()))
     Metrics().check()
+    return {"messages": verdict.facts, "logged": len(collector.frames)}
+
+
+@each(["named", "unbound", "kresd", "dnsdist", "nsd"])
+def test_off_encrypted_under_load(name):
+    """Likewise over TLS and HTTPS."""
+    collector = Collector()
+    scene = EncryptedScene(name, f"dnstap {collector.endpoint} full")
+    scene.counts_all = False
+    pid = scene.server.process.child.pid
+    word = name if name == "nsd" else pid
+    with Everything(scene, https=name in encrypted.SERVING_DOH) as everything:
+        everything.go_on(1)
+        for _ in range(8):
+            for told in "off", "on":
+                cli.good(told, word)
+                everything.step()
+        everything.go_on(1)
+    scene.stop(collector=None)
+    verdict = logged_truly(scene.compare(collector.taps(orderly=scene.server.server.lingers)))
+    if scene.server.server.lingers:
+        Metrics().check()
     return {"messages": verdict.facts, "logged": len(collector.frames)}
 
 

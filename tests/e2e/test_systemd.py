@@ -157,6 +157,32 @@ for file in /var/log/dnstap/*; do
     *) cat "$file" ;;
     esac | dnstapshim read -j - >>/out/collected
 done
+# What the unit of dnstap-compress@ says is done; a file that is written stays.
+rm -r /var/log/dnstap /var/log/private/dnstap
+install -d -o bind -g bind -m 750 /var/log/dnstap /var/log/dnstap/bind
+echo "dnstap file:///var/log/dnstap/bind/dns.fstrm full {{
+    rotate 1G 1h
+    timestamps
+}}" >/etc/dnstapshim.conf
+systemctl start named
+dig @127.0.1.5 www.test >/out/asked
+until dnstapshim roll named >/out/rolled 2>&1; do sleep 0.05; done
+until [ $(ls /var/log/dnstap/bind/*.fstrm* | wc -l) -ge 2 ]; do
+    dig @127.0.1.5 www.test >/out/asked
+    sleep 0.05
+done
+find /var/log/dnstap/bind -type f -exec touch -d '2 minutes ago' {{}} +
+systemctl start dnstap-compress@bind.service
+ls -l /var/log/dnstap/bind >/out/compressed
+zcat /var/log/dnstap/bind/*.gz | dnstapshim read -j - >>/out/compressed
+# All is undone as the drop-ins say.
+rm -r /etc/systemd/system/*.service.d /etc/systemd/system/dnstap-*
+systemctl daemon-reload
+systemctl restart $units
+for address in {" ".join(address for address, *_ in SERVERS.values())}; do
+    dig +short +tries=9 +time=2 @$address www.test
+done >/out/undone
+grep -l libdnstapshim /proc/[0-9]*/maps >>/out/undone
 journalctl --no-pager -o short >/out/journal
 """,
 }
@@ -273,6 +299,14 @@ def check_top(out):
     assert processes and all(program == "nsd" for _, program in processes), found
 
 
+def check_compressed(out):
+    """By named's user, and not the file that it writes."""
+    text = (out / "compressed").read_text()
+    assert re.search(r"^-rw-\S+ 1 bind bind .*\.gz$", text, re.M), text
+    assert re.search(r"^-rw-\S+ 1 bind bind .*\.fstrm\S*(?<!\.gz)$", text, re.M), text
+    assert "CLIENT_QUERY" in text, text
+
+
 def test_units():
     build_machine()
     out = boot()
@@ -298,4 +332,7 @@ def test_units():
     assert metrics.count("TYPE dnstapshim_captured_total") >= 5, metrics
     check_top(out)
     check_service(out, logged)
+    check_compressed(out)
+    undone = (out / "undone").read_text().split()
+    assert undone == ["192.0.2.1"] * len(SERVERS), undone
     return f"{len(SERVERS)} services, {logged.total()} messages"

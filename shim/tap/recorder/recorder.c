@@ -50,7 +50,7 @@ static void in_child(void)
 {
 	for (size_t i = 0; i < CONFIG_TAPS_MAX; i++)
 		if (moved[i])
-			queue_forked(moved[i]);
+			queue_empty(moved[i]);
 	memset(moved, 0, sizeof(moved));
 }
 

@@ -263,7 +263,23 @@ void certificates_unprepare(struct prepared *prepared)
 	free(prepared->cert.octets);
 	free(prepared->key.octets);
 	free(prepared->ca.octets);
+	free(prepared->system.octets);
 	free(prepared);
+}
+
+/* What cannot be read any more, as in a chroot, is as it was. */
+static bool differs(const struct text *then, const struct text *now)
+{
+	return now->path && (!then->path || then->size != now->size ||
+			     memcmp(then->octets, now->octets, now->size));
+}
+
+bool certificates_differ(const struct prepared *then,
+			 const struct prepared *now)
+{
+	return differs(&then->cert, &now->cert) ||
+	       differs(&then->key, &now->key) || differs(&then->ca, &now->ca) ||
+	       differs(&then->system, &now->system);
 }
 
 int certificates_try(const struct tap_config *config,

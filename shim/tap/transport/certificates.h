@@ -14,6 +14,8 @@
 int certificates_prepare(const struct tap_config *config,
 			 struct prepared **prepared, char *error);
 void certificates_unprepare(struct prepared *prepared);
+bool certificates_differ(const struct prepared *then,
+			 const struct prepared *now);
 
 /* As transport_ops.try: the tap's own files; the system's are not the user's fault. */
 int certificates_try(const struct tap_config *config,

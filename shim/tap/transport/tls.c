@@ -231,6 +231,7 @@ const struct transport_ops transport_tls = {
 	.size = sizeof(struct tls),
 	.prepare = certificates_prepare,
 	.unprepare = certificates_unprepare,
+	.differ = certificates_differ,
 	.try = certificates_try,
 	.begin = tcp_begin,
 	.end = tls_end,

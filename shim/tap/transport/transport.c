@@ -102,6 +102,21 @@ void transport_unprepare(const struct tap_config *config,
 		ops->unprepare(prepared);
 }
 
+bool transport_is_renewed(const struct tap_config *config,
+			  const struct prepared *prepared)
+{
+	const struct transport_ops *ops = kinds[config->kind].ops;
+	char error[TRANSPORT_ERROR_MAX];
+	struct prepared *now = NULL;
+	bool renewed = prepared && ops->differ &&
+		       !ops->prepare(config, &now, error) &&
+		       ops->differ(prepared, now);
+
+	if (now)
+		ops->unprepare(now);
+	return renewed;
+}
+
 int transport_try(const struct tap_config *config,
 		  const struct prepared *prepared, char *error)
 {

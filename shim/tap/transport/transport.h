@@ -24,11 +24,12 @@ struct transport;
 struct transport_ops {
 	size_t size; /* of the structure that begins with struct transport */
 
-	/* NULL where there is nothing to prepare or to begin. prepare, unprepare, try:
+	/* NULL where there is nothing to prepare or to begin. prepare, unprepare, try, differ:
 	 * see transport_prepare. begin: as endpoint_ops.begin. end: undoes it. */
 	int (*prepare)(const struct tap_config *config,
 		       struct prepared **prepared, char *error);
 	void (*unprepare)(struct prepared *prepared);
+	bool (*differ)(const struct prepared *then, const struct prepared *now);
 	int (*try)(const struct tap_config *config,
 		   const struct prepared *prepared, char *error);
 	int (*begin)(struct transport *transport);
@@ -88,6 +89,10 @@ int transport_prepare(const struct tap_config *config,
 /* Of an endpoint that nobody has opened, and nobody will. */
 void transport_unprepare(const struct tap_config *config,
 			 struct prepared *prepared);
+
+/* Do the files hold something else by now? What cannot be read does not. */
+bool transport_is_renewed(const struct tap_config *config,
+			  const struct prepared *prepared);
 
 /* Tries out what was read, which takes milliseconds and much stack: 0, or -errno and
  * likewise a sentence. */

@@ -6,7 +6,7 @@ import os
 import socket
 import traceback
 
-from . import cli, doh, dot, load
+from . import cli, doh, dot, encrypted, load
 from .process import until
 
 NOBODY = 65534
@@ -101,10 +101,20 @@ class Everything(load.Steady):
         super().__init__(scene.server.addresses, "everything",
                          odd=0 if scene.asks else 10)
         self.scene, self.https = scene, https
-        self.private = load.Mix("private", odd=0)
+        self.private, self.steps = load.Mix("private", odd=0), 0
 
     def round(self):
+        """Between any two steps of which somebody may do something."""
         super().round()
+        self.steps += 1
         dot.ask(self.scene, 40, self.private, 4)
+        self.steps += 1
         if self.https:
-            doh.ask(self.scene, 40, f"round {self.rounds}", 4)
+            doh.ask(self.scene, 40, f"round {self.rounds}", 4,
+                    plain=self.scene.name in encrypted.PLAIN_BODIES)
+
+    def step(self):
+        """Until another kind of them has been asked."""
+        before = self.steps
+        until(lambda: self.steps > before or self.fault, "answers")
+        assert not self.fault, self.fault

@@ -83,9 +83,9 @@ static inline void host_interrupt(void (*handler)(int), long again_ns)
 	MUST(!timer_settime(timer, 0, &spec, NULL));
 }
 
-static inline int host_socket(int type)
+static inline int host_socket_at(int type, int port)
 {
-	struct sockaddr_in name = host_address(ADDRESS, 53);
+	struct sockaddr_in name = host_address(ADDRESS, port);
 	int fd = socket(AF_INET, type, 0), on = 1;
 
 	MUST(fd >= 0);
@@ -93,6 +93,11 @@ static inline int host_socket(int type)
 	MUST(!bind(fd, (struct sockaddr *)&name, sizeof(name)));
 	MUST(type != SOCK_STREAM || !listen(fd, 100));
 	return fd;
+}
+
+static inline int host_socket(int type)
+{
+	return host_socket_at(type, 53);
 }
 
 static inline int host_udp(void)

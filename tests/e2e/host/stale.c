@@ -19,18 +19,6 @@ struct session {
 
 static SSL_CTX *context;
 
-static int listens(int port)
-{
-	struct sockaddr_in name = host_address(ADDRESS, port);
-	int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
-
-	MUST(fd >= 0);
-	MUST(!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)));
-	MUST(!bind(fd, (struct sockaddr *)&name, sizeof(name)));
-	MUST(!listen(fd, 10));
-	return fd;
-}
-
 /* The library's memory, each with its size in front. What is freed of the session
  * `place` is kept for the next of the same size. */
 #define FRONT 16
@@ -146,7 +134,8 @@ static void free_within(const struct session *session)
 
 static void play(bool shakes)
 {
-	int listener = listens(853), other = listens(8443);
+	int listener = host_socket_at(SOCK_STREAM, 853),
+	    other = host_socket_at(SOCK_STREAM, 8443);
 
 	MUST(CRYPTO_set_mem_functions(allocate, resize, release));
 	context = SSL_CTX_new(TLS_server_method());

@@ -42,18 +42,6 @@ void free(void *memory)
 		__libc_free(memory);
 }
 
-static int listens(int port)
-{
-	struct sockaddr_in name = host_address(ADDRESS, port);
-	int fd = socket(AF_INET, SOCK_STREAM, 0), on = 1;
-
-	MUST(fd >= 0);
-	MUST(!setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)));
-	MUST(!bind(fd, (struct sockaddr *)&name, sizeof(name)));
-	MUST(!listen(fd, 10));
-	return fd;
-}
-
 /* Answers one query with itself. */
 static gnutls_session_t serve(int listener,
 			      gnutls_certificate_credentials_t credentials)
@@ -80,7 +68,8 @@ static void play_handshake(void)
 {
 	void (*deinit)(gnutls_session_t) = (void (*)(gnutls_session_t))dlsym(
 		RTLD_DEFAULT, "gnutls_deinit");
-	int listener = listens(853), other = listens(8443);
+	int listener = host_socket_at(SOCK_STREAM, 853),
+	    other = host_socket_at(SOCK_STREAM, 8443);
 	gnutls_certificate_credentials_t credentials;
 
 	MUST(!gnutls_certificate_allocate_credentials(&credentials));
