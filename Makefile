@@ -240,16 +240,23 @@ shim/drawing.svg: shim/drawing.py
 format: ## makes it so
 	$(Q)$(CLANG_FORMAT) -i $$(git ls-files '*.c' '*.h')
 
-install uninstall deb: export VERSION := $(VERSION)
-install uninstall deb: export PREFIX  := $(PREFIX)
-install uninstall deb: export LIBDIR  := $(LIBDIR)
-install uninstall deb: export DESTDIR := $(DESTDIR)
+install uninstall: export VERSION := $(VERSION)
+install uninstall: export PREFIX  := $(PREFIX)
+install uninstall: export LIBDIR  := $(LIBDIR)
+install uninstall: export DESTDIR := $(DESTDIR)
 install: all ## to DESTDIR, PREFIX (/usr/local) and LIBDIR
 install uninstall:
 	$(Q)config/packaging/install $@ $(B)
 
-deb: all ## a Debian package, build/*.deb
-	$(Q)config/packaging/deb $(B)
+# Of a copy: dpkg-buildpackage begins with `make clean` and ends in ../.
+deb: export DEB_BUILD_OPTIONS += nocheck
+deb: ## a Debian package, build/*.deb; takes debhelper
+	@echo "  DEB   $(B)/deb/build.log"
+	$(Q)rm -rf $(B)/deb && mkdir -p $(B)/deb/source
+	$(Q)tar -c --exclude=./build --exclude=./.git . | tar -x -C $(B)/deb/source
+	$(Q)cd $(B)/deb/source && if ! env -u MAKEFLAGS dpkg-buildpackage -b -us \
+	  -uc -j$(shell nproc) >../build.log 2>&1; then cat ../build.log; exit 1; fi
+	$(Q)mv $(B)/deb/*.deb $(B)
 
 clean: ## removes build/
 	rm -rf build

@@ -58,9 +58,11 @@ HIDDEN = "203.0.113.77"  # the client of a client
 
 
 def subnet(ident):
-    """A query with an EDNS client subnet of all 32 bits (RFC 7871 6)."""
+    """A query with an EDNS client subnet of all 32 bits (RFC 7871 6). Each for a name
+    of its own: dnsmasq may leave unread what answers a question a second time."""
     option = struct.pack("!HHHBB", 8, 8, 1, 32, 0) + socket.inet_aton(HIDDEN)
-    message = bytearray(dns.query(ident, "host1.test", rd=True, size=1232) + option)
+    message = bytearray(dns.query(ident, f"subnet{ident}.test", rd=True, size=1232)
+                        + option)
     size = len(option)
     message[-size - 2:-size] = struct.pack("!H", size)
     return bytes(message)
@@ -82,8 +84,9 @@ def test_anonymize():
     load.udp(scene.server.addresses, 300, mix)
     load.tcp(scene.server.addresses, 50, mix)
     asking = load.clients(namespace.SERVER4)
-    asking.ask([load.Query(shape(subnet(ident)), False) for ident in range(20)
-                for shape in (bytes, uncounted, lambda message: message + b"\0")])
+    shapes = bytes, uncounted, lambda message: message + b"\0"
+    asking.ask([load.Query(shapes[ident % 3](subnet(ident)), False)
+                for ident in range(60)])
     scene.stop()
     taps = collector.taps()
     whole = sum(tap.payload is not None for tap in taps)
@@ -168,6 +171,12 @@ def with_questions(taps):
         yield tap, queries[key] if known else tap.payload
 
 
+def quick(tap):
+    """Answered so soon that taps, each with a clock of its own, may differ about it."""
+    return (tap.is_response and tap.query_time is not None
+            and tap.response_time - tap.query_time < 2000)
+
+
 def timeless(taps):
     """Each tap sets its clock by itself: times differ by nanoseconds."""
     return Counter(dataclasses.replace(tap, query_time=None, response_time=None)
@@ -189,15 +198,20 @@ def test_filter(name):
     scene.stop()
     whole = list(with_questions(everything.taps()))
     assert len(whole) == len(scene.facts())
+    doubtful = {tap.payload for tap, _ in whole if quick(tap)}
+    assert len(doubtful) < len(whole) // 10, len(doubtful)
     counts = []
     for at, (collector, words) in enumerate(zip(chosen, FILTERS)):
-        expected = timeless(tap for tap, asked in whole if FILTERS[words](tap, asked))
-        found = timeless(collector.taps())
+        logged = collector.taps()
+        left = doubtful if "duration" in words else ()
+        expected = timeless(tap for tap, asked in whole
+                            if FILTERS[words](tap, asked) and tap.payload not in left)
+        found = timeless(tap for tap in logged if tap.payload not in left)
         assert found == expected, (words, list((expected - found).items())[:2],
                                    list((found - expected).items())[:2])
         metrics = Metrics(at + 1)
         left_out = metrics.count["skipped_total"] + metrics.dropped["unsolicited"]
-        assert left_out == metrics.crossed() - found.total(), (words, metrics.count)
-        counts.append(found.total())
+        assert left_out == metrics.crossed() - len(logged), (words, metrics.count)
+        counts.append(len(logged))
     assert all(counts[:6]) and counts[-1], counts
     return f"of {len(whole)} messages " + ", ".join(map(str, counts))

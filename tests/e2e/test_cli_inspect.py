@@ -20,7 +20,7 @@ SERVERS = ["named", "unbound", "nsd", "knotd", "pdns_server", "pdns_recursor",
            "kresd", "smartdns"]
 HOOKED = {"named": ["syscall", "libuv.so.1", "uses OpenSSL (libisc-"],
           "knotd": ["recvmmsg", "sendmmsg"],
-          "kresd": ["uses GnuTLS (kresd): its DNS over TLS and HTTPS is seen"],
+          "kresd": ["uses GnuTLS (kresd", "its DNS over TLS and HTTPS is seen"],
           "tinydns": ["recvfrom", "sendto"], "dnsmasq": ["recvmsg", "write"]}
 
 

@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 
-from harness import namespace, servers
+from harness import cli, namespace, servers
 from harness.certificates import Authority
 from harness.collector import Collector
 from harness.each import each
@@ -70,15 +70,63 @@ def test_make_install():
     return f"{len(installed)} files"
 
 
+def test_where_no_loader_looks():
+    """Where its directory is in no ld.so.conf, make install says what to do; and that
+    does it. The machine's own files stay as they are."""
+    for lower in "/etc", "/var/cache/ldconfig", "/opt":
+        own = f"{namespace.ROOM}/own{lower}"
+        os.makedirs(f"{own}/upper")
+        os.makedirs(f"{own}/work")
+        run("mount", "-t", "overlay", "overlay", lower, "-o",
+            f"lowerdir={lower},upperdir={own}/upper,workdir={own}/work")
+    said = make("install", "PREFIX=/opt/shim")
+    todo, = re.findall(r"^  (echo /opt/shim/lib .*)", said, re.M)
+    run("sh", "-c", todo)
+    assert "The loader does not look" not in make("install", "PREFIX=/opt/shim")
+    assert not run("true", env={**os.environ, "LD_PRELOAD": "libdnstapshim.so"})
+    assert "/opt/shim" in run("ldconfig", "-p")
+
+
+def test_specfile():
+    """Fedora's has this version, and all files that are installed."""
+    spec = (SOURCE / "config/packaging/dnstapshim.spec").read_text()
+    version = run(cli.COMMAND, "--version").split()[1]
+    assert re.search(r"^Version: +(\S+)", spec, re.M).group(1) == version
+    make("install", f"DESTDIR={ROOT}", "PREFIX=/usr", "LIBDIR=/usr/lib64")
+    macros = {"%{_bindir}": "usr/bin", "%{_libdir}": "usr/lib64", "%{name}":
+              "dnstapshim", "%{_mandir}": "usr/share/man", "%{_docdir}":
+              "usr/share/doc", "%{_datadir}": "usr/share", "site-functions":
+              "vendor-completions"}
+    listed = re.findall(r"^%\{_.*", spec.partition("%files")[2], re.M)
+    for macro, path in macros.items():
+        listed = [line.replace(macro, path).rstrip("*") for line in listed]
+    unlisted = [path for path in files(ROOT) if not path.startswith(tuple(listed))]
+    unused = [line for line in listed
+              if not any(path.startswith(line) for path in files(ROOT))]
+    assert listed and not unlisted and not unused, (unlisted, unused)
+
+
 def dpkg(*words):
     """On a system of its own, of which only this package is installed."""
     return run("dpkg", f"--admindir={ROOT}/var/lib/dpkg", f"--instdir={ROOT}",
                f"--log={ROOT}/var/log", "--force-depends", *words)
 
 
+def built_elsewhere():
+    """The package from another directory, at another time and by another umask."""
+    elsewhere = f"{namespace.ROOM}/another/directory"
+    shutil.copytree(SOURCE, elsewhere, ignore=shutil.ignore_patterns("build", ".git"))
+    run("faketime", "+500 days", "make", "-C", elsewhere, "deb", umask=0o077)
+    package, = pathlib.Path(elsewhere).glob("build/dnstapshim_*.deb")
+    return package
+
+
 def test_deb():
     make("deb")
     package, = BUILD.glob("dnstapshim_*.deb")
+    version = run(cli.COMMAND, "--version").split()[1]
+    assert re.match(rf"dnstapshim_{version}-\d+_", package.name), (version, package)
+    assert package.read_bytes() == built_elsewhere().read_bytes()
     run("lintian", "--allow-root", "--fail-on", "error,warning", str(package))
     for directory in "info", "updates", "triggers":
         os.makedirs(f"{ROOT}/var/lib/dpkg/{directory}")
@@ -86,6 +134,8 @@ def test_deb():
         pathlib.Path(f"{ROOT}/var/lib/dpkg/{file}").touch()
     dpkg("--install", str(package))
     installed = files(f"{ROOT}/usr")
+    library, = (path for path in installed if path.endswith(".so"))
+    assert installed[library] == 0o755  # it is a program, too
     use_installed()
     dpkg("--purge", "dnstapshim")
     assert not os.path.exists(f"{ROOT}/usr"), files(f"{ROOT}/usr")

@@ -17,7 +17,7 @@ FIRSTS = 200
 ODD = {"cancel": 160, "jump": 40, "handler": 80, "both": 200, "sigurg": 160}
 LIBRARIES = "/usr/lib/x86_64-linux-gnu"
 OTHERS = {"jemalloc": "libjemalloc.so.2", "tcmalloc": "libtcmalloc_minimal.so.4",
-          "mimalloc": "libmimalloc.so.2.0", "faketime": "faketime/libfaketimeMT.so.1"}
+          "mimalloc": "libmimalloc.so.[0-9]*.[0-9]", "faketime": "faketime/libfaketimeMT.so.1"}
 
 
 @each(ODD)

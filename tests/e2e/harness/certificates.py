@@ -41,7 +41,8 @@ class Authority:
         open(f"{self.directory}/index.txt", "w").close()
         openssl("req", "-x509", "-newkey", "ec", "-pkeyopt",
                 "ec_paramgen_curve:P-256", "-nodes", "-subj", f"/CN={name}",
-                "-days", "2", "-keyout", self.key, "-out", self.certificate)
+                "-days", "2", "-addext", "keyUsage=critical,keyCertSign,cRLSign",
+                "-keyout", self.key, "-out", self.certificate)
 
     def _paths(self, name):
         return f"{self.directory}/{name}.pem", f"{self.directory}/{name}.key"
