@@ -19,6 +19,7 @@ SOURCES = pathlib.Path(__file__).parents[1] / "host"
 def build(name, *flags, cc="gcc", to=None):
     """Compiles tests/e2e/host/NAME.c into the room; returns the program."""
     target = f"{namespace.ROOM}/{to or name}"
+    os.makedirs(os.path.dirname(target), exist_ok=True)
     subprocess.run(
         [cc, "-g", "-O1", "-std=gnu11", "-Wall", "-Werror", "-D_GNU_SOURCE",
          f'-DADDRESS="{namespace.SERVER4}"', "-o", target,
