@@ -268,7 +268,8 @@ static bool spares_ours(const struct filter *by)
 {
 	static const struct sandbox_call *const lists[] = {
 		sandbox_running, sandbox_looking_up, sandbox_writing,
-		sandbox_metrics, sandbox_others,
+		sandbox_metrics, sandbox_relatives,  sandbox_recorder,
+		sandbox_others,
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++)

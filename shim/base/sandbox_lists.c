@@ -134,12 +134,19 @@ const struct sandbox_call sandbox_relatives[] = {
 	{ .number = SYS_close },      { .number = -1 },
 };
 
+/* To record, and to look for what a dead process has recorded and read it. */
 const struct sandbox_call sandbox_recorder[] = {
-	{ .number = SYS_openat },    { .number = SYS_flock },
-	{ .number = SYS_fallocate }, { .number = SYS_mmap },
-	{ .number = SYS_munmap },    { .number = SYS_madvise },
-	{ .number = SYS_pwrite64 },  { .number = SYS_unlinkat },
-	{ .number = SYS_close },     { .number = -1 },
+	{ .number = SYS_openat },     { .number = SYS_flock },
+	{ .number = SYS_fallocate },  { .number = SYS_mmap },
+	{ .number = SYS_munmap },     { .number = SYS_madvise },
+	{ .number = SYS_pwrite64 },   { .number = SYS_pread64 },
+	{ .number = SYS_getdents64 }, { .number = SYS_fcntl },
+	{ .number = SYS_newfstatat }, { .number = SYS_fstat },
+	{ .number = SYS_geteuid },    { .number = SYS_unlinkat },
+#ifdef SYS_unlink
+	{ .number = SYS_unlink },
+#endif
+	{ .number = SYS_close },      { .number = -1 },
 };
 
 const struct sandbox_call sandbox_others[] = {
@@ -159,8 +166,16 @@ const struct sandbox_call sandbox_others[] = {
 	{ .number = SYS_flock },
 	{ .number = SYS_ftruncate },
 	{ .number = SYS_getdents64 },
+	{ .number = SYS_symlinkat },
+	{ .number = SYS_readlinkat },
+	{ .number = SYS_renameat },
+#ifdef SYS_symlink
+	{ .number = SYS_symlink },
+	{ .number = SYS_readlink },
+#endif
 	{ .number = SYS_faccessat },
 	{ .number = SYS_faccessat2 },
+	{ .number = SYS_sched_yield },
 	{ .number = SYS_close_range },
 	{ .number = SYS_unshare },
 	{ .number = SYS_eventfd2 },

@@ -128,6 +128,23 @@ static void born(int fd)
 		connection_lose(fd);
 }
 
+/* A connection that was neither made nor accepted here has come by dup(2), through an
+ * exec or from another process, which may have read half a message: what follows
+ * would be taken for messages. `anew`: it has not. */
+static void learned(int fd, uint64_t state, bool anew, enum fd_kind kind,
+		    const struct fd_info *info)
+{
+	bool begun[2] = { false };
+
+	if (!anew && kind == FD_STREAM)
+		socket_info_begun(fd, begun);
+	if (!fdtable_learn(fd, state, kind, info))
+		return;
+	for (int sent = 0; sent < 2; sent++)
+		if (begun[sent])
+			connection_lose_side(fd, sent);
+}
+
 /* Asks the kernel what the fd is, if that is still the socket that the call was
  * made on. What has no address yet is not recorded: it will have one. */
 static enum fd_kind learn(struct capture_call *call,
@@ -151,9 +168,10 @@ static enum fd_kind learn(struct capture_call *call,
 	/* With MSG_FASTOPEN a socket sends before it is connected. */
 	if (kind == FD_FRESH_TCP && !info->remote.port && name)
 		address_from_sockaddr(&info->remote, name, name_size);
+	bool anew = kind != FD_UNKNOWN;
 	kind = socket_info_ask(call->fd, kind, capture_ports, info);
 	if (kind >= FD_NOT_DNS)
-		fdtable_learn(call->fd, state, kind, info);
+		learned(call->fd, state, anew, kind, info);
 	if (kind == FD_TLS_PORT)
 		tls_is_used = true;
 	/* The answers may have been of a socket that came meanwhile. */
@@ -267,8 +285,10 @@ void capture_accepted(int listener, int fd)
 	struct fd_info info, same = { 0 };
 
 	capture_born(fd);
-	if (!recording() ||
-	    (sandbox_allows(SYS_getsockname) &&
+	if (!recording())
+		return;
+	fdtable_learn(fd, fdtable_state(fd), FD_FRESH_ACCEPTED, &same);
+	if ((sandbox_allows(SYS_getsockname) &&
 	     sandbox_allows(SYS_getsockopt)) ||
 	    !fd_is_stream(fd_kind(fdtable_known(listener, &info))))
 		return;

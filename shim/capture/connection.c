@@ -277,14 +277,20 @@ void connection_give_up(const struct capture_call *call)
 		side_set(side, call->state, &lost);
 }
 
-void connection_lose(int fd)
+void connection_lose_side(int fd, bool sent)
 {
 	static const struct stream lost = { .state = STREAM_LOST };
 	struct fd_entry *entry = fdtable_make(fd);
 
-	for (int sent = 0; entry && sent < 2; sent++)
+	if (entry)
 		side_set(&entry->stream[sent], atomic_load(&entry->state),
 			 &lost);
+}
+
+void connection_lose(int fd)
+{
+	connection_lose_side(fd, false);
+	connection_lose_side(fd, true);
 }
 
 /* In no known order with other calls: it stands for itself. */

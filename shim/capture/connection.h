@@ -28,3 +28,6 @@ void connection_give_up(const struct capture_call *call);
 /* Octets of a connection that the fd may be have crossed, or will, and nobody looks: it
  * is not followed any further, from its next call on. */
 void connection_lose(int fd);
+
+/* The same of one direction. */
+void connection_lose_side(int fd, bool sent);

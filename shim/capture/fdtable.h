@@ -29,8 +29,9 @@ enum fd_kind {
 	 * port is not 0, connect(2). */
 	FD_FRESH_UDP,
 	FD_FRESH_TCP,
-	FD_LEARNING, /* a thread is about to write the facts */
-	FD_NOT_DNS,  /* nothing of DNS */
+	FD_FRESH_ACCEPTED, /* unknown but that it is a connection at its beginning */
+	FD_LEARNING,       /* a thread is about to write the facts */
+	FD_NOT_DNS,        /* nothing of DNS */
 	FD_DATAGRAM,
 	FD_STREAM,   /* DNS, unless a TLS library says that it is its own */
 	FD_TLS_PORT, /* TLS, or nothing that is looked at */

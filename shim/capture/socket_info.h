@@ -25,6 +25,10 @@ enum fd_kind socket_info_ask(int fd, enum fd_kind known,
 			     const struct socket_ports *ports,
 			     struct fd_info *info);
 
+/* Whether octets of a TCP connection have been read or written before: [0] received,
+ * [1] sent. Preserves errno. */
+void socket_info_begun(int fd, bool begun[2]);
+
 static inline bool socket_info_has_port(const uint64_t *ports, uint16_t port)
 {
 	return ports[port >> 6] >> (port & 63) & 1;

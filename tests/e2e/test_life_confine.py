@@ -2,12 +2,16 @@
 """A server that gives up its rights, before its first message or behind it, is
 neither hindered nor ended, and its log is complete as far as it lets us."""
 
+import os
 import re
+import signal
 
-from harness import host
+from harness import cli, host
 from harness.collector import Collector
 from harness.each import each
 from harness.metrics import SETTING, Metrics
+from harness.namespace import ROOM
+from harness.process import until
 
 EACH = 40
 SCENES = ("user", "user_ids", "capabilities", "chroot", "data", "files", "files_used",
@@ -92,3 +96,39 @@ def test_killed(which):
     assert len(taps) == logged, len(taps)
     assert logged + lost == len(running.facts()), (logged, lost)
     return f"{logged} logged, {lost} counted"
+
+
+def leave_dead(directory):
+    """What a process of the same name could not send to port 6000 before it was killed.
+    It is not asked for its wire."""
+    os.mkdir(directory)
+    killed = host.Host(host.build("crash", to="killed/confine"), "served",
+                       DNSTAP_CONFIG="dnstap tcp://127.0.0.1:6000 full",
+                       DNSTAP_RECORDER=directory)
+    killed.udp(EACH)
+    path = f"{directory}/confine.{killed.process.child.pid}.1"
+    until(lambda: len(cli.run("recover", "--live", "-q", path).stdout.splitlines())
+          == 2 * EACH, "the recorder")
+    killed.process.stop(signal.SIGKILL)
+
+
+@each(f"{call}.{when}.{threads}" for call in ("pread", "getdents")
+      for when in ("before", "behind") for threads in ("one", "all"))
+def test_killed_with_recorder(which):
+    """Nor where there is a dead process whose messages would be sent. They are, or
+    they wait for another."""
+    call, when, threads = which.split(".")
+    recorders = f"{ROOM}/recorders"
+    leave_dead(recorders)
+    running = host.Host(host.build("confine"), f"kill_{call}", Collector(port=6000),
+                        WHEN=when, TSYNC="1" if threads == "all" else "",
+                        DNSTAP_RECORDER=recorders)
+    asked = EACH // 2 + EACH * (when == "behind")
+    running.udp(asked)
+    running.collector.wait(2 * asked)  # the dead one's came first, if at all
+    running.udp(EACH // 2)
+    running.end()
+    logged = len(running.collector.taps(orderly=False))
+    waits = cli.run("recover", "-q", recorders).stdout.splitlines()
+    assert logged + len(waits) == len(running.facts()) + 2 * EACH, (logged, waits)
+    return f"{logged} logged, {len(waits)} wait"

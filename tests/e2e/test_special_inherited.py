@@ -4,6 +4,7 @@ super-server, and by socket activation. The library learns what they are."""
 
 import os
 import pathlib
+import socket
 import subprocess
 from dataclasses import replace
 
@@ -29,6 +30,12 @@ def test_axfrdns():
     port = transfer.socket.getsockname()[1]
     transfer.send([load.framed([load.Query(dns.query(1, "test", "AXFR"), True)])])
     transfer.drain()
+    # An octet outside of the stream does not make it look as if it had begun.
+    urgent = load.Connection(address)
+    urgent.socket.send(load.framed([load.Query(dns.query(2, "host1.test"), True)]) + b"!",
+                       socket.MSG_OOB)
+    urgent.answer()
+    urgent.drain()
     scene.stop(collector)
     taps = collector.taps(orderly=False)
     transferred = [tap for tap in taps if tap.is_response and tap.query_port == port]

@@ -23,6 +23,7 @@ COMPILER = ["musl-gcc", "-include", f"{SOURCES}/musl.h", "-idirafter",
 def build(name, *flags, cc=None, to=None):
     """Compiles tests/e2e/host/NAME.c into the room; returns the program."""
     target = f"{namespace.ROOM}/{to or name}"
+    os.makedirs(os.path.dirname(target), exist_ok=True)
     subprocess.run(
         [*([cc] if cc else COMPILER), "-g", "-O1", "-std=gnu11", "-Wall", "-Werror", "-D_GNU_SOURCE",
          f'-DADDRESS="{namespace.SERVER4}"', "-o", target,

@@ -126,6 +126,8 @@ PUNISHMENT(kill_open, SYS_openat)
 PUNISHMENT(kill_thread_calls, SYS_sigaltstack, SYS_tgkill)
 PUNISHMENT(kill_futex, SYS_futex)
 PUNISHMENT(kill_ppoll, SYS_ppoll)
+PUNISHMENT(kill_pread, SYS_pread64)
+PUNISHMENT(kill_getdents, SYS_getdents64)
 PUNISHMENT(kill_tables, SYS_close_range, SYS_unshare, SYS_signalfd4)
 
 REFUSAL(no_close_range, ENOSYS, SYS_close_range)
@@ -183,6 +185,8 @@ static const struct scene scenes[] = {
 	{ "kill_futex", kill_futex },
 	{ "kill_ppoll", kill_ppoll },
 	{ "kill_tables", kill_tables },
+	{ "kill_pread", kill_pread },
+	{ "kill_getdents", kill_getdents },
 	{ "no_close_range", no_close_range },
 	{ "no_close_range_many_files", no_close_range_many_files },
 	{ "no_unshare", no_unshare },
