@@ -11,10 +11,9 @@ import threading
 
 from harness import cli, load, metrics, servers
 from harness.collector import Collector
-from harness.control import (NOBODY, Everything, check, connect, logged_truly, reload,
-                             sockets, status, steady_load)
+from harness.control import (NOBODY, check, connect, reload, sockets, status,
+                             steady_load)
 from harness.each import each
-from harness.encrypted import EncryptedScene
 from harness.process import PATIENCE, Process, read, until
 from harness.scene import Scene
 

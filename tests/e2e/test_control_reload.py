@@ -7,8 +7,8 @@ import subprocess
 
 from harness import cli, dns, load
 from harness.collector import Collector
-from harness.control import (Everything, check, connects, logged_truly, reload, sockets,
-                             status, steady_load)
+from harness.control import (Everything, check, logged_truly, reload, sockets, status,
+                             steady_load)
 from harness.each import each
 from harness.encrypted import EncryptedScene
 from harness.process import read, until

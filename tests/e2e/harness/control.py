@@ -97,24 +97,14 @@ class Everything(load.Steady):
     """A steady load over TLS and HTTPS, too, on a server of harness/encrypted.py. Every
     round has connections of its own, which live for it."""
 
-    def __init__(self, scene, https=True):
+    def __init__(self, scene):
         super().__init__(scene.server.addresses, "everything",
                          odd=0 if scene.asks else 10)
-        self.scene, self.https = scene, https
-        self.private, self.steps = load.Mix("private", odd=0), 0
+        self.scene = scene
+        self.private = load.Mix("private", odd=0)
 
     def round(self):
-        """Between any two steps of which somebody may do something."""
         super().round()
-        self.steps += 1
         dot.ask(self.scene, 40, self.private, 4)
-        self.steps += 1
-        if self.https:
-            doh.ask(self.scene, 40, f"round {self.rounds}", 4,
-                    plain=self.scene.name in encrypted.PLAIN_BODIES)
-
-    def step(self):
-        """Until another kind of them has been asked."""
-        before = self.steps
-        until(lambda: self.steps > before or self.fault, "answers")
-        assert not self.fault, self.fault
+        doh.ask(self.scene, 40, f"round {self.rounds}", 4,
+                plain=self.scene.name in encrypted.PLAIN_BODIES)
