@@ -6,6 +6,7 @@
 
 #include "dnstap.pb-c.h"
 #include "proto/common.h"
+#include "proto/given.h"
 #include "shim/tap/recorder/replay.h"
 #include "tests/unit/message.h"
 #include "tests/unit/recorded.h"
@@ -255,4 +256,60 @@ Test(recorder_replay, opens_no_file_for_a_text)
 	recorded_free(&recorded);
 	unlink(path);
 	close(fd);
+}
+
+/* Behind the message lies what the program has told of it. */
+static struct event *put_with(const struct recorded *recorded,
+			      struct message *m, const void *tail, size_t size)
+{
+	uint8_t *end = m->event.payload + m->event.size;
+
+	memcpy(end, tail, size);
+	m->event.tail = size;
+	struct queue_room room =
+		queue_reserve(recorded->queue, event_octets(&m->event));
+	struct event *event = room.event, kept = *event;
+
+	memcpy(event, &m->event, sizeof(*event) + event_octets(&m->event));
+	event->slots = kept.slots;
+	event->part = kept.part;
+	queue_commit(recorded->queue, room);
+	return event;
+}
+
+Test(recorder_replay, has_what_the_program_told)
+{
+	struct recorded recorded =
+		recorded_new("dnstap /run/x full {\n extra {/a/b}\n}\n");
+	const struct given head = {
+		.query_ns = 5 * NS_PER_S,
+		.type = DNSTAP__MESSAGE__TYPE__TOOL_QUERY,
+		.protocol = DNSTAP__SOCKET_PROTOCOL__DOQ,
+	};
+	struct message noted = response(1, 1000), given = query(2, 2000);
+
+	put_with(&recorded, &noted, "a/b\0noted", 10);
+	given.event.flags |= EVENT_GIVEN;
+	put_with(&recorded, &given, &head, sizeof(head));
+	for (int again = 0; again < 2; again++) {
+		struct image image = recorded_read(&recorded);
+		struct replay *replay = begin(&image);
+		Dnstap__Dnstap *first = next(replay, 0),
+			       *second = next(replay, 1);
+
+		cr_assert(is(&first->extra, "noted"));
+		cr_assert_eq(first->message->response_message.len,
+			     noted.event.size);
+		cr_assert(is(&second->extra, "-"));
+		cr_assert_eq(second->message->type, head.type);
+		cr_assert_eq(second->message->socket_protocol, head.protocol);
+		cr_assert_eq(second->message->query_time_sec, 5);
+		cr_assert_eq(second->message->query_message.len,
+			     given.event.size);
+		dnstap__dnstap__free_unpacked(first, NULL);
+		dnstap__dnstap__free_unpacked(second, NULL);
+		replay_free(replay);
+		image_free(&image);
+	}
+	recorded_free(&recorded);
 }
