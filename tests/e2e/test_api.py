@@ -5,17 +5,19 @@ Python, from threads, handlers and children, and where there is no library."""
 import collections
 import dataclasses
 import errno
+import os
 import pathlib
 import re
 import socket
+import struct
 import subprocess
 import sys
 
-from harness import cli, dns, given, host, namespace, servers
+from harness import cli, dns, dnstap, given, host, namespace, servers
 from harness.collector import Collector
 from harness.each import each
 from harness.metrics import SETTING, Metrics
-from harness.process import PATH, Process
+from harness.process import PATH, Process, until
 from harness.scene import Scene
 
 SOURCE = pathlib.Path(__file__).parents[2]
@@ -322,6 +324,54 @@ def test_module(name):
         assert tap.extra.decode() == extra, tap
     assert found["blocked"] == 200 and found[MODULES[name]] >= 400, found
     return f"{dict(found)}"
+
+
+def test_relay():
+    """A server without a socket of DNS gives what passes through it: each of its four
+    messages, as its client and its upstream have them."""
+    collector, count, path = Collector(), 300, f"{namespace.ROOM}/relay.sock"
+    servers.Running("nsd", address=namespace.UPSTREAM)
+    relay = Process([host.build("relay", HEADER), path, str(count), namespace.UPSTREAM],
+                    environment=servers.tap_environment(
+        f'dnstap {collector.endpoint} full {{ extra "{{/relay/number}} {{name}} '
+        '{port}" }', DNSTAP_PORTS="5399", **SETTING))
+    until(lambda: relay.alive() and os.path.exists(path), "the relay")
+    peer = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    peer.bind(f"{namespace.ROOM}/client.sock")
+    expected = []
+    until(lambda: relay.output().split(), "its port")
+    own = int(relay.output().split()[-1])
+    for number in range(count):
+        name = f"host{number % 70}.test"
+        query = dns.query(number, name, rd=number % 2, qtype="AAAA")
+        client = bytes((192, 0, 2, number % 200)), 1000 + number
+        peer.sendto(struct.pack(">4sH6x", *client) + query, path)
+        response = peer.recv(65535)
+        address = f"192.0.2.{number % 200}"
+        for kind, protocol, side, port in (
+                ("CLIENT_QUERY", "DOQ", address, client[1]),
+                ("FORWARDER_QUERY", "DNSCryptUDP", None, 53),
+                ("FORWARDER_RESPONSE", "DNSCryptUDP", None, 53),
+                ("CLIENT_RESPONSE", "DOQ", address, client[1])):
+            expected.append((kind, protocol, side, client[1] if side else own,
+                             query, response if "RESPONSE" in kind else None,
+                             f"{number} {name}. {port}"))
+    relay.wait(0)
+    assert not collector.errors
+    found = []
+    for frame in collector.frames:
+        said = given.logged(frame)
+        kind = dnstap.TYPES[said["type"] - 1]
+        found.append((
+            kind, dnstap.PROTOCOLS[said["socket_protocol"] - 1],
+            socket.inet_ntoa(said["query_address"]) if "CLIENT" in kind else None,
+            said["query_port"], said["query_message"], said.get("response_message"),
+            said["extra"].decode()))
+        assert ("response_time" in said) == ("RESPONSE" in kind), said
+    for ours, theirs in zip(expected, found, strict=True):
+        assert ours == theirs, f"{ours}\n{theirs}"
+    metrics().check()
+    return f"{len(found)} messages"
 
 
 def test_versions():
