@@ -50,7 +50,7 @@ static uint8_t take_octet(struct input *input)
 static void fill_header(struct recorder_header *header, struct input *input)
 {
 	static const char *const texts[] = {
-		"dnstap /x full {\n extra \"{/shim/pid} {name} {>id}\"\n}\n",
+		"dnstap /x full {\n extra \"{/shim/pid} {name} {/a/b}\"\n}\n",
 		"dnstap /x {\n anonymize 24 48\n sample 2\n}\n",
 		"dnstap /x full {\n anonymize 0 0\n types client-query\n}\n",
 		"dnstap",
@@ -87,11 +87,12 @@ static void fill_run(struct run *run, struct input *input)
 		run->order[slot] = take_octet(input);
 		run->octets[slot] = take_octet(input);
 		take(input, &event->size, 3);
-		event->slots = slots_for(event->size);
+		take(input, &event->tail, 2);
+		event->slots = slots_for(event_octets(event));
 		event->slots += take_octet(input) / 250;
 		event->stamp_ns = take_octet(input);
 		event->part = take_octet(input) << 8;
-		event->flags = take_octet(input);
+		take(input, &event->flags, sizeof(event->flags));
 		take(input, event->remote, 2);
 		take(input, event->payload, PAYLOAD);
 	}
@@ -108,7 +109,8 @@ static void check_message(const struct image *image, size_t i)
 		image->run[message->run].slot[message->slot]);
 	require(event->size >= EVENT_PAYLOAD_MIN &&
 		event->size <= EVENT_SIZE_MAX);
-	require(event->payload + event->size <= end);
+	require(event_octets(event) <= EVENT_OCTETS_MAX);
+	require(event->payload + event_octets(event) <= end);
 	require((const uint8_t *)event + event->slots * SLOT_SIZE <= end);
 	require(!i || image->message[i - 1].event->stamp_ns <= event->stamp_ns);
 }

@@ -444,6 +444,23 @@ static const char *extra_of(const struct record *record)
 	return text;
 }
 
+/* It stays behind the message that the header is taken off. */
+Test(annotate, keeps_what_was_told_behind_a_proxys_header)
+{
+	struct tap_config config = defaults();
+	config.extra = (char *)"{/a/b} {remote}";
+	struct annotator *annotator = annotator_new(&config);
+	struct message query = message(ASKS, 1, RD, "a", 1);
+	struct record record;
+
+	put_header(&query, LINE);
+	memcpy(query.event.payload + query.event.size, "a/b\0told", 9);
+	query.event.tail = 9;
+	cr_assert_eq(look(annotator, &query, &record), ANNOTATE_LOG);
+	cr_assert_str_eq(extra_of(&record), "told 198.51.100.7");
+	annotator_free(annotator);
+}
+
 /* The client's address is the one that the proxy tells, of the query and of its
  * response, which goes to the proxy. */
 Test(annotate, names_the_client_of_a_proxy)

@@ -270,21 +270,26 @@ Test(recorder_hostile, believes_no_length)
 	struct recorded recorded = recorded_new(RECORDED_TEXT);
 	const struct {
 		uint32_t size, slots;
-	} wrong[] = { { 11, 1 },
-		      { 0, 0 },
-		      { 12, 0 },
-		      { 12, 2 },
-		      { 1281, 1 },
-		      { 1281, 2 }, /* but there is no second slot */
-		      { EVENT_SIZE_MAX + 1, slots_for(EVENT_SIZE_MAX + 1) },
-		      { UINT32_MAX, 1 },
-		      { UINT32_MAX, UINT32_MAX } };
+		uint16_t tail;
+	} wrong[] = { { 11, 1, 0 },
+		      { 0, 0, 0 },
+		      { 12, 0, 0 },
+		      { 12, 2, 0 },
+		      { 1281, 1, 0 },
+		      { 1281, 2, 0 }, /* but there is no second slot */
+		      { 12, 1, 1280 },
+		      { 12, 2, 1280 },
+		      { 12, 1, UINT16_MAX },
+		      { EVENT_SIZE_MAX + 1, slots_for(EVENT_SIZE_MAX + 1), 0 },
+		      { UINT32_MAX, 1, 0 },
+		      { UINT32_MAX, UINT32_MAX, 0 } };
 	struct queue_room room = queue_reserve(recorded.queue, 12);
 
 	queue_commit(recorded.queue, room);
 	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
 		room.event->size = wrong[i].size;
 		room.event->slots = wrong[i].slots;
+		room.event->tail = wrong[i].tail;
 		struct image image = recorded_read(&recorded);
 		cr_expect_eq(image.count, 0, "%zu", i);
 		cr_expect_eq(image.damaged, 1, "%zu", i);
@@ -297,14 +302,25 @@ Test(recorder_hostile, believes_no_length)
 Test(recorder_hostile, believes_no_message_that_is_too_long)
 {
 	struct recorded recorded = recorded_new(RECORDED_TEXT);
-	struct queue_room room = queue_reserve(recorded.queue, EVENT_SIZE_MAX);
+	struct queue_room room =
+		queue_reserve(recorded.queue, EVENT_OCTETS_MAX);
+	static const struct {
+		uint32_t size;
+		uint16_t tail;
+	} wrong[] = { { EVENT_SIZE_MAX + 1, 0 },
+		      { EVENT_SIZE_MAX, 257 },
+		      { EVENT_SIZE_MAX - UINT16_MAX + 257, UINT16_MAX } };
 
 	queue_commit(recorded.queue, room);
-	room.event->size++;
-	cr_assert_eq(slots_for(room.event->size), room.event->slots);
-	struct image image = recorded_read(&recorded);
-	cr_expect_eq(image.count, 0);
-	cr_expect_eq(image.damaged, 1);
-	image_free(&image);
+	for (size_t i = 0; i < ARRAY_SIZE(wrong); i++) {
+		room.event->size = wrong[i].size;
+		room.event->tail = wrong[i].tail;
+		cr_assert_leq(slots_for(event_octets(room.event)),
+			      room.event->slots);
+		struct image image = recorded_read(&recorded);
+		cr_expect_eq(image.count, 0, "%zu", i);
+		cr_expect_eq(image.damaged, 1, "%zu", i);
+		image_free(&image);
+	}
 	recorded_free(&recorded);
 }
