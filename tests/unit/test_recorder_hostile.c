@@ -84,7 +84,7 @@ Test(recorder_hostile, refuses_every_wrong_header)
 		uint64_t good = 0, bad[5];
 
 		memcpy(&good, at, fields[i].size);
-		bad[0] = good + 1, bad[1] = good - 1, bad[2] = 2, bad[3] = -1;
+		bad[0] = good + 1, bad[1] = good - 1, bad[2] = 3, bad[3] = -1;
 		bad[4] = good | 1ull << (fields[i].size * 8 - 1);
 		for (size_t k = 0; k < ARRAY_SIZE(bad); k++) {
 			memcpy(at, &bad[k], fields[i].size);

@@ -26,7 +26,7 @@
 #include "shim/tap/transport/progress.h"
 
 #define RECORDER_MAGIC  "dnstapFR" /* 8 octets, without a NUL */
-#define RECORDER_FORMAT 1
+#define RECORDER_FORMAT 2
 
 /* A file's name: PROGRAM.PID.TAP; TAP counts from 1. */
 
