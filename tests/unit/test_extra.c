@@ -517,3 +517,28 @@ Test(extra, wants_upstream)
 	}
 	extra_free(NULL);
 }
+
+/* What a program has told goes before what is known otherwise. */
+Test(extra, metadata)
+{
+	static const char told[] =
+		"a/b\0one\0forward/upstream\0mine\0a/empty\0\0a/odd\0\xff\xc3\xa9\xe2\x82";
+	static const struct label_case cases[] = {
+		{ "{/a/b}", "one" },
+		{ "{/a/b}{/a/b}", "oneone" },
+		{ "{/forward/upstream}", "mine" },
+		{ "{/a/empty}", "-" },
+		{ "{/a/odd}", "?\xc3\xa9??" },
+		{ "{/a}", "-" },
+		{ "{/a/bc}", "-" },
+		{ "{a/b}", "{a/b}" },
+		{ "{type}", "HINFO" },
+	};
+	struct event *event = event_new(UDP4, QUERY);
+	struct record record = { .event = event,
+				 .metadata = told,
+				 .metadata_size = sizeof(told) };
+
+	ASSERT_LABELS(cases, &record);
+	free(event);
+}
