@@ -14,6 +14,8 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
+_Static_assert(NOTES_MAX == DNSTAPSHIM_NOTES_MAX, "the header says so");
+
 static struct api_setup setup;
 
 void api_begin(const struct api_setup *from)

@@ -132,42 +132,9 @@ struct dnstapshim_pair {
 /* Likewise, of what dnstapshim_note has kept. */
 #define DNSTAPSHIM_NOTES_MAX 256
 
-/*
- * int dnstapshim_taps(struct dnstapshim_tap *taps, size_t n)
- *
- * Assigns the first `n` of the taps in force; returns how many there are.
- *
- * int dnstapshim_tap_message(int tap, const struct dnstapshim_message *message)
- * int dnstapshim_tap_message_with_metadata(int tap,
- *	const struct dnstapshim_message *message,
- *	const struct dnstapshim_pair *pairs, size_t n)
- *
- * Copies the message into the queue of a tap, or of DNSTAPSHIM_ALL: it is logged as
- * any other, or counted under the cause for which it is not. Returns 0 or
- *	-EINVAL    no dnstap message looks like that, or a key is none
- *	-EMSGSIZE  its messages, names and pairs are too long together: 65,535
- *	           octets always fit
- *	-ENOENT    there is no such tap
- *	-EAGAIN    an operator has switched capture off; or this is a child of
- *	           vfork(2), or the process is about to end by a signal
- *
- * int dnstapshim_note(int fd, const char *key, const char *value)
- *
- * Goes with the next DNS message that this thread sends on `fd`, or -1: on any;
- * not with what it receives. It is for that one message, logged or not. To note
- * something for another fd, or with a key of NULL, drops what was noted before.
- * Returns 0 or
- *	-EINVAL    the key is none
- *	-ENOSPC    with what has been noted before it is too long
- *	-EAGAIN    as above
- *	-EBUSY     in a signal handler that has interrupted this library
- *
- * A key has a slash in it, neither at an end, no braces, and does not begin with
- * "shim/".
- */
+#ifdef DNSTAPSHIM_LIBRARY
 #define DNSTAPSHIM_WEAK
-#ifndef DNSTAPSHIM_LIBRARY
-#undef DNSTAPSHIM_WEAK
+#else
 #define DNSTAPSHIM_WEAK __attribute__((weak))
 #if defined(__has_attribute)
 #if __has_attribute(noplt)
@@ -178,12 +145,39 @@ struct dnstapshim_pair {
 #endif
 #endif
 
+/* Assigns the first `n` of the taps in force. Returns how many there are. */
 int dnstapshim_taps(struct dnstapshim_tap *taps, size_t n) DNSTAPSHIM_WEAK;
+
+/*
+ * Copies the message into the queue of a tap, or of DNSTAPSHIM_ALL. Returns 0: it is
+ * logged as any other, or counted under the cause for which it is not; or
+ *	-EINVAL    no dnstap message looks like that, or a key is none
+ *	-EMSGSIZE  what it points to is too long together (65,000 octets always
+ *	           fit), or the pairs are
+ *	-ENOENT    there is no such tap, or none at all
+ *	-EAGAIN    an operator has switched capture off, or this is a child of
+ *	           vfork(2)
+ */
 int dnstapshim_tap_message(int tap, const struct dnstapshim_message *message)
 	DNSTAPSHIM_WEAK;
 int dnstapshim_tap_message_with_metadata(
 	int tap, const struct dnstapshim_message *message,
 	const struct dnstapshim_pair *pairs, size_t n) DNSTAPSHIM_WEAK;
+
+/*
+ * Goes with the next DNS message that this thread sends on `fd`, or -1: on any;
+ * not with what it receives. It is for that one message, logged or not. To note
+ * something for another fd, or with a key of NULL, drops what was noted before.
+ * Returns 0 or
+ *	-EINVAL  the key is none, or there is no value
+ *	-ENOSPC  with what has been noted before it is too long
+ *	-ENOENT  there is no tap
+ *	-EAGAIN  as above
+ *	-EBUSY   in a signal handler that has interrupted this library
+ *
+ * A key has a slash in it, neither first nor last, no braces, and does not begin
+ * with "shim/".
+ */
 int dnstapshim_note(int fd, const char *key, const char *value) DNSTAPSHIM_WEAK;
 
 #ifndef DNSTAPSHIM_LIBRARY
