@@ -8,12 +8,13 @@ import errno
 import os
 import pathlib
 import re
+import signal
 import socket
 import struct
 import subprocess
 import sys
 
-from harness import cli, dns, dnstap, given, host, namespace, servers
+from harness import cli, dns, dnstap, framestream, given, host, namespace, servers
 from harness.collector import Collector
 from harness.each import each
 from harness.metrics import SETTING, Metrics
@@ -91,6 +92,26 @@ def test_ctypes():
         assert not differ, f"{ours.get('extra')}: {differ}"
     metrics().check()
     return f"{count} messages"
+
+
+def test_killed():
+    """What was given is in the flight recorder, with all that was told of it."""
+    recorders, count, seed = f"{namespace.ROOM}/recorders", 300, 10
+    os.mkdir(recorders)
+    process = Process([sys.executable, "-m", "harness.given", str(seed), str(count),
+                       "stay"], environment=servers.tap_environment(
+        f'dnstap {namespace.ROOM}/nobody.sock full {{ extra "{{/test/name}}" }}',
+        PYTHONPATH=str(SOURCE / "tests/e2e"), DNSTAP_RECORDER=recorders))
+    until(lambda: process.alive() and (files := os.listdir(recorders)) and
+          len(cli.run("recover", "--live", "-j", f"{recorders}/{files[0]}")
+              .stdout.splitlines()) == count, "the recorder has all")
+    process.send(signal.SIGKILL)
+    process.wait(-signal.SIGKILL)
+    target = f"{namespace.ROOM}/recovered.fstrm"
+    cli.good("recover", "-w", target, recorders)
+    found = [given.logged(frame) for frame in framestream.read_file(target)]
+    assert found == given.some(seed, count)
+    return f"{len(found)} messages"
 
 
 def metrics(tap=None):

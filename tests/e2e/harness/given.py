@@ -6,6 +6,7 @@ The structs are those of dnstapshim.h, written down a second time.
 
 import ctypes
 import random
+import signal
 import struct
 import sys
 
@@ -152,6 +153,12 @@ def logged(frame):
     return said
 
 
-if __name__ == "__main__":
-    for message in some(int(sys.argv[1]), int(sys.argv[2])):
+def main(seed, count, then=""):
+    for message in some(int(seed), int(count)):
         assert give(library(), message) == 0, message
+    if then == "stay":
+        signal.pause()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
