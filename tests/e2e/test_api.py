@@ -334,16 +334,21 @@ def test_module(name):
              else f"{i}.none.test" for i in range(600)]
     answered = ask(scene.server.addresses[0], names)
     assert all(answered[one] == 3 for one in names[::3]), answered
+    for one in "tcp.blocked.test", "host7.test":
+        subprocess.run(["dig", "+tcp", "+retry=0", f"@{scene.server.addresses[0]}", one],
+                       check=True, capture_output=True)
     scene.stop(collector)
-    found = collections.Counter()
+    found, over_tcp = collections.Counter(), []
     for tap in collector.taps(orderly=False):
         extra = "-"
         if tap.type == "CLIENT_RESPONSE":
             blocked = b"\7blocked\4test\0" in dns.first_question(tap.payload)
             extra = "blocked" if blocked else MODULES[name]
             found[extra] += 1
+            over_tcp += [extra] if tap.protocol == "TCP" else []
         assert tap.extra.decode() == extra, tap
-    assert found["blocked"] == 200 and found[MODULES[name]] >= 400, found
+    assert found["blocked"] == 201 and found[MODULES[name]] > 400, found
+    assert over_tcp == ["blocked", MODULES[name]], over_tcp
     return f"{dict(found)}"
 
 
