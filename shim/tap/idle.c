@@ -170,6 +170,13 @@ static void sleep_until(struct idle *idle, uint64_t until)
 		idle->sleep_ns = earlier(2 * idle->sleep_ns, SLEEP_MAX_NS);
 }
 
+/* Then it is looked at again by itself. */
+static bool is_often(const struct idle *idle, const struct cycle *cycle)
+{
+	return idle->rate >= SELDOM || cycle->moved >= CYCLE_MANY ||
+	       !can_sleep(idle);
+}
+
 static void look_at_rate(struct idle *idle, const struct cycle *cycle)
 {
 	uint64_t passed = cycle->began - idle->began;
@@ -191,8 +198,7 @@ void idle_until(struct idle *idle, const struct cycle *cycle, uint64_t until_ns)
 		idle->sleep_ns = SLEEP_MIN_NS;
 	if (!own_fds_intact(idle->wake_fd))
 		idle->wake_fd = -1; /* the host has taken the number */
-	busy = cycle->ending ||
-	       (busy && (idle->rate >= SELDOM || !can_sleep(idle)));
+	busy = cycle->ending || (busy && is_often(idle, cycle));
 	if (!blocked && (busy || queue_pending(idle->queue)))
 		await(idle, earlier(until_ns, now + poll_interval(cycle)));
 	else if (!can_sleep(idle))

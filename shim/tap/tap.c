@@ -48,7 +48,7 @@ struct tap {
 	struct idle idle;
 	struct stats stats;
 	uint64_t stats_due; /* when they have last been settled */
-	uint64_t settle_at; /* next, while messages come in */
+	uint64_t settle_at; /* next, while many messages come in */
 	struct control control;
 	struct report report; /* the last that was published */
 	uint32_t rolls;       /* that were asked for, and done */
@@ -138,13 +138,14 @@ static void report(struct tap *tap)
 		      &now);
 }
 
-/* Counts are summed up of what the server's threads write to, so while messages come
- * in not after each few of them. */
+/* Counts are summed up of what the server's threads write to, so while many messages
+ * come in not after each of their cycles. Behind the last there is one of few. */
 static void settle(struct tap *tap)
 {
 	uint64_t now = tap->cycle.began;
 
-	if (tap->cycle.moved && !tap->cycle.ending && now < tap->settle_at)
+	if (tap->cycle.moved >= CYCLE_MANY && !tap->cycle.ending &&
+	    now < tap->settle_at)
 		return;
 	tap->stats.aside = aside_count(tap->drain.aside);
 	tap->stats.skipped = tap->drain.skipped;
