@@ -178,10 +178,10 @@ static uint32_t run(const struct filter *of, const struct seccomp_data *data)
 	return SECCOMP_RET_KILL_PROCESS;
 }
 
-static enum sandbox_verdict judge_one(const struct filter *by,
-				      const struct sandbox_call *call)
+static enum sandbox_verdict judge_number(const struct filter *by, int number,
+					 const struct sandbox_call *call)
 {
-	struct seccomp_data data = { .nr = call->number, .arch = ARCHITECTURE };
+	struct seccomp_data data = { .nr = number, .arch = ARCHITECTURE };
 
 	memcpy(data.args, call->argument, sizeof(call->argument));
 	switch (run(by, &data) & SECCOMP_RET_ACTION_FULL) {
@@ -193,6 +193,23 @@ static enum sandbox_verdict judge_one(const struct filter *by,
 	default:
 		return SANDBOX_PUNISHED;
 	}
+}
+
+/* And what libc may call in its place. */
+static enum sandbox_verdict judge_one(const struct filter *by,
+				      const struct sandbox_call *call)
+{
+	enum sandbox_verdict worst = judge_number(by, call->number, call);
+
+	for (size_t i = 0; sandbox_instead[i].number >= 0; i++) {
+		if (sandbox_instead[i].of != call->number)
+			continue;
+		enum sandbox_verdict verdict =
+			judge_number(by, sandbox_instead[i].number, call);
+		if (verdict > worst)
+			worst = verdict;
+	}
+	return worst;
 }
 
 enum sandbox_verdict sandbox_judge(const struct sandbox_call *call)

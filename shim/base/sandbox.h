@@ -41,6 +41,12 @@ extern const struct sandbox_call
 	sandbox_program[], /* of the host's: to look at one before an exec */
 	sandbox_threads[]; /* likewise: at its own threads, at its end */
 
+/* What this libc calls in the place of the one that it is asked for, or beside it; the
+ * last number is -1. Whoever asks for the one is told of both. */
+extern const struct sandbox_instead {
+	int of, number;
+} sandbox_instead[];
+
 extern _Atomic unsigned sandbox_filters;
 
 /* Not for callers. */

@@ -205,3 +205,17 @@ const struct sandbox_call sandbox_threads[] = {
 	{ .number = SYS_pread64 }, { .number = SYS_close },
 	{ .number = -1 },
 };
+
+const struct sandbox_instead sandbox_instead[] = {
+#ifdef LIBC_MUSL
+/* The older calls, where there are. */
+#ifdef SYS_open
+	{ SYS_openat, SYS_open },
+	{ SYS_newfstatat, SYS_stat },
+	{ SYS_newfstatat, SYS_lstat },
+#endif
+	{ SYS_clone3, SYS_membarrier },
+	{ SYS_lseek, SYS_readv }, /* stdio */
+#endif
+	{ -1, -1 },
+};
