@@ -6,12 +6,13 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 from harness import dnstap, load
 from harness.collector import FstrmCapture, GolangDnstap, build_golang
 from harness.each import each
-from harness.process import program, until
+from harness.process import PATH, program, until
 from harness.scene import Scene
 
 QUERIES = 500
@@ -54,6 +55,8 @@ def test_fstrm_capture(kind):
     scene.stop()
     taps = [dnstap.decode(frame) for frame in collector.frames()]
     row = scene.check(taps)
+    if not shutil.which("dnstap-read", path=PATH):  # Ubuntu's BIND has no dnstap
+        return {**row, "dnstap-read": "not there"}
     shown = subprocess.run([program("dnstap-read"), collector.path], text=True,
                            capture_output=True, check=True)
     lines = shown.stdout.splitlines()

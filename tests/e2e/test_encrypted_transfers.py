@@ -42,7 +42,7 @@ PRIMARIES = {
     "named": with_zone(
         encrypted.SERVERS["named"], (
             "allow-update { none; };",
-            "allow-update { any; }; allow-transfer { any; }; transfers-out 100;"),
+            "allow-update { any; }; transfers-out 100;"),
         file="named.conf"),
     "nsd": with_zone(encrypted.SERVERS["nsd"], ALLOWED, file="nsd.conf"),
     "dnsdist": replace(encrypted.SERVERS["dnsdist"], upstream=False),

@@ -11,6 +11,7 @@ from . import dns
 MILLISECOND = 10**6
 EARLY = 5000 * MILLISECOND  # the recorder's first packets are stamped when read
 LATE = 60000 * MILLISECOND  # but it may wait, as may a thread within send()
+TRANSFERS = 251, 252
 TYPICAL = 500 * MILLISECOND  # at most, for the median of a run on a busy machine
 
 
@@ -25,7 +26,7 @@ class Fact:
     ends: tuple  # the asker's address, the answerer's
     key: tuple  # protocol, their ports, is it a response, payload
     unsolicited: bool = False  # a response that came to a server that never asked
-    again: bool = False  # repeats another over TCP: an answer that is of no query
+    again: bool = False  # a second answer over TCP, and not of a transfer
 
 
 def type_of(asked, query, response):
@@ -74,9 +75,9 @@ def crossed(wire, serves, asks=(), port=53):
                             response), sent, query, (asker[0], answerer[0]),
             (m.protocol, asker[1], answerer[1], response, m.payload),
             response and not sent and not query and m.target_port == port,
-            (*thread, m.payload) in answered)
-        if response and m.protocol == "TCP":
-            answered.add((*thread, m.payload))
+            id(query) in answered)
+        if query and m.protocol == "TCP" and dns.qtype(m.payload) not in TRANSFERS:
+            answered.add(id(query))
         if not response:
             queries[thread].append(fact)
         found.append(fact)
@@ -164,7 +165,8 @@ def matches(fact):
     question than a malformed query had cannot, nor one that dnsmasq 2.91 sends a second
     time over TCP, for a query of which it knows nothing."""
     question = dns.first_question(fact.key[-1])
-    return fact.query and not fact.again and question in (None, dns.first_question(fact.query.key[-1]))
+    return fact.query and not fact.again and question in (
+        None, dns.first_question(fact.query.key[-1]))
 
 
 def _compare_one(verdict, fact, tap, query):

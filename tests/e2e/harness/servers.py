@@ -41,7 +41,7 @@ SERVERS = {
 options {
     directory "$room"; listen-on { $v4; }; listen-on-v6 { $v6; };
     recursion no; pid-file none; session-keyfile none; dnssec-validation no;
-    notify no; allow-update { none; }; rrset-order { order none; };
+    notify no; allow-update { none; }; allow-transfer { any; }; rrset-order { order none; };
     $native
 };
 controls { };
