@@ -175,6 +175,10 @@ check: ## every test, as root: installs packages, makes namespaces
 	$(Q)$(MAKE) $(JOBS) all unit
 	$(Q)tests/e2e/run
 
+model: ## the queue's orders of memory, every interleaving of them
+	$(Q)tests/setup model
+	$(Q)tests/model/run
+
 fuzz: $(FUZZ) ## builds the fuzz targets, build/fuzz/fuzz_*
 
 demo: ## a preloaded named answers dig; as root
@@ -225,6 +229,6 @@ clean: ## removes build/
 	rm -rf build
 
 -include $(shell find $(B) -type f -name '*.d' 2>/dev/null)
-.PHONY: all help check unit fuzz demo bench soak lint drawing format install uninstall deb clean
+.PHONY: all help check unit model fuzz demo bench soak lint drawing format install uninstall deb clean
 .SECONDARY: $(FUZZED)
 .DELETE_ON_ERROR:
