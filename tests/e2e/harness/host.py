@@ -16,11 +16,15 @@ from .wire import Recorder
 SOURCES = pathlib.Path(__file__).parents[1] / "host"
 
 
-def build(name, *flags, cc="gcc", to=None):
+# Another one, with what belongs to it, for another architecture (tests/arm64).
+CC = os.environ.get("DNSTAPSHIM_CC", "gcc")
+
+
+def build(name, *flags, cc=CC, to=None):
     """Compiles tests/e2e/host/NAME.c into the room; returns the program."""
     target = f"{namespace.ROOM}/{to or name}"
     subprocess.run(
-        [cc, "-g", "-O1", "-std=gnu11", "-Wall", "-Werror", "-D_GNU_SOURCE",
+        [*cc.split(), "-g", "-O1", "-std=gnu11", "-Wall", "-Werror", "-D_GNU_SOURCE",
          f'-DADDRESS="{namespace.SERVER4}"', "-o", target,
          str(SOURCES / f"{name}.c"), *flags, "-pthread"], check=True)
     return target
