@@ -74,6 +74,7 @@ CLI_O   := $(call obj,$(CLI))
 UNIT_O  := $(call obj,$(wildcard tests/unit/*.c))
 RACE    := $(patsubst tests/race/%.c,$(B)/race/%,$(wildcard tests/race/*.c))
 UNITS   := $(if $(findstring thread,$(SAN)),,$(B)/unit) $(RACE)
+RACE_SAN := -fsanitize=thread
 FUZZ    := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZER  := -g -pthread -fsanitize=fuzzer,address,undefined \
            -fno-sanitize-recover=all
@@ -90,6 +91,8 @@ musl: ## build/libdnstapshim-musl.so, for programs of Alpine and its like
 	$(Q)$(MAKE) $(JOBS) MUSL=1 build/musl/libdnstapshim.so
 	$(Q)ln -f build/musl/libdnstapshim.so build/libdnstapshim-musl.so
 
+units: $(UNITS)
+
 unit: $(UNITS) ## the unit tests: no root, nothing installed
 	$(Q)set -e; for test in $^; do $$test; done
 
@@ -97,7 +100,7 @@ unit: $(UNITS) ## the unit tests: no root, nothing installed
 help:
 	@echo "make TARGET [V=1: show the commands] [SAN=address,undefined | thread]"
 	@echo "     [CFLAGS=...] [SHARED_DEPS=1]; after other flags: make clean"
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 12
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 13
 
 $(B)/libdnstapshim.so: $(CORE_O) $(HOOK_O) $(B)/exports shim/api/exports.map
 	@echo "  LINK  $@"
@@ -142,12 +145,12 @@ $(B)/fuzz/gen.o: $(GEN).h
 	@mkdir -p $(@D)
 	$(Q)clang -O1 $(FUZZER) -c $(GEN).c -o $@
 
-# Always under the thread sanitizer, which Criterion does not bear. -w, here and
+# Under the thread sanitizer, which Criterion does not bear, nor an emulator. -w, here and
 # above: of fences it says that it does not know them.
 $(B)/race/%: tests/race/%.c $(CORE) | $(GEN).h
 	@echo "  RACE  $@"
 	@mkdir -p $(@D)
-	$(Q)$(CC) -O1 -g -std=gnu11 $(INCLUDE) -fsanitize=thread -w -pthread \
+	$(Q)$(CC) -O1 -g -std=gnu11 $(INCLUDE) $(RACE_SAN) -w -pthread \
 	  $< $(filter-out tests/%,$^) $(GEN).c -o $@ $(DEPS)
 
 # What the library is preloaded into has no other copy of it.
@@ -203,6 +206,14 @@ check-musl: all ## servers of musl's with its library; as root
 	$(Q)$(MAKE) $(JOBS) musl
 	$(Q)tests/musl
 	$(Q)tests/e2e/run --musl
+
+check-arm64: ## builds for aarch64 and runs that under an emulator; as root, 6 to 15 minutes
+	$(Q)tests/setup arm64
+	$(Q)ARM64_ROOT='$(ARM64_ROOT)' tests/arm64/run
+
+model: ## the queue's orders of memory, every interleaving of them
+	$(Q)tests/setup model
+	$(Q)tests/model/run
 
 fuzz: $(FUZZ) ## builds the fuzz targets, build/fuzz/fuzz_*
 
@@ -263,6 +274,6 @@ clean: ## removes build/
 
 -include $(shell find $(B) \( -path build/musl$(if $(MUSL),/source) -prune \) -o \
            -type f -name '*.d' -print 2>/dev/null)
-.PHONY: all musl help check check-musl unit fuzz demo bench soak lint drawing format install uninstall deb clean
+.PHONY: all musl help check check-musl check-arm64 unit units model fuzz demo bench soak lint drawing format install uninstall deb clean
 .SECONDARY: $(FUZZED)
 .DELETE_ON_ERROR:

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * At most seven system calls for a socket, once in its life.
+ * At most eight system calls for a socket, once in its life.
  */
 #include "shim/capture/socket_info.h"
 
@@ -72,8 +72,19 @@ static bool local_name(int fd, struct address *address, sa_family_t *family)
 				     size);
 }
 
-/* Not by getpeername(2), which fails as soon as the peer has reset the connection,
- * though what it has sent before may still be read. */
+/* Rather not by getpeername(2), which fails as soon as the peer has reset the
+ * connection, though what it has sent before may still be read. An emulator may not
+ * have the option: qemu's has not. */
+static bool ask_peer(int fd, struct sockaddr *name, socklen_t *size)
+{
+	if (!sandbox_allows(SYS_getsockopt))
+		return false;
+	if (!getsockopt(fd, SOL_SOCKET, SO_PEERNAME, name, size))
+		return true;
+	return errno == EOPNOTSUPP && sandbox_allows(SYS_getpeername) &&
+	       !getpeername(fd, name, size);
+}
+
 static bool peer_name(int fd, struct address *address, sa_family_t family)
 {
 	struct sockaddr_storage storage;
@@ -81,10 +92,8 @@ static bool peer_name(int fd, struct address *address, sa_family_t family)
 					    : sizeof(struct sockaddr_in);
 
 	memset(address, 0, sizeof(*address));
-	if (!sandbox_allows(SYS_getsockopt) ||
-	    getsockopt(fd, SOL_SOCKET, SO_PEERNAME, &storage, &size))
-		return false;
-	return address_from_sockaddr(address, (struct sockaddr *)&storage,
+	return ask_peer(fd, (struct sockaddr *)&storage, &size) &&
+	       address_from_sockaddr(address, (struct sockaddr *)&storage,
 				     size);
 }
 

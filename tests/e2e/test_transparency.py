@@ -9,14 +9,14 @@ import subprocess
 from harness import host, servers
 from harness.collector import Collector
 from harness.each import each
-from harness.process import PATH, PATIENCE
+from harness.process import ENVIRONMENT, PATIENCE
 
 # It does what compilers warn of.
 FLAGS = ("-Wno-stringop-overread", "-Wno-stringop-overflow", "-Wno-nonnull")
 
 
 def transcript(arguments, environment):
-    done = subprocess.run(arguments, env={"PATH": PATH, **environment}, text=True,
+    done = subprocess.run(arguments, env={**ENVIRONMENT, **environment}, text=True,
                           capture_output=True, timeout=PATIENCE)
     assert done.returncode == 0, (done.returncode, done.stdout[-500:], done.stderr)
     return done.stdout.splitlines()

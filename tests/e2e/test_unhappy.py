@@ -8,11 +8,10 @@ from harness import load, namespace, servers
 from harness.collector import Collector, FstrmCapture
 from harness.dnstap import decode
 from harness.each import each
-from harness.process import MUSL
 from harness.scene import Scene
 
 QUERIES = 500
-SERVER = "nsd" if MUSL else "named"
+SERVER = "named"
 
 # What stands at the endpoint; each returns the endpoint and what to keep alive.
 ENDPOINTS = {

@@ -4,7 +4,7 @@
 import os
 import subprocess
 
-from .process import PATH, PATIENCE
+from .process import ENVIRONMENT, PATIENCE
 
 COMMAND = f"{os.environ.get('DNSTAPSHIM_BUILD', 'build')}/dnstapshim"
 USAGE, DATAERR, NOINPUT, UNAVAILABLE, CANTCREAT, IOERR, CONFIG = (
@@ -14,7 +14,7 @@ USAGE, DATAERR, NOINPUT, UNAVAILABLE, CANTCREAT, IOERR, CONFIG = (
 def run(*arguments, input=b"", environment=None):
     return subprocess.run(
         [COMMAND, *map(str, arguments)], input=input, capture_output=True,
-        timeout=PATIENCE, env={"PATH": PATH, "TZ": "UTC", **(environment or {})})
+        timeout=PATIENCE, env={**ENVIRONMENT, "TZ": "UTC", **(environment or {})})
 
 
 def good(*arguments, **settings):

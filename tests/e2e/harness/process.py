@@ -11,9 +11,13 @@ import time
 
 from . import namespace
 
-MUSL = os.environ.get("DNSTAPSHIM_MUSL", "")  # build/musl, with tests/e2e/run --musl
-PATH = (f"{MUSL}/servers:" if MUSL else "") + \
-    "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
+# Where programs of another architecture lie with their libraries (tests/arm64): the
+# servers are run from there, if it is set. The emulator goes by the variable.
+ROOT = os.environ.get("QEMU_LD_PREFIX", "")
+# Servers that go before Debian's (tests/e2e/run --musl) lie in DNSTAPSHIM_SERVERS.
+PATH = ":".join(filter(None, [
+    os.environ.get("DNSTAPSHIM_SERVERS"), "/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"]))
+ENVIRONMENT = {"PATH": PATH, **({"QEMU_LD_PREFIX": ROOT} if ROOT else {})}
 PATIENCE = 150  # seconds that anything may take before it counts as hung: on a
 # machine with ten times as much to do as it can, everything takes ten times as long
 
@@ -30,7 +34,8 @@ def until(condition, what, patience=PATIENCE):
 def program(name):
     """A copy of a Debian program in the room: the same bytes under a path that
     no AppArmor profile confines to the directories of its service."""
-    found = shutil.which(name, path=PATH)
+    found = shutil.which(name, path=":".join(
+        ROOT + directory for directory in PATH.split(":")))
     assert found, f"{name} is not installed: run tests/setup check"
     copy = f"{namespace.ROOM}/{os.path.basename(name)}"
     if not os.path.exists(copy):
@@ -46,7 +51,7 @@ class Process:
             self.child = subprocess.Popen(
                 arguments, cwd=namespace.ROOM, stdin=subprocess.DEVNULL,
                 stdout=log, stderr=log, start_new_session=True,
-                env={"PATH": PATH, "LC_ALL": "C", **(environment or {})})
+                env={**ENVIRONMENT, "LC_ALL": "C", **(environment or {})})
 
     def alive(self):
         code = self.child.poll()

@@ -12,7 +12,7 @@ import subprocess
 from dataclasses import dataclass, field, replace
 
 from . import dns, load, namespace, zone
-from .process import PATH, Process, program, until
+from .process import ENVIRONMENT, Process, program, until
 
 LIBRARY = os.environ.get("DNSTAPSHIM", "")  # tests/e2e/run sets it
 
@@ -259,8 +259,9 @@ class Running:
             with open(path, "w") as out:
                 out.write(self._fill(text))
         if self.server.prepare:
-            subprocess.run(shlex.split(self.server.prepare), cwd=self.room, check=True,
-                           env={"PATH": PATH})
+            words = shlex.split(self.server.prepare)
+            subprocess.run([program(words[0]), *words[1:]], cwd=self.room, check=True,
+                           env=ENVIRONMENT)
         words = shlex.split(self._fill(self.server.command))
         own = {k: self._fill(v) for k, v in self.server.environment.items()}
         self.process = Process([program(words[0]), *words[1:]], environment={

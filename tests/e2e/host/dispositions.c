@@ -20,6 +20,16 @@ static const char *called(void *handler)
 					     : "something else";
 }
 
+/* What a handler returns to. On aarch64 that is the kernel's, and what libc says of it
+ * is what lay on its stack. */
+static const char *restored(const void *restorer)
+{
+#ifdef __aarch64__
+	return "";
+#endif
+	return restorer ? ", a restorer" : "";
+}
+
 static void print_action(const char *what, int result,
 			 const struct sigaction *action)
 {
@@ -31,7 +41,7 @@ static void print_action(const char *what, int result,
 	else
 		printf(" %s, flags %x, mask %lx%s", called(action->sa_handler),
 		       action->sa_flags, bits(&action->sa_mask),
-		       action->sa_restorer ? ", a restorer" : "");
+		       restored(action->sa_restorer));
 	putchar('\n');
 }
 
@@ -55,7 +65,7 @@ static void look(int number)
 	result = syscall(SYS_rt_sigaction, number, NULL, &told, 8);
 	printf("  rt_sigaction: %d %s, flags %lx, mask %lx%s\n", result,
 	       called(told.handler), told.flags, told.mask,
-	       told.restorer ? ", a restorer" : "");
+	       restored(told.restorer));
 }
 
 static void say(const char *what, int number)

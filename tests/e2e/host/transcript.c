@@ -17,6 +17,9 @@ extern ssize_t __recvfrom_chk(int, void *, size_t, size_t, int,
 			      struct sockaddr *, socklen_t *);
 extern ssize_t __read_chk(int, void *, size_t, size_t);
 extern typeof(send) __send;
+#ifdef __aarch64__ /* for programs of old */
+__asm__(".symver __send, __send@GLIBC_2.17");
+#endif
 extern typeof(read) __read;
 extern typeof(write) __write;
 extern typeof(close) __close;
