@@ -58,10 +58,24 @@ static int open_nothing(void)
 	return fd;
 }
 
+/* qemu in user mode keeps one list, by number, of the fds whose octets it translates,
+ * for all tables: what it does for a signalfd of ours it would do to the host's socket
+ * of that number. It cannot have robust mutexes, which every kernel has. */
+static bool has_one_list(void)
+{
+	void *head;
+	size_t size;
+
+	return sandbox_allows(SYS_get_robust_list) &&
+	       syscall(SYS_get_robust_list, 0, &head, &size) && errno == ENOSYS;
+}
+
 /* By the one call, or else by an older one and a list of what there is to close. A
  * copy that keeps an fd would keep what the host closes alive. */
 static bool unshare_fds(void)
 {
+	if (has_one_list())
+		return false;
 	if (sandbox_allows(SYS_close_range) &&
 	    !close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_UNSHARE))
 		return true;
