@@ -160,6 +160,9 @@ void queue_await_attended(struct queue *queue, uint64_t deadline_ns);
 #define QUEUE_WAKE_SIGNAL SIGURG
 void queue_attend(struct queue *queue, pid_t process, pid_t thread);
 bool queue_sleep(struct queue *queue);
+/* Of the last sleep: something has been in flight for so long that nobody waits for it,
+ * and whoever commits it may not see that the consumer sleeps. It is not to be long. */
+bool queue_sleeps_lightly(const struct queue *queue);
 bool queue_wakes(const struct queue *queue); /* false: a wake was refused */
 void queue_wake_last(struct queue *queue);   /* from now on all will be */
 void queue_awake(struct queue *queue);

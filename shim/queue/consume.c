@@ -363,7 +363,8 @@ bool queue_awaits(const struct queue *queue, uint64_t stamp_ns)
 	return queue->shared->oldest_query < stamp_ns;
 }
 
-/* Nothing that the consumer has not yet looked after. */
+/* Nothing that the consumer has not yet looked after. What has been in flight for long
+ * keeps nobody awake, and is noted. */
 static bool is_quiet(const struct queue *queue, uint32_t number)
 {
 	const struct notes *run = &queue->run[number].notes;
@@ -374,17 +375,20 @@ static bool is_quiet(const struct queue *queue, uint32_t number)
 
 		if (is_free(mark, run->generation))
 			break;
-		if (!(run->seen & bits(slot, 1)) &&
-		    !(is_in_flight(mark) && run->old & bits(slot, 1)))
+		if (run->seen & bits(slot, 1))
+			continue;
+		if (!is_in_flight(mark) || !(run->old & bits(slot, 1)))
 			return false;
+		queue->shared->in_flight = true;
 	}
 	return true;
 }
 
 static bool is_empty(const struct queue *queue)
 {
-	const struct shared *shared = queue->shared;
+	struct shared *shared = queue->shared;
 
+	shared->in_flight = false;
 	for (int i = 0; i < 2; i++)
 		if (atomic_load(&shared->ring[i].head) != shared->ring[i].taken)
 			return false;
@@ -412,4 +416,9 @@ bool queue_sleep(struct queue *queue)
 		return true;
 	queue_awake(queue);
 	return false;
+}
+
+bool queue_sleeps_lightly(const struct queue *queue)
+{
+	return queue->shared->in_flight;
 }

@@ -161,6 +161,7 @@ struct shared {
 	_Alignas(2 * CACHELINE) size_t first, count; /* of pending */
 	size_t opens;
 	uint32_t sleeps;
+	bool in_flight; /* for long, what was left behind when it went to sleep */
 	uint64_t in_ring, found, oldest_query, asked_ns;
 	size_t calls;
 	struct call call[CALLS_MAX];

@@ -163,6 +163,8 @@ static void sleep_until(struct idle *idle, uint64_t until)
 {
 	uint64_t now = clock_steady();
 
+	if (queue_sleeps_lightly(idle->queue))
+		idle->sleep_ns = SLEEP_MIN_NS;
 	await(idle, earlier(until, now + idle->sleep_ns));
 	queue_awake(idle->queue);
 	/* A wake comes to nothing when the host has taken the fd's number. */

@@ -6,7 +6,7 @@
  *
  * Not here: a mark that has been in flight for long keeps nobody awake (is_quiet). Its
  * commit is no exchange, so on x86-64 that may miss the sleep, as this model shows when
- * told so; what it left is found at the sleep's end (idle.c).
+ * told so; a sleep that leaves one behind is short (idle.c).
  */
 #define THREADS 3
 #define WORDS   3

@@ -324,10 +324,15 @@ Test(queue, keeps_what_a_living_thread_has_reserved)
 	cr_assert_eq(queue_dropped(queue, DROP_ABANDONED), 0);
 	cr_assert_eq(queue_in_ring(queue), 1);
 	cr_assert(queue_sleep(queue), "not awaited for ever");
+	cr_assert(queue_sleeps_lightly(queue),
+		  "who commits it may not see that");
 	queue_awake(queue);
 	room.event->stamp_ns = 1;
 	queue_commit(queue, room);
 	cr_assert_eq(collect(queue), 1);
+	queue_release(queue, 1);
+	cr_assert(queue_sleep(queue));
+	cr_assert_not(queue_sleeps_lightly(queue));
 	queue_free(queue);
 }
 
