@@ -272,8 +272,8 @@ deb: ## a Debian package, build/*.deb; takes debhelper
 clean: ## removes build/
 	rm -rf build
 
--include $(shell find $(B) \( -path build/musl$(if $(MUSL),/source) -prune \) -o \
-           -type f -name '*.d' -print 2>/dev/null)
+-include $(patsubst %.o,%.d,$(CORE_O) $(HOOK_O) $(CLI_O) $(UNIT_O) $(FUZZED) \
+           $(B)/cli/main.o) $(wildcard $(B)/fuzz/tests/fuzz/*.d)
 .PHONY: all musl help check check-musl check-arm64 unit units model fuzz demo bench soak lint drawing format install uninstall deb clean
 .SECONDARY: $(FUZZED)
 .DELETE_ON_ERROR:
