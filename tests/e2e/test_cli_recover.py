@@ -168,7 +168,7 @@ def test_refused():
             file.write(octets[:size])
         said(cli.DATAERR, word)
     with open(wrong, "wb") as file:
-        file.write(octets[:8] + b"\2" + octets[9:])
+        file.write(octets[:8] + bytes([octets[8] + 1]) + octets[9:])
     said(cli.DATAERR, "another version")
     with open(wrong, "wb") as file:
         file.write(b"x" * len(octets))
