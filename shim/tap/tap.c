@@ -349,6 +349,8 @@ static void work(struct tap *tap)
 		deadline = queue_finish_deadline(tap->queue);
 		if (deadline && !tap->cycle.ending) {
 			sent = tap->sent;
+			if (tap->endpoint->ops->retry)
+				tap->endpoint->ops->retry(tap->endpoint);
 			recording_stop(&tap->recording);
 			own_fds_begin();
 			stats_end(&tap->stats);

@@ -11,7 +11,6 @@ from harness.each import each
 from harness.scene import Scene
 
 QUERIES = 500
-SERVER = "named"
 
 # What stands at the endpoint; each returns the endpoint and what to keep alive.
 ENDPOINTS = {
@@ -36,7 +35,7 @@ def stopped():
 
 def life(environment):
     """(answers, seconds to exit) of a server, which starts and ends in time."""
-    server = servers.Running(SERVER, environment)
+    server = servers.Running("named", environment)
     answers = load.udp(server.addresses, QUERIES, load.Mix("unhappy"))
     return answers, server.stop()
 
@@ -60,7 +59,7 @@ def test_restarted(kind):
     """Idle when its collector dies; asked on while there is none."""
     port = 6000 if kind == "tcp" else None
     first = Collector(port)
-    scene = Scene(SERVER, f"dnstap {first.endpoint} full")
+    scene = Scene("named", f"dnstap {first.endpoint} full")
     first.wait(ask(scene, "before"))
     first.kill()
     ask(scene, "meanwhile")
@@ -72,7 +71,7 @@ def test_restarted(kind):
 
 def test_late():
     """No collector until all the questions were asked."""
-    scene = Scene(SERVER, "dnstap /mnt/tap.sock full")
+    scene = Scene("named", "dnstap /mnt/tap.sock full")
     ask(scene, "early")
     collector = Collector()
     collector.wait(len(scene.facts()))
@@ -80,10 +79,20 @@ def test_late():
     return scene.check(collector.taps())
 
 
+def test_last():
+    """No collector until the server ends, which is long before the next look for one."""
+    scene = Scene("dnsmasq", "dnstap /mnt/tap.sock full 1 2")
+    for part in range(6):
+        ask(scene, f"early {part}")
+    collector = Collector()
+    scene.stop()
+    return scene.check(collector.taps())
+
+
 def test_paused():
     """A collector that stops in the middle and goes on later."""
     collector = FstrmCapture()
-    scene = Scene(SERVER, f"dnstap {collector.endpoint} full")
+    scene = Scene("named", f"dnstap {collector.endpoint} full")
     ask(scene, "before")
     collector.send(signal.SIGSTOP)
     ask(scene, "meanwhile")

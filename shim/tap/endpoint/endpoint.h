@@ -50,6 +50,9 @@ struct endpoint_ops {
 	 * another connection; at once where there is none. NULL where it is not
 	 * for us to begin. */
 	void (*roll)(struct endpoint *endpoint, uint64_t now_ns);
+	/* The end begins: a collector that was away is asked for once more. NULL
+	 * where it is not for us to ask. */
+	void (*retry)(struct endpoint *endpoint);
 	/* Says farewell once everything is sent. */
 	void (*stop)(struct endpoint *endpoint);
 	void (*status)(const struct endpoint *endpoint,

@@ -23,6 +23,7 @@ struct outgoing {
 	uint64_t connects; /* those that have been logged */
 	uint64_t roll_by;  /* to be left by then; 0: it is not to be */
 	bool stopping, failed;
+	int error; /* by which it has failed */
 	bool unsaid; /* connected, as so often in vain: worth a line if it lasts */
 	char why[TRANSPORT_ERROR_MAX]; /* it has failed */
 };
@@ -57,6 +58,7 @@ static void went_away(struct outgoing *outgoing, int error, uint64_t now_ns)
 				     : session_error(outgoing->session);
 
 	outgoing->failed = true;
+	outgoing->error = error;
 	outgoing->unsaid = false;
 	snprintf(outgoing->why, sizeof(outgoing->why), "%s",
 		 *detail ? detail : strerror(-error));
@@ -168,6 +170,18 @@ static size_t poll_outgoing(const struct endpoint *endpoint, struct pollfd *fds,
 	return 1;
 }
 
+/* One on this machine may be there again, and it costs no time to find out. */
+static void retry_outgoing(struct endpoint *endpoint)
+{
+	struct outgoing *outgoing = outgoing_of(endpoint);
+
+	if (!outgoing->failed || endpoint->config->kind != ENDPOINT_UNIX ||
+	    (outgoing->error != -ENOENT && outgoing->error != -ECONNREFUSED))
+		return;
+	outgoing->failed = false;
+	outgoing->retry.at = 0;
+}
+
 static void stop_outgoing(struct endpoint *endpoint)
 {
 	struct outgoing *outgoing = outgoing_of(endpoint);
@@ -245,6 +259,7 @@ const struct endpoint_ops endpoint_outgoing = {
 	.commit = commit_outgoing,
 	.poll = poll_outgoing,
 	.roll = roll_outgoing,
+	.retry = retry_outgoing,
 	.stop = stop_outgoing,
 	.status = status_outgoing,
 	.about = about_outgoing,
