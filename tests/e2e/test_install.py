@@ -95,8 +95,8 @@ def test_specfile():
     make("install", f"DESTDIR={ROOT}", "PREFIX=/usr", "LIBDIR=/usr/lib64")
     macros = {"%{_bindir}": "usr/bin", "%{_libdir}": "usr/lib64", "%{name}":
               "dnstapshim", "%{_mandir}": "usr/share/man", "%{_docdir}":
-              "usr/share/doc", "%{_datadir}": "usr/share", "site-functions":
-              "vendor-completions"}
+              "usr/share/doc", "%{_datadir}": "usr/share", "%{_includedir}":
+              "usr/include", "site-functions": "vendor-completions"}
     listed = re.findall(r"^%\{_.*", spec.partition("%files")[2], re.M)
     for macro, path in macros.items():
         listed = [line.replace(macro, path).rstrip("*") for line in listed]
