@@ -16,7 +16,6 @@ static _Atomic uint64_t all;
 
 static struct enqueue_setup setup = { .taps = &all };
 
-/* One call has to do with the same taps from its beginning to its end. */
 static uint64_t taps_now(void)
 {
 	return atomic_load_explicit(setup.taps, memory_order_acquire);
@@ -34,15 +33,35 @@ void enqueue_begin(const struct enqueue_setup *from)
 		setup.taps = &all;
 }
 
+static struct queue *queue_at(size_t index)
+{
+	return atomic_load_explicit(&setup.queue[index], memory_order_acquire);
+}
+
 /* This process's queue of tap `index`. Returns NULL where it cannot be had. */
 static struct queue *queue_of(size_t index)
 {
-	struct queue *queue =
-		atomic_load_explicit(&setup.queue[index], memory_order_acquire);
+	struct queue *queue = queue_at(index);
+
 	if (queue)
 		return queue;
 	setup.start();
-	return atomic_load_explicit(&setup.queue[index], memory_order_acquire);
+	return queue_at(index);
+}
+
+/* One call has to do with the same taps from its beginning to its end. One that was
+ * removed before its first message, which this may be, has no queue any more: it is
+ * for those that have come in its place. */
+static uint64_t taps_begun(void)
+{
+	uint64_t taps = taps_now();
+
+	EACH_TAP (i, taps)
+		if (__builtin_expect(!queue_at(i), 0)) {
+			setup.start();
+			return taps_now();
+		}
+	return taps;
 }
 
 static void count_lost(size_t index, enum drop_cause cause, uint64_t n)
@@ -61,8 +80,7 @@ uint64_t enqueue_captured(void)
 	uint64_t captured = 0, taps = taps_now();
 
 	EACH_TAP (i, taps & -taps) {
-		struct queue *queue = atomic_load_explicit(
-			&setup.queue[i], memory_order_acquire);
+		struct queue *queue = queue_at(i);
 
 		captured = queue ? queue_counted(queue) : 0;
 	}
@@ -81,8 +99,7 @@ static bool find_queue(uint64_t link, uint64_t taps, size_t *index,
 		       struct queue **queue)
 {
 	EACH_TAP (i, link ? taps : 0) {
-		*queue = atomic_load_explicit(&setup.queue[i],
-					      memory_order_acquire);
+		*queue = queue_at(i);
 		*index = i;
 		if (*queue && queue_has(*queue, link))
 			return true;
@@ -120,7 +137,7 @@ static inline __attribute__((always_inline)) void enqueue_into(
 	size_t index, struct thread_call *call, const struct event *seen,
 	const struct octets *message, const struct octets *tail)
 {
-	struct queue *queue = queue_of(index);
+	struct queue *queue = queue_at(index);
 
 	if (!queue) {
 		count_lost(index, DROP_UNSTARTED, 1);
@@ -144,7 +161,7 @@ void enqueue(const struct event *seen, const struct octets *message)
 		enqueue_count_drop(DROP_ABANDONED, 1);
 		return;
 	}
-	EACH_TAP (i, taps_now())
+	EACH_TAP (i, taps_begun())
 		enqueue_into(i, call, seen, message, NULL);
 	thread_close(call, abandon);
 }
@@ -185,7 +202,7 @@ void enqueue_given(uint64_t taps, const struct event *seen,
 	struct thread_call *call =
 		thread_open(__builtin_frame_address(0), abandon);
 
-	taps &= taps_now();
+	taps &= taps_begun();
 	EACH_TAP (i, taps) {
 		if (call)
 			enqueue_tailed(i, call, seen, message, tail);
@@ -207,7 +224,7 @@ void enqueue_noted(int fd, const struct event *seen,
 		enqueue(seen, message);
 		return;
 	}
-	EACH_TAP (i, taps_now())
+	EACH_TAP (i, taps_begun())
 		enqueue_tailed(i, call, &noted.seen, message, &noted.tail);
 	enqueue_leave(call);
 }
@@ -235,7 +252,7 @@ void enqueue_flight_begin(struct enqueue_flight *flight)
 	flight->call = thread_open(flight, abandon);
 	flight->last = NULL;
 	flight->messages = 0;
-	flight->taps = taps_now();
+	flight->taps = taps_begun();
 }
 
 static void append(struct enqueue_flight *flight, struct event *event,
@@ -252,7 +269,7 @@ static void depart_into(struct enqueue_flight *flight, size_t index,
 			const struct event *seen, const struct octets *message,
 			const struct octets *tail)
 {
-	struct queue *queue = queue_of(index);
+	struct queue *queue = queue_at(index);
 
 	if (!queue)
 		return;
