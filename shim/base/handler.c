@@ -16,6 +16,8 @@
 #include <sys/auxv.h>
 #include <ucontext.h>
 
+#include "shim/base/reach.h"
+
 /* A handler's own frames are seldom larger. */
 #define DEPTH (128 * 1024)
 
@@ -33,13 +35,13 @@
 #define MAGIC_AT   464
 #define MAGIC      0x46505853 /* FP_XSTATE_MAGIC1 */
 
-ANY_MEMORY static bool is_place(uintptr_t at, uintptr_t end)
+ANY_MEMORY static bool is_place(uintptr_t at)
 {
 	uintptr_t area = *(const uintptr_t *)at;
+	const uint32_t *magic = (const uint32_t *)(area + MAGIC_AT);
 
 	return area > at && area - at <= FRAME_SIZE && area % 64 == 0 &&
-	       area + MAGIC_AT + sizeof(uint32_t) <= end &&
-	       *(const uint32_t *)(area + MAGIC_AT) == MAGIC;
+	       reach_reads(magic, sizeof(*magic)) && *magic == MAGIC;
 }
 #elif defined(__aarch64__)
 /* Of several records in it, the registers of the floating point are the first. */
@@ -48,17 +50,17 @@ ANY_MEMORY static bool is_place(uintptr_t at, uintptr_t end)
 #define MAGIC      0x46508001 /* FPSIMD_MAGIC */
 #define MAGIC_SIZE 528
 
-ANY_MEMORY static bool is_place(uintptr_t at, uintptr_t end)
+ANY_MEMORY static bool is_place(uintptr_t at)
 {
 	const uint32_t *record = (const uint32_t *)at;
 
-	(void)end;
 	return record[0] == MAGIC && record[1] == MAGIC_SIZE;
 }
 #endif
 
-/* Of a stack that grows downwards from what libc or the kernel has put at its end:
- * all in between is there. 0: it is some other stack. */
+/* Of a stack that grows downwards from what libc or the kernel has put at its end. 0: it
+ * is some other stack. One that lies near by the host may have made itself, so not all
+ * in between need be there. */
 static uintptr_t end_of_stack(uintptr_t here)
 {
 	const uintptr_t ends[] = { (uintptr_t)pthread_self(),
@@ -95,7 +97,20 @@ static bool is_running(uint64_t before, uint64_t now)
 	return !(before & ~now) && (before != now || may_be_unblocked());
 }
 
-ANY_MEMORY bool handler_runs(void)
+/* The signals that were blocked before, if this is where a handler was begun. */
+ANY_MEMORY static const sigset_t *blocked_before(uintptr_t at, uintptr_t here)
+{
+	const ucontext_t *context = (const ucontext_t *)(at - PLACE);
+	const sigset_t *before = &context->uc_sigmask;
+
+	return reach_reads((const void *)at, STEP) && is_place(at) &&
+			       (uintptr_t)context >= here &&
+			       reach_reads(before, sizeof(uint64_t))
+		       ? before
+		       : NULL;
+}
+
+bool handler_runs(void)
 {
 	uintptr_t here = (uintptr_t)__builtin_frame_address(0) & -STEP;
 	uintptr_t end = end_of_stack(here), last = here + DEPTH;
@@ -104,11 +119,9 @@ ANY_MEMORY bool handler_runs(void)
 	if (pthread_sigmask(SIG_BLOCK, NULL, &blocked))
 		return true;
 	for (uintptr_t at = here; at + STEP <= end && at < last; at += STEP) {
-		const ucontext_t *context = (const ucontext_t *)(at - PLACE);
+		const sigset_t *before = blocked_before(at, here);
 
-		if (is_place(at, end) && (uintptr_t)context >= here &&
-		    is_running(word_of(&context->uc_sigmask),
-			       word_of(&blocked)))
+		if (before && is_running(word_of(before), word_of(&blocked)))
 			return true;
 	}
 	return false;

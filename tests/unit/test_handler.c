@@ -6,7 +6,10 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
 
 #include "shim/base/handler.h"
 
@@ -82,4 +85,43 @@ Test(handler, is_not_taken_for_one_that_is_blocked)
 	signal(SIGUSR1, handle);
 	pthread_sigmask(SIG_BLOCK, &usr1, NULL);
 	cr_assert_not(handler_runs());
+}
+
+/* As of a library for coroutines. */
+static ucontext_t host, coroutine;
+
+static void run_coroutine(void)
+{
+	seen = handler_runs();
+	swapcontext(&coroutine, &host);
+}
+
+/* Below what is at the end of the thread's own, and so near that it may be that one. */
+static char *map_near(size_t size)
+{
+	const size_t step = 1 << 20;
+	char *end = (char *)pthread_self(), *map = MAP_FAILED;
+
+	for (size_t i = 1; map == MAP_FAILED && i < 60; i++)
+		map = mmap((void *)((uintptr_t)(end - i * step) & -step), size,
+			   PROT_READ | PROT_WRITE,
+			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
+			   -1, 0);
+	cr_assert_neq(map, MAP_FAILED);
+	return map;
+}
+
+Test(handler, reads_no_further_than_a_stack_that_the_host_has_made)
+{
+	const size_t size = 16 * 1024;
+	char *stack = map_near(2 * size);
+
+	cr_assert_eq(mprotect(stack + size, size, PROT_NONE), 0);
+	getcontext(&coroutine);
+	coroutine.uc_stack.ss_sp = stack;
+	coroutine.uc_stack.ss_size = size;
+	makecontext(&coroutine, run_coroutine, 0);
+	seen = true;
+	swapcontext(&host, &coroutine);
+	cr_assert_not(seen);
 }
