@@ -16,6 +16,7 @@
 #include "proto/metadata.h"
 #include "shim/base/thread.h"
 #include "shim/capture/enqueue.h"
+#include "shim/capture/fdtable.h"
 #include "shim/capture/notes.h"
 #include "shim/queue.h"
 
@@ -85,6 +86,25 @@ Test(notes, go_with_one_message)
 	cr_assert(thread_state.noted);
 	cr_assert_eq(notes_add(8, NULL, NULL), 0);
 	cr_assert_not(thread_state.noted);
+}
+
+/* What had no room in its connection went with it. */
+Test(notes, are_not_the_next_sockets)
+{
+	uint8_t octets[SIZE] = { 0 };
+
+	fdtable_fresh(7, FD_FRESH_TCP);
+	cr_assert_eq(notes_add(7, "a/b", "old"), 0);
+	fdtable_forget(7);
+	send_from(octets);
+	expect(NULL);
+	cr_assert_eq(notes_add(7, "a/c", "new"), 0);
+	send_from(octets);
+	expect(NULL);
+	cr_assert_eq(notes_add(7, "a/b", "new"), 0);
+	fdtable_unlearn(7);
+	send_from(octets);
+	expect("new");
 }
 
 static void unbar(void)
