@@ -123,9 +123,12 @@ void queue_let(struct queue *queue, const struct event *event);
 
 /* What the messages were in goes back to the kernel, and nobody reads what stands there
  * instead; a call that is still under way may write to it, to no effect. In a forked child,
- * before anything else, as its parent's may be in files; and when a tap has gone for good.
- * Async-signal-safe. */
+ * before anything else, as its parent's may be in files. Async-signal-safe. */
 void queue_empty(const struct queue *queue);
+
+/* Likewise, behind queue_collect_last, when a tap has gone for good. Not while a call has
+ * reservations there: they lead to those that it has in other queues. */
+void queue_give_back(const struct queue *queue);
 
 /* Captured, but not collected when that was last tried. */
 uint64_t queue_in_ring(const struct queue *queue);

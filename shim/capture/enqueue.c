@@ -307,7 +307,8 @@ void enqueue_depart_noted(struct enqueue_flight *flight, int fd,
 {
 	struct noted noted;
 
-	if (flight->call && take_notes(&noted, fd, seen))
+	if (flight->call == thread_state.call + 1 &&
+	    take_notes(&noted, fd, seen))
 		depart(flight, &noted.seen, message, &noted.tail);
 	else
 		depart(flight, seen, message, NULL);

@@ -12,16 +12,23 @@
 #include "proto/metadata.h"
 #include "shim/base/thread.h"
 #include "shim/capture/enqueue.h"
+#include "shim/capture/fdtable.h"
 
 static _Thread_local struct {
 	int fd;
 	uint16_t used;
+	uint64_t state; /* of the fd: the number may become another socket's */
 	char octets[NOTES_MAX];
 } notes;
 
+static bool are_for(int fd)
+{
+	return fd == notes.fd && fd_same_socket(fdtable_state(fd), notes.state);
+}
+
 static int add(int fd, const char *key, const char *value)
 {
-	size_t used = thread_state.noted && fd == notes.fd ? notes.used : 0;
+	size_t used = thread_state.noted && are_for(fd) ? notes.used : 0;
 
 	thread_state.noted = false;
 	if (!key)
@@ -33,6 +40,7 @@ static int add(int fd, const char *key, const char *value)
 		used += size;
 	}
 	notes.fd = fd;
+	notes.state = fdtable_state(fd);
 	notes.used = used;
 	thread_state.noted = used;
 	return fits ? 0 : -ENOSPC;
@@ -52,7 +60,7 @@ int notes_add(int fd, const char *key, const char *value)
 
 size_t notes_take(int fd, const char **octets)
 {
-	if (!thread_state.noted || (notes.fd != -1 && notes.fd != fd))
+	if (!thread_state.noted || (notes.fd != -1 && !are_for(fd)))
 		return 0;
 	thread_state.noted = false;
 	*octets = notes.octets;

@@ -10,7 +10,7 @@
 /* Of one message: proto/metadata.h. */
 #define NOTES_MAX 256
 
-/* `fd`: on which it is to be sent; -1: on any. What was noted for another one is
+/* `fd`: on which it is to be sent; -1: on any. What was noted for another socket is
  * dropped; all is, if `key` is NULL. Returns 0, -ENOSPC, or -EBUSY where a signal
  * handler has interrupted a call that may be about to take it. */
 int notes_add(int fd, const char *key, const char *value);

@@ -21,8 +21,9 @@
 #define IPPROTO_MPTCP 262
 #endif
 
-/* TCP_ESTABLISHED of <netinet/tcp.h>, which has too short a tcp_info. */
-#define ESTABLISHED 1
+/* TCP_ESTABLISHED and TCP_SYN_RECV of <netinet/tcp.h>, which has too short a tcp_info. */
+#define ESTABLISHED  1
+#define SYN_RECEIVED 3
 
 #define HTTPS_PORT 443 /* RFC 8484 5 */
 
@@ -180,7 +181,10 @@ static bool is_read(int fd, const struct tcp_info *info)
 	uint64_t end = info->tcpi_state != ESTABLISHED;
 	int waiting = 0;
 
-	if (info->tcpi_bytes_received <= end)
+	/* What came in the SYN may be read at once, and FIONREAD does not count it
+	 * (RFC 7413): who has been handed such a connection is likely to be first. */
+	if (info->tcpi_bytes_received <= end ||
+	    info->tcpi_state == SYN_RECEIVED)
 		return false;
 	if (!sandbox_allows(SYS_ioctl) || ioctl(fd, FIONREAD, &waiting))
 		return true;

@@ -152,6 +152,22 @@ void queue_empty(const struct queue *queue)
 	     MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
 }
 
+static bool is_in_use(const struct run *run)
+{
+	for (size_t slot = 0; slot < RUN_SLOTS; slot++)
+		if (is_in_flight(atomic_load(&run->mark[slot])))
+			return true;
+	return false;
+}
+
+void queue_give_back(const struct queue *queue)
+{
+	for (size_t i = 0; i < queue->shared->opens; i++)
+		if (is_in_use(&queue->run[queue->open[i]]))
+			return;
+	queue_empty(queue);
+}
+
 /* What is held */
 
 static struct run *run_of(const struct queue *queue, const struct event *event,

@@ -79,10 +79,13 @@ static int start_tap(size_t i)
 		atomic_store(&live->queue[i], queue);
 		return 0;
 	}
-	if (!start_claim(i, queue))
+	bool claimed = start_claim(i, queue);
+	/* Open before the thread runs: others need not wait for that, nor for who
+	 * is about to start it. */
+	if (claimed || atomic_load(&live->state[i]) == RUNNING)
+		atomic_store(&live->queue[i], queue);
+	if (!claimed)
 		return 0;
-	/* Open before the thread runs: others need not wait for that. */
-	atomic_store(&live->queue[i], queue);
 	int error = tap_start(live_config, i, queue, &live->metrics);
 	if (error) {
 		atomic_store(&live->queue[i], NULL);

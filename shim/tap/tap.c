@@ -413,7 +413,7 @@ static void run(void *argument)
 		own_fds_end();
 	}
 	if (removed && sandbox_allows(SYS_mmap))
-		queue_empty(start.queue);
+		queue_give_back(start.queue);
 	queue_finished(start.queue);
 	release(start.metrics, &lock);
 }

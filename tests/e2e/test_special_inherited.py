@@ -8,22 +8,28 @@ import socket
 import subprocess
 from dataclasses import replace
 
-from harness import dns, load, servers, zone
+from harness import dns, dnstap, load, namespace, servers, zone
 from harness.collector import Collector, listening
 from harness.process import program, until
 from harness.scene import Scene
 
 
-def test_axfrdns():
-    """A process for each connection, which is its standard input and output;
-    tinydns answers UDP."""
+def begin(collector):
+    """A process for each connection, which is its standard input and output; tinydns
+    answers UDP."""
     variant = replace(
         servers.SERVERS["tinydns"], tcp=True,
         command="sh -c 'setsid tcpserver -RHl0 $v4 53 axfrdns & exec tinydns'")
-    collector = Collector(port=6000)
     scene = Scene("tinydns", f"dnstap {collector.endpoint} full", variant=variant)
-    address, = scene.server.addresses
     until(lambda: listening(53), "tcpserver")
+    return scene
+
+
+def test_axfrdns():
+    """Processes that a super-server makes."""
+    collector = Collector(port=6000)
+    scene = begin(collector)
+    address, = scene.server.addresses
     load.udp([address], 200, load.Mix("axfrdns"))
     load.tcp([address], 150, load.Mix("axfrdns tcp"))
     transfer = load.Connection(address)
@@ -42,6 +48,23 @@ def test_axfrdns():
     assert len(transferred) > len(zone.RECORDS), "a message for each record"
     assert len(collector.connections) > 20, "a process for each connection"
     return scene.check(taps)
+
+
+def test_fastopen():
+    """RFC 7413: such a process has a query from the SYN before the connection is
+    complete, and the kernel does not yet say that it waits."""
+    with open("/proc/sys/net/ipv4/tcp_fastopen", "w") as setting:
+        setting.write(str(0x603))  # of all listeners, without a cookie
+    collector = Collector(port=6000)
+    scene = begin(collector)
+    query = load.Query(dns.query(3, "host1.test"), True)
+    load.syn((namespace.NOWHERE, 4444), (scene.server.addresses[0], 53),
+             load.framed([query]))
+    collector.wait(2 + 2)  # tinydns was asked whether it is there
+    taps = map(dnstap.decode, collector.frames)
+    asked, answered = (tap for tap in taps if tap.query_port == 4444)
+    assert asked.payload == query.message, asked
+    assert answered.is_response and answered.protocol == "TCP", answered
 
 
 def test_activated():

@@ -523,6 +523,60 @@ Test(enqueue, lets_handlers_send_while_a_call_waits)
 	expect_counts(5, 0);
 }
 
+/* A removed tap's queue has gone while a call waits: the others have what it sends. */
+Test(enqueue, lands_what_it_sends_behind_a_queue_that_has_gone)
+{
+	struct enqueue_flight flight;
+
+	enqueue_flight_begin(&flight);
+	depart(&flight, 3);
+	queue_collect_last(queue[0], UINT64_MAX);
+	queue_give_back(queue[0]);
+	enqueue_land(&flight, 3, NULL);
+	expect(1, 3);
+	cr_assert_eq(queue_captured(queue[1]), 3);
+	cr_assert_eq(queue_dropped(queue[1], DROP_QUEUE_FULL), 0);
+}
+
+static void give_in_handler(int number)
+{
+	struct event seen = { .stamp_ns = ++stamps,
+			      .size = SIZE,
+			      .flags = EVENT_GIVEN,
+			      .tail = HALF };
+	struct iovec iov = { page, SIZE }, tail = { page, HALF };
+
+	(void)number;
+	enqueue_given(UINT64_MAX, &seen,
+		      &(struct octets){ .iov = &iov, .left = SIZE },
+		      &(struct octets){ .iov = &tail, .left = HALF });
+	unbar();
+}
+
+Test(enqueue, takes_what_a_handler_gives_while_a_call_waits)
+{
+	struct enqueue_flight flight;
+
+	signal(SIGUSR1, give_in_handler);
+	enqueue_flight_begin(&flight);
+	depart(&flight, 2);
+	raise(SIGUSR1);
+	expect(0, 1);
+	enqueue_land(&flight, 2, NULL);
+	expect(0, 2);
+	expect(1, 3);
+	expect_counts(3, 0);
+}
+
+Test(enqueue, takes_what_a_handler_gives_in_the_midst_of_a_copy)
+{
+	on_fault(give_in_handler, 0);
+	put_barred();
+	expect(0, 2);
+	expect(1, 2);
+	expect_counts(2, 0);
+}
+
 /* Its queues are not there any more: what the call has sent is counted as lost by
  * its child, which has sent it as well. */
 Test(enqueue, lets_a_child_land_what_its_parent_began)

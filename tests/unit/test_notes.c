@@ -16,6 +16,7 @@
 #include "proto/metadata.h"
 #include "shim/base/thread.h"
 #include "shim/capture/enqueue.h"
+#include "shim/capture/fdtable.h"
 #include "shim/capture/notes.h"
 #include "shim/queue.h"
 
@@ -87,6 +88,25 @@ Test(notes, go_with_one_message)
 	cr_assert_not(thread_state.noted);
 }
 
+/* What had no room in its connection went with it. */
+Test(notes, are_not_the_next_sockets)
+{
+	uint8_t octets[SIZE] = { 0 };
+
+	fdtable_fresh(7, FD_FRESH_TCP);
+	cr_assert_eq(notes_add(7, "a/b", "old"), 0);
+	fdtable_forget(7);
+	send_from(octets);
+	expect(NULL);
+	cr_assert_eq(notes_add(7, "a/c", "new"), 0);
+	send_from(octets);
+	expect(NULL);
+	cr_assert_eq(notes_add(7, "a/b", "new"), 0);
+	fdtable_unlearn(7);
+	send_from(octets);
+	expect("new");
+}
+
 static void unbar(void)
 {
 	mprotect(barred, PAGE, PROT_READ | PROT_WRITE);
@@ -124,6 +144,56 @@ Test(notes, are_refused_in_the_midst_of_a_copy)
 	cr_assert_eq(notes_add(7, "a/b", "next"), 0);
 	send_from(barred - SIZE / 2);
 	expect("next");
+}
+
+static uint8_t zeroes[SIZE];
+
+static void depart(struct enqueue_flight *flight)
+{
+	const struct event seen = { .stamp_ns = 1,
+				    .size = SIZE,
+				    .flags = EVENT_SENT };
+	struct iovec iov = { zeroes, SIZE };
+
+	enqueue_depart_noted(flight, 7, &seen,
+			     &(struct octets){ .iov = &iov, .left = SIZE });
+}
+
+static void send_there(int number)
+{
+	struct enqueue_flight flight;
+
+	(void)number;
+	enqueue_flight_begin(&flight);
+	depart(&flight);
+	enqueue_land(&flight, 1, NULL);
+	send_from(zeroes);
+}
+
+static const char *note_of(size_t index)
+{
+	const struct event *event = queue_event(queue, index);
+
+	return metadata_find((const char *)event->payload + event->size,
+			     event->tail, "a/b", 3);
+}
+
+/* Whatever the call that it has interrupted is about to do with it. */
+Test(notes, are_not_a_handlers_that_comes_between)
+{
+	struct enqueue_flight flight;
+
+	signal(SIGUSR1, send_there);
+	cr_assert_eq(notes_add(7, "a/b", "mine"), 0);
+	enqueue_flight_begin(&flight);
+	raise(SIGUSR1);
+	cr_assert_eq(queue_collect(queue, UINT64_MAX), 2);
+	cr_assert_null(note_of(0));
+	cr_assert_null(note_of(1));
+	queue_release(queue, 2);
+	depart(&flight);
+	enqueue_land(&flight, 1, NULL);
+	expect("mine");
 }
 
 /* A copy that the thread has jumped out of is over. */

@@ -164,6 +164,29 @@ def spoof(source, target, message, count=1):
             raw.sendto(ip + udp, (target[0], 0))
 
 
+def _checksum(octets):
+    """RFC 1071."""
+    total = sum(struct.unpack(f"!{len(octets) // 2}H", octets[:len(octets) & ~1]))
+    total += octets[-1] << 8 if len(octets) % 2 else 0
+    total = (total & 0xffff) + (total >> 16)
+    return ~(total + (total >> 16)) & 0xffff
+
+
+def syn(source, target, octets):
+    """The first segment of a connection, with these octets and a request for a cookie
+    (RFC 9293, RFC 7413); there is no other. Both are pairs as above."""
+    addresses = b"".join(map(socket.inet_aton, (source[0], target[0])))
+    options = bytes([34, 2, 1, 1])
+    head = struct.pack("!HHIIBBH", source[1], target[1], 1, 0, 6 << 4, 2, 1 << 15)
+    rest = struct.pack("!H", 0) + options + octets
+    size = len(head) + 2 + len(rest)
+    checked = addresses + struct.pack("!HH", socket.IPPROTO_TCP, size) + head + b"\0\0" + rest
+    segment = head + struct.pack("!H", _checksum(checked)) + rest
+    ip = struct.pack("!BBHHHBBH", 0x45, 0, 0, 0, 0, 64, socket.IPPROTO_TCP, 0) + addresses
+    with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        raw.sendto(ip + segment, (target[0], 0))
+
+
 class Connection:
     """One TCP connection, with every piece in a segment of its own."""
 
