@@ -252,7 +252,7 @@ void enqueue_flight_begin(struct enqueue_flight *flight)
 	flight->call = thread_open(flight, abandon);
 	flight->last = NULL;
 	flight->messages = 0;
-	flight->taps = taps_begun();
+	flight->taps = taps_now();
 }
 
 static void append(struct enqueue_flight *flight, struct event *event,
@@ -290,6 +290,9 @@ static inline void depart(struct enqueue_flight *flight,
 {
 	bool fits = flight->call && flight->messages < UINT16_MAX;
 
+	/* Not before: what carries no message starts no tap. */
+	if (!flight->messages)
+		flight->taps = taps_begun();
 	EACH_TAP (i, fits ? flight->taps : 0)
 		depart_into(flight, i, seen, message, tail);
 	flight->messages++;
