@@ -154,7 +154,8 @@ def test_roll_file(name):
 def test_roll_unsent():
     """A collector that takes nothing is left after a while, and another gets all."""
     stalled = Collector()
-    scene = Scene("knotd", f"dnstap {stalled.endpoint} full")
+    # The queue has room for all that is asked until the other one is there.
+    scene = Scene("knotd", f"dnstap {stalled.endpoint} full 1 10")
     stalled.wait(1)
     stalled.pause()
     with steady_load(scene) as steady:
