@@ -163,6 +163,12 @@ PORT = 40053  # from which dnsmasq asks
 FORGED = 50
 
 
+def unused(scene):
+    """An id that no query has had so far."""
+    used = {dns.ident(message.payload) for message in scene.wire.messages()}
+    return next(ident for ident in range(1 << 16) if ident not in used)
+
+
 def test_forged():
     """By somebody who knows the port, but not the id: those that seem to come from
     the upstream are what an attack looks like."""
@@ -172,9 +178,9 @@ def test_forged():
                   variant=servers.variant("dnsmasq", command=command), **SETTING)
     scene.counts_all = False  # below, with what was forged
     mix, answer = load.Mix("forged"), dns.query(0, "host1.test")
-    for ident in range(10):
+    for _ in range(10):
         load.udp(scene.server.addresses[:1], QUERIES // 10, mix)
-        answer = dns.HEADER.pack(ident, dns.QR, 1, 0, 0, 0) + answer[12:]
+        answer = dns.HEADER.pack(unused(scene), dns.QR, 1, 0, 0, 0) + answer[12:]
         for source in namespace.UPSTREAM, "192.0.2.7":
             load.spoof((source, 53), (namespace.SERVER4, PORT), answer, FORGED)
     scene.stop(collector)
