@@ -88,9 +88,13 @@ class Http2(Asker):
         self.bodies = {}  # stream → the pieces that are still to be sent
         self.whole = {}   # stream → message
         self.heads, self.got = {}, {}
+        self.answered = False  # any of them
 
     def step(self):
-        free = (len(self.bodies) + len(self.asked) < self.window
+        # named takes a client for a flood that has said 1,536 octets of which none is
+        # DNS, so the first query comes alone.
+        window = self.window if self.answered else 1
+        free = (len(self.bodies) + len(self.asked) < window
                 and len(self.bodies) < self.bodies_at_once)
         if self.messages and free and (not self.bodies or self.random.random() < 0.5):
             self._begin(self.messages.pop())
@@ -143,6 +147,7 @@ class Http2(Asker):
         head, body = self.heads.pop(number), self.got.pop(number)
         assert head[":status"] == "200" and head["content-type"] == TYPE, (head, body)
         self.record.response(self.asked.pop(number), body)
+        self.answered = True
 
     def done(self):
         return not (self.messages or self.bodies or self.asked)
