@@ -2,10 +2,14 @@
 """The oracle itself: a true log passes, and one fault in it is found."""
 
 import dataclasses
+import socket
 
-from harness import load, oracle
+from harness import dns, load, oracle
 from harness.collector import Collector
+from harness.each import each
+from harness.process import until
 from harness.scene import Scene
+from harness.wire import Recorder
 
 MILLISECOND = oracle.MILLISECOND
 
@@ -43,3 +47,23 @@ def test_finds_faults():
         log = taps[:victim] + (apply(taps[victim]) or []) + taps[victim + 1:]
         assert not oracle.compare(expected, log).clean(), fault
     return f"{len(FAULTS)} faults, all found"
+
+
+LOOPBACK = {"ipv4": (socket.AF_INET, "127.0.0.1"), "ipv6": (socket.AF_INET6, "::1")}
+
+
+@each(LOOPBACK)
+def test_refused(name):
+    """What came when the server had closed its socket was never its message."""
+    family, address = LOOPBACK[name]
+    wire, here = Recorder(), (address, 53)
+    with socket.socket(family, socket.SOCK_DGRAM) as client:
+        client.connect(here)
+        with socket.socket(family, socket.SOCK_DGRAM) as server:
+            server.bind(here)
+            client.send(dns.query(1, "read.test", "A"))
+            server.recv(512)
+        client.send(dns.query(2, "refused.test", "A"))
+    until(lambda: len(wire.messages()) == 2, "both are recorded")
+    until(lambda: wire.messages()[1].refused, "the second is refused")
+    assert len(oracle.facts(wire.messages(), [address])) == 1

@@ -67,6 +67,8 @@ def crossed(wire, serves, asks=(), port=53):
                     or m.source in asks and m.source_port == port)
         if len(m.payload) < 12 or not (sent or received):
             continue
+        if m.refused and not sent:
+            continue  # the server had closed that socket, and never saw it
         response = dns.is_response(m.payload)
         asker, answerer = (target, source) if response else (source, target)
         thread = m.protocol, asker, answerer, dns.ident(m.payload)

@@ -10,12 +10,14 @@ import ipaddress
 import select
 import socket
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 ETH_P_ALL, ETH_P_IP, ETH_P_IPV6 = 0x0003, 0x0800, 0x86DD
 SOL_PACKET, PACKET_STATISTICS, PACKET_IGNORE_OUTGOING = 263, 6, 23
 SO_TIMESTAMPNS, SO_RCVBUFFORCE, SO_ATTACH_FILTER = 35, 33, 26
-TCP, UDP, IPV6_FRAGMENT = 6, 17, 44
+ICMP, TCP, UDP, IPV6_FRAGMENT, ICMPV6 = 1, 6, 17, 44, 58
+# Type and code of "port unreachable" (RFC 792, RFC 4443 3.1).
+UNREACHABLE = {ICMP: b"\3\3", ICMPV6: b"\1\4"}
 BUFFER = 1 << 28  # octets; an empty packet takes about 800 of them
 LONGEST = 1 << 18
 FIN, SYN, RST = 1, 2, 4
@@ -30,6 +32,7 @@ class Message:
     target: str
     target_port: int
     payload: bytes
+    refused: bool = False  # it came to a port that no socket had any more
 
 
 class Fragments:
@@ -91,6 +94,11 @@ class Stream:
                 return
             yield self.buffer[2:end]
             self.buffer = self.buffer[end:]
+
+
+def _ends(addresses, ports):
+    return [(str(ipaddress.ip_address(address)), port)
+            for address, port in zip(addresses, ports)]
 
 
 class Recorder:
@@ -182,12 +190,13 @@ class Recorder:
 
     def _transport(self, protocol, addresses, data, time):
         if data is None or protocol not in (TCP, UDP):
+            if data and data.startswith(UNREACHABLE.get(protocol, b"-")):
+                self._refused(protocol, data[8:])
             return
         ports = struct.unpack_from("!HH", data)
         if self.port not in ports:
             return
-        ends = [(str(ipaddress.ip_address(address)), port)
-                for address, port in zip(addresses, ports)]
+        ends = _ends(addresses, ports)
         if protocol == UDP:
             length = int.from_bytes(data[4:6], "big")
             assert length == len(data), "several datagrams in one packet"
@@ -198,6 +207,25 @@ class Recorder:
         self.in_syn += bool(flags & SYN and len(data) > (start >> 4) * 4)
         for payload in stream.add(sequence, flags, data[(start >> 4) * 4:]):
             self._message(time, "TCP", *ends, payload)
+
+    def _refused(self, protocol, packet):
+        """A datagram whose beginning the kernel has sent back."""
+        if protocol == ICMP:
+            kind, addresses = packet[9], (packet[12:16], packet[16:20])
+            packet = packet[(packet[0] & 15) * 4:]
+        else:
+            kind, addresses, packet = packet[6], (packet[8:24], packet[24:40]), packet[40:]
+        if kind != UDP:
+            return
+        source, target = _ends(addresses, struct.unpack_from("!HH", packet))
+        for place in range(len(self.seen) - 1, -1, -1):
+            one = self.seen[place]
+            if (one.protocol == "UDP" and not one.refused
+                    and (one.source, one.source_port) == source
+                    and (one.target, one.target_port) == target
+                    and one.payload.startswith(packet[8:])):
+                self.seen[place] = replace(one, refused=True)
+                return
 
     def _message(self, time, protocol, source, target, payload):
         self.seen.append(Message(time, protocol, *source, *target, payload))
