@@ -50,3 +50,11 @@ static inline bool live_has(size_t tap)
 	return atomic_load_explicit(&live_taps, memory_order_acquire) >> tap &
 	       1;
 }
+
+/* It has a queue and no thread: messages came where none could be started. It may have
+ * been removed since. */
+static inline bool live_waits(size_t tap)
+{
+	return atomic_load(&live->queue[tap]) &&
+	       atomic_load(&live->state[tap]) == IDLE;
+}

@@ -211,7 +211,8 @@ static void publish(const struct plan *plan, struct control_reply *reply)
 	for (size_t i = 0; i < plan->placed->n_taps; i++)
 		if (removed >> i & 1) {
 			atomic_store(&live->metrics.report[i].leaves, true);
-			if (atomic_load(&live->state[i]) != RUNNING)
+			if (atomic_load(&live->state[i]) != RUNNING &&
+			    !live_waits(i))
 				metrics_retire(i);
 			command_wake(i);
 		}

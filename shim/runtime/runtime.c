@@ -163,7 +163,7 @@ static void settle_unstarted(void)
 			!queue || (!atomic_load(&live->queue[i]) &&
 				   atomic_load(&live->state[i]) == ENDED);
 
-		if (!live_has(i) ||
+		if ((!live_has(i) && !live_waits(i)) ||
 		    (no_queue && !atomic_load(&live->metrics.lost[i])) ||
 		    !start_claim(i, queue))
 			continue;

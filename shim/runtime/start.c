@@ -127,7 +127,7 @@ static void start_all(uint64_t now)
 	bool due = now >= atomic_load(&live->retry_ns);
 
 	for (size_t i = 0; i < live_config->n_taps; i++) {
-		if (!live_has(i))
+		if (!live_has(i) && !live_waits(i))
 			continue;
 		int error = !due ? 0 : start_may() ? start_tap(i) : -EPERM;
 

@@ -4,7 +4,8 @@ library has room on it, calls no malloc(3), and loses no message."""
 
 import re
 
-from harness import host
+from harness import cli, control, host, oracle
+from harness.collector import Collector
 from harness.each import each
 from harness.metrics import SETTING
 
@@ -36,6 +37,31 @@ def test_only():
                       running.log())
     assert lost and lost[-1] == ("2", "2"), running.log()
     assert not running.collector.taps()
+
+
+def _reload(pid, *lines):
+    with open("/mnt/tap.conf", "w") as file:
+        file.write("\n".join(lines))
+    cli.good("reload", "-c", "/mnt/tap.conf", pid)
+
+
+def test_removed():
+    """A tap that comes and goes by reloads while there is no place to start it: what
+    it has captured is sent as soon as there is one."""
+    running = host.Host(host.build("alternate", "-Wl,-z,now"), "between", **SETTING)
+    added, pid = Collector(name="added.sock"), running.process.child.pid
+    stays = f"dnstap {running.collector.endpoint} full"
+    running.udp(1)
+    control.tell("status", pid)
+    _reload(pid, stays, f"dnstap {added.endpoint} full")
+    running.udp(EACH - 2)
+    _reload(pid, stays)
+    between = running.facts()[2:]
+    running.udp(1)
+    running.end()
+    assert len(between) == 2 * (EACH - 2)
+    oracle.compare(between, added.taps()).check()
+    return running.check(orderly=False)
 
 
 @each(("blocked", "nodefer", "thread"))

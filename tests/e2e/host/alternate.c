@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * Servers that answer in a handler with a small stack of its own: each message, the
- * first, or the last one, and then exit there; or no other.
+ * first, all but the first and the last, or the last one, and then exit there; or no
+ * other.
  */
 #include "host.h"
 
@@ -66,6 +67,14 @@ static void play_first(void)
 	host_serve(fd, EACH - 1);
 }
 
+static void play_between(void)
+{
+	host_serve(fd, 1);
+	for (int i = 0; i < EACH - 2; i++)
+		raise(SIGUSR1);
+	host_serve(fd, 1);
+}
+
 static void play_last(void)
 {
 	host_serve(fd, EACH - 1);
@@ -80,9 +89,8 @@ static void play_only(void)
 }
 
 static const struct scene scenes[] = {
-	{ "all", play_all },
-	{ "first", play_first },
-	{ "last", play_last },
+	{ "all", play_all },         { "first", play_first },
+	{ "between", play_between }, { "last", play_last },
 	{ "only", play_only },
 };
 
