@@ -16,6 +16,7 @@
 #include "shim/runtime/live.h"
 #include "shim/runtime/start.h"
 #include "shim/tap/control.h"
+#include "shim/tap/prepare.h"
 #include "shim/tap/tap.h"
 
 /* What is to come. */

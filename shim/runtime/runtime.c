@@ -48,6 +48,7 @@
 #include "shim/tap/stats.h"
 #include "shim/tap/family.h"
 #include "shim/tap/worker.h"
+#include "shim/tap/prepare.h"
 #include "shim/tap/tap.h"
 
 #define CHILD_NS    (300 * NS_PER_MS) /* the end of a child, and an exec */

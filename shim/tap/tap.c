@@ -5,7 +5,6 @@
 #include "shim/tap/tap.h"
 
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -20,13 +19,13 @@
 #include "shim/tap/drain.h"
 #include "shim/tap/endpoint/endpoint.h"
 #include "shim/tap/family.h"
+#include "shim/tap/prepare.h"
 #include "shim/tap/recorder/recorder.h"
 #include "shim/tap/recording.h"
 #include "shim/tap/worker.h"
 #include "shim/tap/idle.h"
 
 #define STACK_SIZE       (256 * 1024)
-#define TLS_STACK_SIZE   (512 * 1024)
 #define CYCLE_NS         (5 * NS_PER_MS)  /* then the clock is looked at */
 #define FINISH_MARGIN_NS (20 * NS_PER_MS) /* to say so, before the deadline */
 #define NO_MEMORY_NS     (100 * NS_PER_MS)
@@ -57,8 +56,6 @@ struct tap {
 	uint64_t lost; /* of this process's messages, by the endpoint */
 	uint64_t sent, sent_at; /* frames that were taken, when last any was */
 };
-
-static struct prepared *prepared[CONFIG_TAPS_MAX];
 
 static void look_at_endpoint(struct tap *tap)
 {
@@ -294,7 +291,7 @@ static struct tap *tap_new(const struct start *start)
 	tap->index = start->index;
 	tap->queue = start->queue;
 	if (!drain_open(&tap->drain, &start->config->taps[start->index],
-			prepared[start->index], start->queue)) {
+			tap_prepared(start->index), start->queue)) {
 		tap_free(tap);
 		return NULL;
 	}
@@ -416,91 +413,6 @@ static void run(void *argument)
 		queue_give_back(start.queue);
 	queue_finished(start.queue);
 	release(start.metrics, &lock);
-}
-
-bool tap_prepare_one(const struct config *config, size_t index, char *error)
-{
-	const struct tap_config *tap = &config->taps[index];
-	char why[TRANSPORT_ERROR_MAX] = "";
-	int failed = recorder_prepare_one(config, index);
-
-	if (failed)
-		snprintf(error, TAP_ERROR_MAX, "%s", strerror(-failed));
-	else if (transport_prepare(tap, &prepared[index], why))
-		snprintf(error, TAP_ERROR_MAX, "%.200s: %s", tap->socket, why);
-	else
-		return true;
-	return false;
-}
-
-bool tap_is_renewed(const struct config *config, size_t index)
-{
-	return transport_is_renewed(&config->taps[index], prepared[index]);
-}
-
-void tap_unprepare_one(const struct config *config, size_t index)
-{
-	transport_unprepare(&config->taps[index], prepared[index]);
-	prepared[index] = NULL;
-	recorder_unprepare_one(index);
-}
-
-bool tap_prepare(const struct config *config, char *error)
-{
-	int failed = recorder_prepare(config);
-
-	if (failed) {
-		snprintf(error, TAP_ERROR_MAX, "%s", strerror(-failed));
-		return false;
-	}
-	for (size_t i = 0; i < config->n_taps; i++)
-		if (!tap_prepare_one(config, i, error))
-			return false;
-	return true;
-}
-
-struct trial {
-	struct worker_task task;
-	const struct config *config;
-	size_t tap; /* that has failed, or how many there are */
-	char error[TRANSPORT_ERROR_MAX];
-};
-
-static void try_each(void *argument)
-{
-	struct trial *trial = argument;
-	const struct config *config = trial->config;
-
-	for (; trial->tap < config->n_taps; trial->tap++)
-		if (transport_try(&config->taps[trial->tap],
-				  prepared[trial->tap], trial->error))
-			return;
-}
-
-static bool has_kind(const struct config *config, size_t first,
-		     enum endpoint_kind kind)
-{
-	for (size_t i = first; i < config->n_taps; i++)
-		if (config->taps[i].kind == kind)
-			return true;
-	return false;
-}
-
-bool tap_try(const struct config *config, size_t first, char *error)
-{
-	struct trial trial = {
-		.task = { .run = try_each, .argument = &trial },
-		.config = config,
-		.tap = first,
-	};
-
-	if (!has_kind(config, first, ENDPOINT_TLS) ||
-	    worker_run(&trial.task, TLS_STACK_SIZE) ||
-	    trial.tap == config->n_taps)
-		return true;
-	snprintf(error, TAP_ERROR_MAX, "%.200s: %s",
-		 config->taps[trial.tap].socket, trial.error);
-	return false;
 }
 
 int tap_start(const struct config *config, size_t index, struct queue *queue,
