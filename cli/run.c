@@ -20,7 +20,7 @@ enum { OPTION_LIBRARY = 256, OPTION_VARIABLE };
 static const char *const variables[] = {
 	"DNSTAP_IDENTITY", "DNSTAP_VERSION",   "DNSTAP_EXTRA",
 	"DNSTAP_PORTS",    "DNSTAP_LOG",       "DNSTAP_METRICS",
-	"DNSTAP_RECORDER", "DNSTAP_TLS_PORTS",
+	"DNSTAP_RECORDER", "DNSTAP_TLS_PORTS", "DNSTAP_PROXIES",
 };
 
 static const struct command_option options[] = {
@@ -37,6 +37,9 @@ static const struct command_option options[] = {
 	       "DNS ports, such as 53,5353"),
 	OPTION(OPTION_VARIABLE + 7, "tls-ports", "LIST",
 	       "those of DNS over TLS and HTTPS"),
+	OPTION(OPTION_VARIABLE + 8, "proxies", "LIST",
+	       "networks whose PROXY headers are believed, any\nor none",
+	       .choices = "any none"),
 	OPTION(OPTION_VARIABLE + 4, "log", "TARGET",
 	       "stderr, syslog, off or a file", .choices = "stderr syslog off"),
 	OPTION(OPTION_VARIABLE + 5, "metrics", "FILE",

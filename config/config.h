@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "proto/filter/filter.h"
+#include "proto/proxy.h"
 
 #define CONFIG_TAPS_MAX         64
 #define CONFIG_QUEUE_UNIT       10000 /* messages; `queue` multiplies it */
@@ -86,6 +87,7 @@ struct tap_config {
 	bool current;           /* a link to the newest file */
 	uint8_t anonymize_v4;   /* leading bits kept; 32: all */
 	uint8_t anonymize_v6;   /* likewise; 128: all */
+	const struct proxies *proxies; /* the configuration's */
 };
 
 enum log_target {
@@ -101,6 +103,7 @@ struct config {
 	uint64_t ports[65536 / 64];     /* bitmap of DNS ports */
 	uint64_t tls_ports[65536 / 64]; /* likewise, of DNS within TLS */
 	bool https; /* and the port of HTTPS, where the process serves DNS */
+	struct proxies proxies;
 	enum log_target log;
 	char *log_path;     /* for LOG_TARGET_FILE */
 	char *metrics_path; /* NULL: none; %p is not expanded here */
@@ -112,7 +115,7 @@ struct config {
 struct config_env {
 	const char *config; /* DNSTAP_CONFIG: text, or an absolute path */
 	const char *identity, *version, *extra;
-	const char *ports, *tls_ports, *log, *metrics, *recorder;
+	const char *ports, *tls_ports, *proxies, *log, *metrics, *recorder;
 	const char *host_name; /* default identity */
 	const char *program;   /* base name, for the default version */
 

@@ -273,6 +273,7 @@ static int read_all(const struct config_env *env, struct settings *settings,
 
 	settings->config->ports[DNS_PORT / 64] = UINT64_C(1) << DNS_PORT % 64;
 	settings_default_tls_ports(settings->config);
+	settings->config->proxies = proxies_anybody;
 	settings_from_env(settings, env, errors);
 	err = read_text(env, settings, errors);
 	if (!err)
@@ -357,6 +358,7 @@ void config_free(struct config *config)
 	for (size_t i = 0; i < config->n_taps; i++)
 		tap_config_release(&config->taps[i]);
 	free(config->taps);
+	proxies_release(&config->proxies);
 	free(config->log_path);
 	free(config->metrics_path);
 	free(config->recorder);

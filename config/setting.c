@@ -10,6 +10,7 @@
 
 #include "config/value.h"
 #include "proto/common.h"
+#include "proto/text.h"
 
 static void set_identity(struct settings *settings, const struct words *words,
 			 struct errors *errors)
@@ -106,6 +107,45 @@ static void show_tls_ports(const struct config *config, FILE *out)
 		fputs(" off", out);
 	else
 		list_ports(config->tls_ports, out);
+}
+
+static void set_proxies(struct settings *settings, const struct words *words,
+			struct errors *errors)
+{
+	struct proxies *proxies = &settings->config->proxies;
+	const char *first = words->word[0].text;
+	bool alone = words->count == 1;
+
+	proxies_release(proxies);
+	if (alone && !strcmp(first, "any"))
+		*proxies = proxies_anybody;
+	else if (!alone || strcmp(first, "none"))
+		for (unsigned i = 0; i < words->count; i++)
+			value_networks(&words->word[i], &proxies->networks,
+				       errors);
+}
+
+static void list_networks(const struct networks *networks, FILE *out)
+{
+	for (size_t i = 0; i < networks->count; i++) {
+		char word[NETWORKS_WORD_MAX];
+		struct text text = { .start = word, .size = sizeof(word) };
+
+		networks_show(networks, i, &text);
+		fprintf(out, "%c%.*s", i ? ',' : ' ', (int)text.used, word);
+	}
+}
+
+static void show_proxies(const struct config *config, FILE *out)
+{
+	const struct proxies *proxies = &config->proxies;
+
+	if (proxies->any)
+		fputs(" any", out);
+	else if (!proxies->networks.count)
+		fputs(" none", out);
+	else
+		list_networks(&proxies->networks, out);
 }
 
 static const struct log_name {
@@ -209,6 +249,8 @@ static const struct setting table[] = {
 	  set_ports, show_ports },
 	{ "tls_ports", "DNSTAP_TLS_PORTS", ENV(tls_ports), 1, WORDS_MAX,
 	  " PORT,...|auto|off", set_tls_ports, show_tls_ports },
+	{ "proxies", "DNSTAP_PROXIES", ENV(proxies), 1, WORDS_MAX,
+	  " NETWORK,...|any|none", set_proxies, show_proxies },
 	{ "log", "DNSTAP_LOG", ENV(log), 1, 1, " stderr|syslog|off|PATH",
 	  set_log, show_log },
 	{ "metrics", "DNSTAP_METRICS", ENV(metrics), 1, 1, " PATH|off",

@@ -13,7 +13,7 @@
 #include "config/value.h"
 
 /* No more rows than this. */
-#define SETTINGS_MAX 8
+#define SETTINGS_MAX 9
 
 /* A configuration under construction, and the defaults of its taps. */
 struct settings {

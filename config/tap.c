@@ -20,6 +20,7 @@ void tap_config_init(struct tap_config *tap)
 		.sample = 1,
 		.anonymize_v4 = 32,
 		.anonymize_v6 = 128,
+		.proxies = &proxies_anybody,
 	};
 }
 
@@ -35,6 +36,7 @@ void tap_config_complete(struct tap_config *tap,
 	complete(&tap->identity, settings->identity, errors);
 	complete(&tap->version, settings->version, errors);
 	complete(&tap->extra, settings->extra, errors);
+	tap->proxies = &settings->config->proxies;
 	if (tap->extra && !*tap->extra) {
 		free(tap->extra);
 		tap->extra = NULL;

@@ -4,6 +4,7 @@
  */
 #include "config/value.h"
 
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -116,50 +117,57 @@ static bool read_port(const char **text, uint64_t *port)
 }
 
 /* One port, or FIRST-LAST. */
-static bool add_ports(const char *item, uint64_t ports[PORTS_WORDS])
+static int add_ports(void *to, const char *item)
 {
-	uint64_t first, last;
+	uint64_t first, last, *ports = to;
 
 	if (!read_port(&item, &first))
-		return false;
+		return -EINVAL;
 	last = first;
 	if (*item == '-') {
 		item++;
 		if (!read_port(&item, &last))
-			return false;
+			return -EINVAL;
 	}
 	if (*item || last < first)
-		return false;
+		return -EINVAL;
 	for (; first <= last; first++)
 		ports[first / 64] |= UINT64_C(1) << first % 64;
-	return true;
+	return 0;
 }
 
+static int add_network(void *to, const char *item)
+{
+	return networks_add(to, item);
+}
+
+/* What a list is of. */
+struct items {
+	int (*add)(void *to, const char *item); /* 0, -EINVAL or -ENOMEM */
+	void *to;
+	const char *expects;
+};
+
 /* One item of a list: `size` octets of `word` at `at`. */
-static bool value_port_item(const struct token *word, const char *at,
-			    size_t size, uint64_t ports[PORTS_WORDS],
-			    struct errors *errors)
+static bool add_item(const struct token *word, const char *at, size_t size,
+		     const struct items *items, struct errors *errors)
 {
 	struct token item = *word;
 	char *text = strndup(at, size);
+	int error = text ? items->add(items->to, text) : -ENOMEM;
 
-	if (!text) {
-		errors->no_memory = true;
-		return false;
-	}
 	item.text = text;
 	item.column += (unsigned)(at - word->text);
-	bool good = add_ports(text, ports);
-	if (!good)
-		errors_add(errors, &item,
-			   "expected a port from 1 to 65535, or a "
-			   "range of them like 5300-5309");
+	if (error == -ENOMEM)
+		errors->no_memory = true;
+	else if (error)
+		errors_add(errors, &item, "expected %s", items->expects);
 	free(text);
-	return good;
+	return !error;
 }
 
-bool value_ports(const struct token *word, uint64_t ports[PORTS_WORDS],
-		 struct errors *errors)
+static bool add_list(const struct token *word, const struct items *items,
+		     struct errors *errors)
 {
 	const char *at = word->text + strspn(word->text, " ");
 	bool good = true;
@@ -167,7 +175,7 @@ bool value_ports(const struct token *word, uint64_t ports[PORTS_WORDS],
 	do {
 		size_t size = strcspn(at, ", ");
 
-		if (!value_port_item(word, at, size, ports, errors))
+		if (!add_item(word, at, size, items, errors))
 			good = false;
 		/* One comma at most: behind it there is an item, or the end
 		 * where another word follows. */
@@ -177,6 +185,29 @@ bool value_ports(const struct token *word, uint64_t ports[PORTS_WORDS],
 		at += strspn(at, " ");
 	} while (*at);
 	return good;
+}
+
+bool value_ports(const struct token *word, uint64_t ports[PORTS_WORDS],
+		 struct errors *errors)
+{
+	const struct items items = {
+		add_ports, ports,
+		"a port from 1 to 65535, or a range of them like 5300-5309"
+	};
+
+	return add_list(word, &items, errors);
+}
+
+bool value_networks(const struct token *word, struct networks *networks,
+		    struct errors *errors)
+{
+	const struct items items = {
+		add_network, networks,
+		"an address, or a network such as 192.0.2.0/24 with "
+		"zeroes behind its prefix; any and none stand alone"
+	};
+
+	return add_list(word, &items, errors);
 }
 
 /* Words: references to the environment, quoting. */

@@ -14,6 +14,7 @@
 
 #include "config/error.h"
 #include "config/lex.h"
+#include "proto/filter/networks.h"
 
 #define PORTS_WORDS (65536 / 64)
 
@@ -40,6 +41,10 @@ bool value_size(const struct token *word, struct range range, uint64_t *out,
 /* Adds the ports of a list like `53,5353,5400-5409` to a bitmap. */
 bool value_ports(const struct token *word, uint64_t ports[PORTS_WORDS],
 		 struct errors *errors);
+
+/* Adds the networks of a list like `192.0.2.1,2001:db8::/32`. */
+bool value_networks(const struct token *word, struct networks *networks,
+		    struct errors *errors);
 
 /* One word of the language: what it stands for, and how it is written. */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Reading and writing a proxy's introduction.
+ * Reading and writing a proxy's introduction, and the list of those who may.
  */
 #include "proto/proxy.h"
 
@@ -199,4 +199,17 @@ size_t proxy_write(const struct proxy *proxy, uint8_t octets[PROXY_WRITTEN_MAX])
 	put16(at + 2 * size, proxy->source_port);
 	put16(at + 2 * size + 2, proxy->destination_port);
 	return V2_FIXED + 2 * size + 4;
+}
+
+const struct proxies proxies_anybody = { .any = true };
+
+bool proxies_same(const struct proxies *a, const struct proxies *b)
+{
+	return a->any == b->any && networks_same(&a->networks, &b->networks);
+}
+
+void proxies_release(struct proxies *proxies)
+{
+	networks_release(&proxies->networks);
+	*proxies = (struct proxies){ 0 };
 }

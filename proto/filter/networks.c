@@ -40,6 +40,20 @@ bool networks_have(const struct networks *networks,
 	return false;
 }
 
+bool networks_same(const struct networks *a, const struct networks *b)
+{
+	for (size_t i = 0; i < a->count && i < b->count; i++) {
+		const struct network *one = &a->list[i], *other = &b->list[i];
+
+		if (one->bits != other->bits ||
+		    one->address.inet6 != other->address.inet6 ||
+		    !same_bits(one->address.octets, other->address.octets,
+			       one->bits))
+			return false;
+	}
+	return a->count == b->count;
+}
+
 /* Up to three digits. Returns -1 for anything else. */
 static int read_bits(const char *text)
 {

@@ -11,6 +11,8 @@
 
 _Static_assert(PROXY_WRITTEN_MAX < FD_INTRODUCTION_MAX, "a header fits");
 
+static const struct proxies *believed = &proxies_anybody;
+
 /* What the messages of a call have in common. */
 struct crossing {
 	const struct capture_call *call;
@@ -56,26 +58,35 @@ static uint8_t may_come_unnamed(const struct capture_call *call)
 	       (is_for_dns(call->info.local.port) ? 0 : STREAM_MAY_HTTP);
 }
 
-/* Received, a header comes from a proxy before this server; sent, it is this one
- * that is the proxy, and what it says stands in what it has received. At a port of
- * TLS the hello of this process's side tells of the session; at one of DNS anybody may
- * begin like one, or have it passed on. */
+/* At a port of TLS the hello of this process's side tells of the session; at one of
+ * DNS anybody may begin like one, or have it passed on. */
 static uint8_t may_come(const struct capture_call *call)
 {
-	uint8_t may = call->sent != call->info.serves ? STREAM_MAY_PROXY : 0;
-
 	switch (call->protocol) {
 	case TLS_NONE:
 		if (call->kind == FD_STREAM)
-			return may | STREAM_MAY_DNS;
-		return call->sent ? may | STREAM_MAY_TLS : may;
+			return STREAM_MAY_DNS;
+		return call->sent ? STREAM_MAY_TLS : 0;
 	case TLS_DNS:
-		return may | STREAM_MAY_DNS;
+		return STREAM_MAY_DNS;
 	case TLS_UNNAMED:
-		return may | may_come_unnamed(call);
+		return may_come_unnamed(call);
 	default:
-		return may | STREAM_MAY_HTTP;
+		return STREAM_MAY_HTTP;
 	}
+}
+
+/* Received, a header comes from a proxy before this server; sent, it is this one
+ * that is the proxy, and what it says stands in what it has received. One that is not
+ * believed is what the server has read, as anything else. */
+static uint8_t may_come_first(const struct capture_call *call)
+{
+	bool may = call->sent
+			   ? !call->info.serves
+			   : call->info.serves &&
+				     proxies_have(believed, &call->info.remote);
+
+	return may ? STREAM_MAY_PROXY : 0;
 }
 
 static void set_header(struct crossing *crossing, size_t size)
@@ -336,6 +347,8 @@ static void cross_in_turn(struct crossing *crossing, struct fd_stream *side,
 	bool ours = is_of(call, &stream, &anew);
 	bool others = atomic_fetch_add(&side->sequence, 1) != call->sequence;
 	stream.may = may_come(call);
+	if (stream.state == STREAM_BEGINS)
+		stream.may |= may_come_first(call);
 	if (ours && others && !anew && stream.state != STREAM_LOST) {
 		side_unlock(side, call->state, &stream);
 		cross_alone(crossing, octets);
@@ -383,6 +396,11 @@ static void crossed(const struct capture_call *call, struct octets octets)
 	}
 	cross(&crossing, call);
 	cross_in_turn(&crossing, side, &octets);
+}
+
+void connection_believe(const struct proxies *proxies)
+{
+	believed = proxies;
 }
 
 void connection_crossed(const struct capture_call *call,

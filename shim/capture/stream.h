@@ -43,7 +43,8 @@ enum stream_state {
 	STREAM_LOST,    /* given up */
 };
 
-/* What may come, for opening.c: first these, in this order; */
+/* What may come, for opening.c: first these, in this order, STREAM_MAY_PROXY being
+ * looked at in STREAM_BEGINS alone; */
 #define STREAM_MAY_PROXY 1
 #define STREAM_MAY_TLS   2
 /* then one of these, as this side says by its first octets where it may be either,

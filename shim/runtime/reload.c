@@ -71,6 +71,8 @@ static const char *differs(const struct config *a, const struct config *b)
 	if (a->https != b->https ||
 	    memcmp(a->tls_ports, b->tls_ports, sizeof(a->tls_ports)))
 		return "tls_ports";
+	if (!proxies_same(&a->proxies, &b->proxies))
+		return "proxies";
 	if (a->log != b->log || !is_same_text(a->log_path, b->log_path))
 		return "log";
 	if (!is_same_text(a->metrics_path, b->metrics_path))

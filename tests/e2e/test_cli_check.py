@@ -25,6 +25,21 @@ def test_prints():
     assert cli.good("check", environment={"DNSTAP_CONFIG": CONF}) == shown
 
 
+def test_prints_proxies():
+    """Whose headers are believed, by the text, the environment or neither."""
+    def shown(text, **environment):
+        said = cli.good("check", "-", input=text, environment=environment)
+        return [line for line in said.splitlines() if line.startswith("proxies ")]
+
+    assert shown(b"/x") == ["proxies any"]
+    assert shown(b"/x", DNSTAP_PROXIES="none") == ["proxies none"]
+    assert shown(b"proxies 192.0.2.0/24 ::ffff:192.0.3.1,2001:db8::/32\n/x",
+                 DNSTAP_PROXIES="none") == [
+        "proxies 192.0.2.0/24,192.0.3.1,2001:db8::/32"]
+    said = cli.refused(cli.CONFIG, "check", "-", input=b"proxies 192.0.2.1/24\n/x")
+    assert "1:9:" in said and '"192.0.2.1/24"' in said, said
+
+
 def test_refuses():
     said = cli.refused(cli.CONFIG, "check", "-", input=b"/x ful\ntcp://\n")
     assert len(said.splitlines()) == 2 and '"ful"' in said, said

@@ -24,7 +24,9 @@ def environment(*arguments, **before):
 
 def test_environment():
     got = environment("-t", TAP, "--tap", "dnstap tcp://127.0.0.1:6000",
-                      "--identity", "me", "--ports", "53,5353", "--log", "off")
+                      "--identity", "me", "--ports", "53,5353", "--log", "off",
+                      "--proxies", "none")
+    assert got["DNSTAP_PROXIES"] == "none"
     assert got["DNSTAP_CONFIG"] == f"dnstap {TAP}\ndnstap tcp://127.0.0.1:6000"
     assert (got["DNSTAP_IDENTITY"], got["DNSTAP_PORTS"], got["DNSTAP_LOG"]) == (
         "me", "53,5353", "off")

@@ -56,6 +56,8 @@ REFUSED = {"word": ("dnstap /mnt/x.sock fall", '"fall"'),
            "ports": ("ports 5353\ndnstap /mnt/x.sock full", "ports: another one"),
            "tls_ports": ("tls_ports 8853\ndnstap /mnt/x.sock full",
                          "tls_ports: another one"),
+           "proxies": ("proxies none\ndnstap /mnt/x.sock full",
+                       "proxies: another one"),
            "pem": ("dnstap tls://127.0.0.1:1 { tls /mnt/tap.conf /mnt/tap.conf }",
                    "/mnt/tap.conf: "),
            "nothing": ("# nothing", "there is no tap")}

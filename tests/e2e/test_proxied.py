@@ -10,6 +10,7 @@ from dataclasses import replace
 from harness import dns, load, namespace, oracle, servers
 from harness.collector import Collector
 from harness.each import each
+from harness.process import PATIENCE
 from harness.scene import Scene
 
 QUERIES = 400
@@ -40,13 +41,14 @@ def take(payload):
                   *struct.unpack_from("!H", body, 2 * octets))
 
 
-def unwrapped(wire, serves):
+def unwrapped(wire, serves, proxies=None):
     """The messages as they ought to be logged. Where the client's family is not
     the server's the latter's address is None. Of less than a header nobody knows
-    anything, when it is answered."""
+    anything, when it is answered. proxies: those that are believed; None: all."""
     clients = {}
     for m in wire:
-        payload, client = take(m.payload)
+        strange = proxies is not None and m.target in serves and m.source not in proxies
+        payload, client = (m.payload, None) if strange else take(m.payload)
         m = replace(m, payload=payload)
         if m.target in serves and m.target_port == 53:
             proxy = m.source, m.source_port, dns.ident(payload)
@@ -112,10 +114,10 @@ SERVERS = {
 }
 
 
-def expected(scene):
+def expected(scene, proxies=None):
     serves = scene.server.addresses
-    return oracle.facts(unwrapped(scene.wire.messages(), serves), [*serves, None],
-                        scene.asks)
+    return oracle.facts(unwrapped(scene.wire.messages(), serves, proxies),
+                        [*serves, None], scene.asks)
 
 
 def ends(tap):
@@ -190,3 +192,82 @@ def test_asked():
     assert asked > QUERIES // 10, asked
     row = oracle.compare(expected(scene), collector.taps(orderly=False)).check()
     return {"asked": asked, **row}
+
+
+PROXIES = namespace.CLIENTS4[1], namespace.CLIENTS6[1]  # the others are strangers
+LIST = ",".join(PROXIES)
+# As the servers' own lists have it.
+LISTED = {
+    "knotd": servers.variant(
+        "knotd", ("udp-workers: 2", f"udp-workers: 2\n    proxy-allowlist: [ {LIST} ]"),
+        file="knot.conf"),
+    "pdns_server": servers.variant(
+        "pdns_server", ("receiver-threads=2",
+                        f"receiver-threads=2\nproxy-protocol-from={LIST}"),
+        file="pdns.conf"),
+    "dnsdist": servers.variant(
+        "dnsdist", ("setSecurityPollSuffix('')",
+                    "setSecurityPollSuffix('')\n"
+                    f"setProxyProtocolACL({{'{PROXIES[0]}/32', '{PROXIES[1]}/128'}})"),
+        file="dnsdist.conf"),
+}
+LINE = b"PROXY TCP4 203.0.113.66 198.51.100.53 666 53\r\n"
+
+
+def send_as(source, target, octets, answered):
+    """One datagram, from a port of its own."""
+    family = socket.AF_INET6 if ":" in source else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as client:
+        client.bind((source, 0))
+        client.settimeout(PATIENCE)
+        client.sendto(octets, (target, 53))
+        if answered:
+            client.recv(65535)
+
+
+def ask_as_all(addresses, mix, believed):
+    """Proxies and strangers, each with headers; strangers also without."""
+    for number in range(QUERIES // 10):
+        for address in addresses:
+            sources = namespace.CLIENTS6 if ":" in address else namespace.CLIENTS4
+            for source in sources:
+                proxy = source in believed
+                head = header(f"203.0.113.{number}", 1024 + number)
+                send_as(source, address, head + mix.next().message, proxy)
+                if not proxy:
+                    send_as(source, address, LINE + mix.next().message, False)
+                    send_as(source, address, mix.next().message, True)
+
+
+def check_believed(name, proxies, scene, collector):
+    """Just the headers of these are no part of the log."""
+    ask_as_all(scene.server.addresses, load.Mix(name, odd=0), proxies)
+    scene.settle()
+    facts = expected(scene, proxies)
+    if not scene.server.server.lingers:
+        collector.wait(len(facts))
+    scene.server.stop()
+    taps = collector.taps(orderly=scene.server.server.lingers)
+    row = oracle.compare(facts, taps).check()
+    whole = sum(tap.payload.startswith((SIGNATURE, LINE)) for tap in taps)
+    named = sum(tap.query_address.startswith("203.0.113.") for tap in taps)
+    assert whole >= QUERIES // 10 and bool(named) == bool(proxies), (whole, named)
+    return {"named": named, "with a header": whole, **row}
+
+
+@each(LISTED)
+def test_listed(name):
+    """Those that the server believes are believed here; what others send before a
+    message is logged as it came, under their own address."""
+    collector = Collector()
+    scene = Scene(name, f"proxies {LIST}\ndnstap {collector.endpoint} full",
+                  variant=LISTED[name])
+    return check_believed(name, PROXIES, scene, collector)
+
+
+@each(["knotd", "nsd", "unbound"])
+def test_none(name):
+    """Servers that know of no header read it as a message, and so does the log."""
+    collector = Collector()
+    scene = Scene(name, f"dnstap {collector.endpoint} full", DNSTAP_PROXIES="none")
+    return check_believed(name, (), scene, collector)

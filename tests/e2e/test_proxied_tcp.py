@@ -12,7 +12,7 @@ from harness import servers as harness
 from harness.collector import Collector
 from harness.each import each
 from harness.process import until
-from test_proxied import LOCAL, SERVERS, SIGNATURE
+from test_proxied import LINE, LIST, LISTED, LOCAL, SERVERS, SIGNATURE
 
 CONNECTIONS, QUERIES = 12, 5
 
@@ -60,6 +60,30 @@ def ask(address, header, client, mix, pieces):
     connection.socket.close()
 
 
+def talk(source, address, octets):
+    """Sends them, then reads to the end. Returns the port, and what was answered."""
+    connection = load.Connection(address, source)
+    port, answers = connection.socket.getsockname()[1], []
+    connection.send([octets[:1], octets[1:20], octets[20:]])
+    connection.socket.shutdown(socket.SHUT_WR)
+    while (answer := connection.answer()) is not None:
+        answers.append(answer)
+    connection.socket.close()
+    return port, answers
+
+
+def strange(source, address, mix):
+    """A header that the server reads as the beginning of a message: its first octets
+    are a length. Yields what ought to be logged of it."""
+    for header in version_2("203.0.113.66", 666), LINE:
+        size = 2 + int.from_bytes(header[:2], "big")
+        octets = (header + load.framed([mix.next()])).ljust(size, b"\0")
+        port, answers = talk(source, address, octets)
+        yield False, octets[2:], source, port
+        for answer in answers:
+            yield True, answer, source, port
+
+
 def served(frames):
     """The log of what clients have asked over TCP."""
     return Counter((tap.is_response, tap.payload, tap.query_address, tap.query_port)
@@ -67,13 +91,29 @@ def served(frames):
                    and not tap.type.startswith(("RESOLVER", "FORWARDER")))
 
 
+def run(name, tap, variant=None, **settings):
+    if (variant or harness.SERVERS[name]).upstream:
+        harness.Running("nsd", address=namespace.UPSTREAM)
+    return harness.Running(name, harness.tap_environment(tap, **settings),
+                           variant=variant)
+
+
+def compare(running, collector, expected):
+    lingers = running.server.lingers
+    # One that SIGTERM kills on the spot must have said all before.
+    until(lambda: lingers or served(list(collector.frames)) == expected,
+          "the last messages")
+    running.stop()
+    collector.taps(orderly=lingers)
+    logged = served(collector.frames)
+    assert logged == expected, (logged - expected, expected - logged)
+    return f"{expected.total()} messages"
+
+
 @each(name for name in SERVERS if name != "knotd")
 def test_served(name):
     server, collector = SERVERS[name], Collector()
-    if server.upstream:
-        harness.Running("nsd", address=namespace.UPSTREAM)
-    running = harness.Running(name, harness.tap_environment(
-        f"dnstap {collector.endpoint} full"), variant=server)
+    running = run(name, f"dnstap {collector.endpoint} full", server)
     mix, expected = load.Mix(name, odd=0), Counter()
     headers, pieces = itertools.cycle(HEADERS), itertools.cycle(PIECES)
     for number in range(CONNECTIONS):
@@ -83,14 +123,7 @@ def test_served(name):
             if header is not own and ":" in address:
                 client = f"2001:db8::{number + 1:x}"
             expected.update(ask(address, header, client, mix, piece))
-    # One that SIGTERM kills on the spot must have said all before.
-    until(lambda: server.lingers or served(list(collector.frames)) == expected,
-          "the last messages")
-    running.stop()
-    collector.taps(orderly=server.lingers)
-    logged = served(collector.frames)
-    assert logged == expected, (logged - expected, expected - logged)
-    return f"{expected.total()} messages of {CONNECTIONS} connections to each address"
+    return f"{compare(running, collector, expected)} of {CONNECTIONS} connections to each"
 
 
 def test_asked():
@@ -124,3 +157,29 @@ def test_asked():
         assert expected <= asked(protocol, False), (
             protocol, expected - asked(protocol, False))
     return f"{expected.total()} queries passed on"
+
+
+@each(name for name in LISTED if name != "knotd")  # which reads none over TCP
+def test_listed(name):
+    """Whom the server does not believe is not believed here: what a stranger's
+    connection begins with is cut into messages as the server cuts it."""
+    collector, mix, expected = Collector(), load.Mix(name, odd=0), Counter()
+    running = run(name, f"dnstap {collector.endpoint} full", LISTED[name],
+                  DNSTAP_PROXIES=LIST)
+    for address in running.addresses:
+        client = "2001:db8::1" if ":" in address else "203.0.113.1"
+        for header, pieces in itertools.product((own, version_2), PIECES):
+            expected.update(ask(address, header, client, mix, pieces))
+        stranger = (namespace.CLIENTS6 if ":" in address else namespace.CLIENTS4)[0]
+        expected.update(strange(stranger, address, mix))
+    return compare(running, collector, expected)
+
+
+@each(["knotd", "nsd", "pdns_server"])
+def test_none(name):
+    collector, mix, expected = Collector(), load.Mix(name, odd=0), Counter()
+    running = run(name, f"proxies none\ndnstap {collector.endpoint} full")
+    for address in running.addresses:
+        for source in namespace.CLIENTS6 if ":" in address else namespace.CLIENTS4:
+            expected.update(strange(source, address, mix))
+    return compare(running, collector, expected)

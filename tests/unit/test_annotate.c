@@ -21,7 +21,8 @@ static struct tap_config defaults(void)
 	return (struct tap_config){ .types = UINT32_MAX,
 				    .sample = 1,
 				    .anonymize_v4 = 32,
-				    .anonymize_v6 = 128 };
+				    .anonymize_v6 = 128,
+				    .proxies = &proxies_anybody };
 }
 
 /* Wall time is steady time here. */
@@ -556,6 +557,54 @@ Test(annotate, strips_headers)
 		cr_assert_eq(m.event.remote[0] == 10, cases[i].names, "%s",
 			     cases[i].what);
 		annotator_free(annotator);
+	}
+}
+
+/* Of the proxy's address, 198.51.100.7, and of what this process sends. */
+Test(annotate, believes_those_that_are_listed)
+{
+	static const struct {
+		const char *network;
+		uint16_t event, hides;
+		bool off;
+	} cases[] = {
+		{ "198.51.100.7", SERVES, 0, true },
+		{ "198.51.100.0/24", SERVES, 0, true },
+		{ "198.51.100.8/29", SERVES, 0, false },
+		{ "10.0.0.0/8", SERVES, 0, false }, /* the client's */
+		{ "c633:6407::/32", SERVES, 0, false },
+		{ NULL, SERVES, 0, false },
+		{ "0.0.0.0/0", SERVES, EVENT_REMOTE, false },
+		{ NULL, ASKS, 0, true },
+		{ NULL, SERVES | EVENT_TCP | EVENT_PROXY, 0, true },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct proxies proxies = { 0 };
+		struct tap_config config = defaults();
+		config.proxies = &proxies;
+		if (cases[i].network)
+			cr_assert_eq(networks_add(&proxies.networks,
+						  cases[i].network),
+				     0);
+		struct annotator *annotator = annotator_new(&config);
+		struct message m = message(0, 1, 0, "a", 1), as_it_came;
+		struct record record;
+		uint32_t size = m.event.size;
+
+		m.event.flags |= cases[i].event;
+		m.event.flags &= ~cases[i].hides;
+		put_header(&m, LINE);
+		as_it_came = m;
+		cr_assert_eq(look(annotator, &m, &record), ANNOTATE_LOG);
+		if (cases[i].off)
+			cr_assert_eq(m.event.size, size, "case %zu", i);
+		else
+			cr_assert_arr_eq(&m.event, &as_it_came.event,
+					 sizeof(m.event) + m.event.size,
+					 "case %zu", i);
+		annotator_free(annotator);
+		proxies_release(&proxies);
 	}
 }
 

@@ -128,6 +128,50 @@ Test(config, ports)
 	cr_expect(case_refused("ports 18446744073709551669"));
 }
 
+/* The words that are printed, whatever was said. */
+static void expect_proxies(const struct config_env *env, const char *words)
+{
+	struct config *config = case_load(env);
+	char line[256], *printed = case_print(config);
+
+	snprintf(line, sizeof(line), "\nproxies %s\n", words);
+	cr_expect(strstr(printed, line), "%s: %s", words, printed);
+	free(printed);
+	config_free(config);
+}
+
+Test(config, proxies)
+{
+	struct config_env env = case_env("");
+
+	expect_proxies(&env, "any");
+	env.proxies = "192.0.2.0/24, 2001:db8::1 ::ffff:198.51.100.0/120";
+	expect_proxies(&env, "192.0.2.0/24,2001:db8::1,198.51.100.0/24");
+	env.config = "proxies none";
+	expect_proxies(&env, "none");
+	env.config = "proxies any";
+	expect_proxies(&env, "any");
+	env.config = "proxies ::/0 0.0.0.0/0,\t127.0.0.1/32";
+	expect_proxies(&env, "::/0,0.0.0.0/0,127.0.0.1");
+	env.proxies = "none";
+	env.config = "";
+	expect_proxies(&env, "none");
+	cr_expect(case_refused("proxies"));
+	cr_expect(case_refused("proxies ,"));
+	cr_expect(case_refused("proxies 192.0.2.0/33"));
+	cr_expect(case_refused("proxies localhost"));
+}
+
+/* Each tap knows them. */
+Test(config, taps_have_the_proxies)
+{
+	struct config *config = case_load_text("/a;proxies none;/b");
+
+	for (size_t i = 0; i < 2; i++)
+		cr_expect_eq(config->taps[i].proxies, &config->proxies);
+	config_free(config);
+}
+
 Test(config, log_and_metrics)
 {
 	struct config_env env = case_env("");

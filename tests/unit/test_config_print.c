@@ -24,6 +24,7 @@ static void expect_round_trip(const struct config *config)
 	env.config = text;
 	env.identity = env.version = env.extra = "other";
 	env.ports = "1";
+	env.proxies = "none";
 	env.log = "off";
 	env.metrics = "/other";
 	env.lookup = lookup;

@@ -16,10 +16,15 @@
 static const struct example {
 	const char *name, *words;
 } examples[] = {
-	{ "identity", LONG "i" }, { "version", LONG "v" },
-	{ "extra", LONG "e" },    { "ports", "53,5353" },
-	{ "log", "/" LONG },      { "metrics", "/" LONG },
-	{ "recorder", "/" LONG }, { "tls_ports", "853,8853" },
+	{ "identity", LONG "i" },
+	{ "version", LONG "v" },
+	{ "extra", LONG "e" },
+	{ "ports", "53,5353" },
+	{ "log", "/" LONG },
+	{ "metrics", "/" LONG },
+	{ "recorder", "/" LONG },
+	{ "tls_ports", "853,8853" },
+	{ "proxies", "192.0.2.0/24,::1" },
 };
 
 Test(config_setting, each_has_an_example)

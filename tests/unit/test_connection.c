@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "proto/common.h"
 #include "shim/base/clock.h"
 #include "shim/capture/connection.h"
 #include "shim/capture/departed.h"
@@ -266,12 +267,67 @@ Test(connection, a_header_and_a_message_in_one_call)
 	check_introduced(event(0), 1);
 }
 
+/* What is not believed is cut as the server cuts it that expects no header: here
+ * into one message of 3,338 octets, then the next. */
+Test(connection, a_stranger_s_header_is_what_the_server_reads)
+{
+	static const uint8_t client[] = { 192, 0, 2, 1 };
+	struct proxies proxies = { 0 };
+	char octets[2 + 0x0d0a] = HEADER;
+
+	connection_believe(&proxies);
+	memcpy(octets + sizeof(HEADER) - 1, query(1), 14);
+	received(octets, 20);
+	received(octets + 20, sizeof(octets) - 20);
+	received(query(2), 14);
+	cr_assert_eq(logged(), 2);
+	cr_assert_eq(event(0)->size, 0x0d0a);
+	cr_assert_arr_eq(event(0)->payload, octets + 2, 0x0d0a);
+	cr_assert_eq(event(1)->size, 12);
+	for (int i = 0; i < 2; i++) {
+		cr_assert_eq(event(i)->flags & EVENT_PROXY, 0);
+		cr_assert_arr_eq(event(i)->remote, client, 4);
+	}
+	cr_assert_eq(dropped(DROP_STREAM) + dropped(DROP_MALFORMED), 0);
+}
+
+Test(connection, a_header_is_believed_of_those_that_are_listed)
+{
+	static const struct {
+		const char *network;
+		bool believed;
+	} cases[] = {
+		{ "192.0.2.1", true },
+		{ "192.0.2.0/31", true },
+		{ "192.0.2.2/31", false },
+		{ "::/0", false },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct proxies proxies = { 0 };
+
+		cr_assert_eq(networks_add(&proxies.networks, cases[i].network),
+			     0);
+		connection_believe(&proxies);
+		fdtable_forget(FD);
+		fdtable_learn(FD, fdtable_state(FD), FD_STREAM, &serving);
+		size_t before = logged();
+		received(HEADER, sizeof(HEADER) - 1);
+		received(query(1), 14);
+		cr_assert_eq(logged() - before, cases[i].believed, "%s",
+			     cases[i].network);
+		proxies_release(&proxies);
+	}
+}
+
 /* As a proxy does before the servers behind it. */
 Test(connection, a_header_that_is_sent_is_passed_over)
 {
+	struct proxies nobody = { 0 };
 	struct fd_info asking = serving;
 	struct capture_call call;
 
+	connection_believe(&nobody);
 	asking.serves = false;
 	fdtable_learn(FD, fdtable_state(FD), FD_STREAM, &asking);
 	call = enter(true);

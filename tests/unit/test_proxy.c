@@ -146,3 +146,55 @@ Test(proxy, writes_what_it_reads)
 	cr_assert_eq(proxy_write(&nobody, written), 16);
 	cr_assert_eq(proxy_read(written, 16, &proxy), 16);
 }
+
+static struct address from(const char *text)
+{
+	struct networks one = { 0 };
+
+	cr_assert_eq(networks_add(&one, text), 0);
+	struct address address = one.list->address;
+	networks_release(&one);
+	return address;
+}
+
+Test(proxy, is_believed_if_it_is_listed)
+{
+	struct address listed = from("192.0.2.1"), other = from("192.0.2.2"),
+		       six = from("2001:db8::1"), unknown = { 0 };
+	struct proxies proxies = { 0 };
+
+	cr_assert_not(proxies_have(&proxies, &listed));
+	networks_add(&proxies.networks, "192.0.2.1");
+	networks_add(&proxies.networks, "2001:db8::/32");
+	cr_assert(proxies_have(&proxies, &listed));
+	cr_assert(proxies_have(&proxies, &six));
+	cr_assert_not(proxies_have(&proxies, &other));
+	cr_assert_not(proxies_have(&proxies, &unknown));
+	cr_assert(proxies_have(&proxies_anybody, &unknown));
+	networks_add(&proxies.networks, "0.0.0.0/0");
+	networks_add(&proxies.networks, "::/0");
+	cr_assert(proxies_have(&proxies, &other));
+	cr_assert_not(proxies_have(&proxies, &unknown));
+	proxies_release(&proxies);
+	cr_assert_not(proxies_have(&proxies, &listed));
+}
+
+Test(proxy, lists_are_compared)
+{
+	static const char *const networks[] = { "192.0.2.0/24", "192.0.2.0/25",
+						"192.0.3.0/24", "c000:200::/24",
+						NULL };
+	struct proxies same = { 0 };
+
+	cr_assert_not(proxies_same(&same, &proxies_anybody));
+	networks_add(&same.networks, networks[0]);
+	for (size_t i = 0; i < ARRAY_SIZE(networks); i++) {
+		struct proxies other = { 0 };
+
+		if (networks[i])
+			networks_add(&other.networks, networks[i]);
+		cr_assert_eq(proxies_same(&same, &other), i == 0, "%zu", i);
+		proxies_release(&other);
+	}
+	proxies_release(&same);
+}

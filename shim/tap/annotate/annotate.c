@@ -363,7 +363,7 @@ static bool look_at(struct annotator *annotator, struct event *event,
 		    const struct clock_pair *clocks,
 		    struct match_message *message, struct record *record)
 {
-	if (!proxied_strip(event, &message->client))
+	if (!proxied_strip(event, annotator->config->proxies, &message->client))
 		return false;
 	if (!filter_is_empty(&annotator->config->filter))
 		annotator->remote =

@@ -6,8 +6,6 @@
 
 #include <string.h>
 
-#include "proto/proxy.h"
-
 static bool may_begin_with_header(const struct event *event)
 {
 	uint8_t first = event->payload[0]; /* by which most are told */
@@ -19,13 +17,30 @@ static bool may_begin_with_header(const struct event *event)
 	return event->flags & (EVENT_SERVES | EVENT_SENT);
 }
 
+/* What this process sends it says itself; and who has introduced a connection was
+ * believed when that began. */
+static bool is_believed(const struct event *event,
+			const struct proxies *proxies)
+{
+	struct address from = { 0 };
+
+	if (event->flags & (EVENT_SENT | EVENT_PROXY))
+		return true;
+	if (event->flags & EVENT_REMOTE)
+		address_set(&from, event->remote, event->flags & EVENT_INET6);
+	return proxies_have(proxies, &from);
+}
+
 /* Seldom called: what it needs on the stack is not to be set up for each message. */
 __attribute__((noinline)) static bool strip(struct event *event,
+					    const struct proxies *proxies,
 					    struct address *client)
 {
 	struct proxy proxy;
-	long size = proxy_read(event->payload, event->size, &proxy);
 
+	if (!is_believed(event, proxies))
+		return true;
+	long size = proxy_read(event->payload, event->size, &proxy);
 	if (size <= 0 || size > event->size)
 		return true;
 	event->flags &= ~EVENT_PROXY;
@@ -38,10 +53,11 @@ __attribute__((noinline)) static bool strip(struct event *event,
 	return event->size >= EVENT_PAYLOAD_MIN;
 }
 
-bool proxied_strip(struct event *event, struct address *client)
+bool proxied_strip(struct event *event, const struct proxies *proxies,
+		   struct address *client)
 {
 	*client = (struct address){ 0 };
-	return !may_begin_with_header(event) || strip(event, client);
+	return !may_begin_with_header(event) || strip(event, proxies, client);
 }
 
 void proxied_show(struct event *event, const struct address *client,

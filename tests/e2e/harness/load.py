@@ -190,10 +190,10 @@ def syn(source, target, octets):
 class Connection:
     """One TCP connection, with every piece in a segment of its own."""
 
-    def __init__(self, address):
+    def __init__(self, address, source=None):
         sources = namespace.CLIENTS6 if ":" in address else namespace.CLIENTS4
         self.socket = socket.create_connection((address, 53), PATIENCE,
-                                               (sources[-1], 0))
+                                               (source or sources[-1], 0))
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""
 
