@@ -15,7 +15,7 @@ WARN    := -Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes \
            -Wpointer-arith -Wwrite-strings -Wvla -Wformat=2 -Wundef \
            -Wno-gnu-variable-sized-type-not-at-end
 # A process keeps every protection that it has: what is preloaded has them too.
-MACHINE := $(shell $(CC) -dumpmachine)
+MACHINE := $(shell $(CC) -dumpmachine 2>/dev/null)
 PROTECT := -fstack-protector-strong $(if $(filter aarch64%,$(MACHINE)), \
            -mbranch-protection=standard,-fcf-protection)
 

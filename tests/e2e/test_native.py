@@ -80,6 +80,8 @@ def agrees(figures):
 
 @each(name for name, server in servers.SERVERS.items() if server.native)
 def test_compared(name):
+    if not servers.has_native(name):
+        return "left out: this server has no dnstap of its own"
     shim, native = Collector(), Collector(name="native.sock")
     scene = Scene(name, f"dnstap {shim.endpoint} full",
                   native=native.endpoint.removeprefix("unix://"))

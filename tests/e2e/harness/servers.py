@@ -232,6 +232,15 @@ def variant(name, *changes, file=None, **fields):
     return replace(SERVERS[name], **{"files": files, **fields})
 
 
+def has_native(name):
+    """Whether its own dnstap is built in. Ubuntu's named has none."""
+    if name != "named":
+        return True
+    built = subprocess.run([program(name), "-V"], text=True, check=True,
+                           capture_output=True).stdout
+    return "protobuf-c" in built
+
+
 def tap_environment(tap, **settings):
     """What preloads the library with this configuration. A setting of None: it is not
     there. At the end there is time, also on a busy machine, unless a test is about that."""
