@@ -3,15 +3,18 @@
 does on them by itself it does with the library, and its log is complete."""
 
 import errno
+import os
 from dataclasses import replace
 
 from harness import host, load, servers
 from harness.collector import Collector
 from harness.each import each
+from harness.namespace import ROOM
 from harness.process import program
 from harness.scene import Scene
 
 SO_PEERNAME = 28
+RECORDERS = f"{ROOM}/recorders"
 
 # What the kernel refuses, and how; what the servers here can do without.
 REFUSED = {
@@ -33,8 +36,10 @@ REFUSED = {
     "poll_memory": ["ppoll=ENOMEM"],
 }
 SERVERS = "tinydns", "dnsmasq", "nsd", "unbound", "knotd", "named"
-# All but tinydns call it themselves.
-NEEDS = {("recvmsg", name) for name in SERVERS if name != "tinydns"}
+# What they themselves do not begin, answer or end without: so it is bare.
+NEEDS = {*(("recvmsg", name) for name in SERVERS if name != "tinydns"),
+         ("random", "nsd"), ("random", "named"), ("random", "unbound"),
+         ("poll", "nsd"), ("sigtimedwait", "named")}
 
 
 def on_kernel(name, refused):
@@ -47,15 +52,25 @@ def on_kernel(name, refused):
     return replace(servers.SERVERS[name], command=command)
 
 
+def check(name, server, **settings):
+    collector = Collector(port=6000 if server.chroot else None)
+    scene = Scene(name, f"dnstap {collector.endpoint} full", variant=server, **settings)
+    load.udp(scene.server.addresses, 300, load.Mix(name))
+    if server.tcp:
+        load.tcp(scene.server.addresses, 40, load.Mix(f"{name} tcp"))
+    scene.stop(collector)
+    return scene.check(collector.taps(orderly=server.lingers))
+
+
 @each(f"{what}.{name}" for what in REFUSED for name in SERVERS
       if (what.partition("_")[0], name) not in NEEDS)
 def test_refused(which):
     what, name = which.split(".")
-    server = on_kernel(name, REFUSED[what])
-    collector = Collector(port=6000 if server.chroot else None)
-    scene = Scene(name, f"dnstap {collector.endpoint} full", variant=server)
-    load.udp(scene.server.addresses, 300, load.Mix(which))
-    if server.tcp:
-        load.tcp(scene.server.addresses, 40, load.Mix(f"{which} tcp"))
-    scene.stop(collector)
-    return scene.check(collector.taps(orderly=server.lingers))
+    return check(name, on_kernel(name, REFUSED[what]))
+
+
+def test_recorded():
+    """There is a flight recorder, and nothing that notes what was sent by itself."""
+    os.mkdir(RECORDERS)
+    server = on_kernel("dnsmasq", ["sendmmsg=ENOSYS"])
+    return check("dnsmasq", server, DNSTAP_RECORDER=RECORDERS)
