@@ -74,15 +74,15 @@ static bool local_name(int fd, struct address *address, sa_family_t *family)
 }
 
 /* Rather not by getpeername(2), which fails as soon as the peer has reset the
- * connection, though what it has sent before may still be read. An emulator may not
- * have the option: qemu's has not. */
+ * connection, though what it has sent before may still be read. Another kernel, or an
+ * emulator, may not have the option: gVisor and qemu say so by different errors. */
 static bool ask_peer(int fd, struct sockaddr *name, socklen_t *size)
 {
 	if (!sandbox_allows(SYS_getsockopt))
 		return false;
 	if (!getsockopt(fd, SOL_SOCKET, SO_PEERNAME, name, size))
 		return true;
-	return errno == EOPNOTSUPP && sandbox_allows(SYS_getpeername) &&
+	return errno != ENOTCONN && sandbox_allows(SYS_getpeername) &&
 	       !getpeername(fd, name, size);
 }
 

@@ -4,7 +4,9 @@
  */
 #include "shim/hook/io.h"
 
+#include <errno.h>
 #include <limits.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 
@@ -19,10 +21,24 @@
 
 /* Receiving. */
 
+/* By another kernel, or by a filter that was there before the program. */
+static _Atomic bool refused;
+
 /* The host may have given up the right to receive as we would. */
 static bool is_ours_to_receive(const struct capture_call *call)
 {
-	return capture_is_datagram(call) && sandbox_allows(SYS_recvmsg);
+	return capture_is_datagram(call) && sandbox_allows(SYS_recvmsg) &&
+	       !atomic_load_explicit(&refused, memory_order_relaxed);
+}
+
+/* Then nothing was received, and the host's own call is made. */
+static bool is_refused(ssize_t result)
+{
+	bool is = result < 0 && (errno == ENOSYS || errno == EPERM);
+
+	if (is)
+		atomic_store_explicit(&refused, true, memory_order_relaxed);
+	return is;
 }
 
 static ssize_t receive_as_is(struct capture_call *call,
@@ -51,13 +67,17 @@ ssize_t io_recvfrom(const struct real_table *by, int fd, void *buffer,
 {
 	struct capture_call call;
 	struct iovec iov = { buffer, size < OCTETS_MAX ? size : OCTETS_MAX };
+	ssize_t result;
 
 	if (!observes(&call, fd, flags, false))
 		return by->recvfrom(fd, buffer, size, flags, name, name_size);
 	if (is_ours_to_receive(&call) &&
-	    (!name || receive_can_name(&call, name, name_size)))
-		return observed_result(receive_octets(&call, by, &iov, 1, flags,
-						      name, name_size));
+	    (!name || receive_can_name(&call, name, name_size))) {
+		result = receive_octets(&call, by, &iov, 1, flags, name,
+					name_size);
+		if (!is_refused(result))
+			return observed_result(result);
+	}
 	return receive_as_is(&call, by, &iov, flags, name, name_size);
 }
 
@@ -115,13 +135,16 @@ ssize_t io_read(const struct real_table *by, int fd, void *buffer, size_t size)
 	struct capture_call call;
 	struct iovec iov = { buffer, size < OCTETS_MAX ? size : OCTETS_MAX };
 	struct msghdr message = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t result;
 
 	if (!capture_enter(&call, fd, false))
 		return by->read(fd, buffer, size);
-	if (is_ours_to_receive(&call) && size && size <= SSIZE_MAX)
-		return observed_result(
-			receive_octets(&call, by, &iov, 1, 0, NULL, NULL));
-	ssize_t result = by->read(fd, buffer, size);
+	if (is_ours_to_receive(&call) && size && size <= SSIZE_MAX) {
+		result = receive_octets(&call, by, &iov, 1, 0, NULL, NULL);
+		if (!is_refused(result))
+			return observed_result(result);
+	}
+	result = by->read(fd, buffer, size);
 	observe_octets(&call, &message, result);
 	return observed_result(result);
 }
@@ -132,13 +155,16 @@ ssize_t io_readv(const struct real_table *by, int fd, const struct iovec *iov,
 	struct capture_call call;
 	struct msghdr message = { .msg_iov = (struct iovec *)iov,
 				  .msg_iovlen = count };
+	ssize_t result;
 
 	if (!capture_enter(&call, fd, false))
 		return by->readv(fd, iov, count);
-	if (is_ours_to_receive(&call) && reads_something(iov, count))
-		return observed_result(
-			receive_octets(&call, by, iov, count, 0, NULL, NULL));
-	ssize_t result = by->readv(fd, iov, count);
+	if (is_ours_to_receive(&call) && reads_something(iov, count)) {
+		result = receive_octets(&call, by, iov, count, 0, NULL, NULL);
+		if (!is_refused(result))
+			return observed_result(result);
+	}
+	result = by->readv(fd, iov, count);
 	observe_octets(&call, &message, result);
 	return observed_result(result);
 }
@@ -150,15 +176,18 @@ ssize_t io_preadv2(const struct real_table *by, int fd, const struct iovec *iov,
 	struct capture_call call;
 	struct msghdr message = { .msg_iov = (struct iovec *)iov,
 				  .msg_iovlen = count };
+	ssize_t result;
 
 	if (offset != -1 || !capture_enter(&call, fd, false))
 		return by->preadv2(fd, iov, count, offset, flags);
 	if (is_ours_to_receive(&call) && !(flags & ~RWF_NOWAIT) &&
-	    reads_something(iov, count))
-		return observed_result(receive_octets(&call, by, iov, count,
-						      flags ? MSG_DONTWAIT : 0,
-						      NULL, NULL));
-	ssize_t result = by->preadv2(fd, iov, count, offset, flags);
+	    reads_something(iov, count)) {
+		result = receive_octets(&call, by, iov, count,
+					flags ? MSG_DONTWAIT : 0, NULL, NULL);
+		if (!is_refused(result))
+			return observed_result(result);
+	}
+	result = by->preadv2(fd, iov, count, offset, flags);
 	observe_octets(&call, &message, result);
 	return observed_result(result);
 }

@@ -13,6 +13,7 @@
 
 #include "shim/base/clock.h"
 #include "shim/base/process.h"
+#include "shim/base/rest.h"
 #include "shim/base/sandbox.h"
 
 #define REST_NS NS_PER_MS
@@ -131,35 +132,15 @@ bool queue_reopen(struct queue *queue)
 	return true;
 }
 
-static struct timespec span(uint64_t ns)
-{
-	return (struct timespec){ ns / NS_PER_S, ns % NS_PER_S };
-}
-
-/* Where the host's own filter is against a futex, any call will do that takes a
- * while; where it is against all of them, the processor is left to others. */
-static void rest(void)
-{
-	struct timespec time = span(REST_NS);
-
-	if (sandbox_allows(SYS_ppoll))
-		syscall(SYS_ppoll, NULL, 0, &time, NULL, 0);
-	else if (sandbox_allows(SYS_clock_nanosleep))
-		syscall(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, &time, NULL);
-	else if (sandbox_allows(SYS_nanosleep))
-		syscall(SYS_nanosleep, &time, NULL);
-	else if (sandbox_allows(SYS_sched_yield))
-		syscall(SYS_sched_yield);
-}
-
+/* Where there is no futex to be had, it is looked at from time to time. */
 static void await_done(_Atomic uint32_t *done, uint64_t left_ns)
 {
-	struct timespec timeout = span(left_ns);
+	struct timespec timeout = { left_ns / NS_PER_S, left_ns % NS_PER_S };
 
 	if (!sandbox_allows(SYS_futex) ||
 	    (syscall(SYS_futex, done, FUTEX_WAIT, 0, &timeout, NULL, 0) < 0 &&
 	     errno != EAGAIN && errno != EINTR && errno != ETIMEDOUT))
-		rest();
+		rest(REST_NS);
 }
 
 void queue_await_attended(struct queue *queue, uint64_t deadline_ns)
@@ -168,7 +149,7 @@ void queue_await_attended(struct queue *queue, uint64_t deadline_ns)
 
 	while (!atomic_load(&shared->attended) && !atomic_load(&shared->done) &&
 	       clock_steady() < deadline_ns)
-		rest();
+		rest(REST_NS);
 }
 
 void queue_await_finished(struct queue *queue, uint64_t deadline_ns)

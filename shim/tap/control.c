@@ -30,6 +30,7 @@
 #define ACCEPTS_MAX   16          /* likewise */
 #define STRANGERS_MAX 200         /* within STRANGERS_NS; then they wait */
 #define STRANGERS_NS  (100 * NS_PER_MS)
+#define REFUSED_NS    (100 * NS_PER_MS)
 #define NOBODY        65534 /* who has no number here: user_namespaces(7) */
 
 static control_handler *answer; /* NULL: nobody is to serve */
@@ -169,14 +170,22 @@ static struct control_connection *vacancy(struct control *control)
 	return NULL;
 }
 
-/* Who is too many is left in the kernel's hands. */
+/* Who is too many is left in the kernel's hands, and who comes while no connection is
+ * to be had. */
+static uint64_t open_at(const struct control *control)
+{
+	return control->strangers >= STRANGERS_MAX
+		       ? control->strangers_from + STRANGERS_NS
+		       : control->refused_until;
+}
+
 static bool is_open(struct control *control, uint64_t now_ns)
 {
 	if (now_ns - control->strangers_from >= STRANGERS_NS) {
 		control->strangers_from = now_ns;
 		control->strangers = 0;
 	}
-	return control->listener >= 0 && control->strangers < STRANGERS_MAX;
+	return control->listener >= 0 && now_ns >= open_at(control);
 }
 
 static void accept_all(struct control *control, uint64_t now_ns)
@@ -191,8 +200,11 @@ static void accept_all(struct control *control, uint64_t now_ns)
 	     i++) {
 		int fd = own_fds_take(accept4(control->listener, NULL, NULL,
 					      SOCK_CLOEXEC | SOCK_NONBLOCK));
-		if (fd < 0)
+		if (fd < 0) {
+			if (errno != EAGAIN) /* and no event tells more */
+				control->refused_until = now_ns + REFUSED_NS;
 			return;
+		}
 		if (is_welcome(fd))
 			*place = (struct control_connection){
 				.fd = fd,
@@ -311,16 +323,17 @@ static bool has_vacancy(const struct control *control)
 	return false;
 }
 
-/* While strangers are too many, and while there is no place, nobody is let in. */
+/* While it is not open, and while there is no place, nobody is let in. */
 static size_t poll_listener(const struct control *control, struct pollfd *fds,
 			    uint64_t *deadline_ns)
 {
 	if (control->listener < 0 || !has_vacancy(control))
 		return 0;
-	if (control->strangers >= STRANGERS_MAX) {
-		uint64_t end = control->strangers_from + STRANGERS_NS;
+	uint64_t opens = open_at(control);
 
-		*deadline_ns = end > control->look_at ? end : control->look_at;
+	if (opens + LOOK_NS > control->look_at) {
+		*deadline_ns =
+			opens > control->look_at ? opens : control->look_at;
 		return 0;
 	}
 	*fds = (struct pollfd){ control->listener, POLLIN, 0 };

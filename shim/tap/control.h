@@ -69,6 +69,7 @@ struct control {
 	bool stirs; /* poll(2) says that there is something to do */
 	int listener;
 	uint64_t look_at;                   /* at the latest */
+	uint64_t refused_until;             /* no connection was to be had */
 	uint64_t strangers_from, strangers; /* who came since then */
 	struct control_connection connection[CONTROL_CONNECTIONS];
 };

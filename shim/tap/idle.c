@@ -15,6 +15,7 @@
 #include "shim/base/clock.h"
 #include "shim/base/own_fds.h"
 #include "shim/base/process.h"
+#include "shim/base/rest.h"
 #include "shim/base/sandbox.h"
 #include "shim/base/thread.h"
 
@@ -111,7 +112,8 @@ static uint64_t earlier(uint64_t a, uint64_t b)
 }
 
 /* Until `until`, if neither the endpoint, nor an operator, nor a wake has anything to
- * do before. */
+ * do before. Where that cannot be asked, as the host has allowed itself fewer fds than
+ * there are here, or memory is short, all is looked at from time to time. */
 static void await(struct idle *idle, uint64_t until)
 {
 	struct pollfd fds[1 + ENDPOINT_FDS_MAX + CONTROL_FDS_MAX] = {
@@ -126,8 +128,11 @@ static void await(struct idle *idle, uint64_t until)
 	until = earlier(until, earlier(deadline, control_deadline));
 	uint64_t left = until > now ? until - now : 0;
 	struct timespec timeout = { left / NS_PER_S, left % NS_PER_S };
-	if (ppoll(fds, count + controls, &timeout, NULL) > 0)
+	int ready = ppoll(fds, count + controls, &timeout, NULL);
+	if (ready > 0)
 		control_polled(idle->control, fds + count, controls);
+	else if (ready < 0)
+		rest(earlier(left, POLL_IDLE_NS));
 	if (fds[0].revents & POLLIN && !take_wake()) {
 		own_fds_close(idle->wake_fd);
 		idle->wake_fd = -1;

@@ -7,12 +7,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "shim/base/clock.h"
 #include "shim/base/own_fds.h"
+#include "shim/base/rest.h"
 #include "shim/base/sandbox.h"
 
 /* With a writer that nothing is heard of any more: it has jumped out of its call. */
@@ -207,15 +206,13 @@ void metrics_join(struct metrics *metrics)
 
 int metrics_write_last(struct metrics *metrics, int *lock)
 {
-	const struct timespec pause = { 0, NS_PER_MS };
 	uint64_t began = clock_steady();
 	int error = metrics_write(metrics, lock);
 
 	while (atomic_load(&metrics->writing) || atomic_load(&metrics->again)) {
 		if (clock_steady() - began > PATIENCE_NS)
 			return -EBUSY;
-		if (sandbox_allows(SYS_ppoll))
-			syscall(SYS_ppoll, NULL, 0, &pause, NULL, 0);
+		rest(NS_PER_MS);
 	}
 	return error;
 }

@@ -4,7 +4,6 @@
  */
 #include "shim/tap/tap.h"
 
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
@@ -12,6 +11,7 @@
 #include "shim/base/clock.h"
 #include "shim/base/log.h"
 #include "shim/base/own_fds.h"
+#include "shim/base/rest.h"
 #include "shim/base/sandbox.h"
 #include "shim/tap/stats.h"
 #include "shim/tap/annotate/aside.h"
@@ -303,11 +303,10 @@ static struct tap *tap_new(const struct start *start)
  * Returns NULL when the end comes before. */
 static struct tap *tap_await(const struct start *start)
 {
-	const struct timespec pause = { 0, NO_MEMORY_NS };
 	struct tap *tap;
 
 	while (!(tap = tap_new(start)) && !queue_finish_deadline(start->queue))
-		ppoll(NULL, 0, &pause, NULL); /* what it is allowed anyway */
+		rest(NO_MEMORY_NS);
 	return tap;
 }
 
@@ -368,7 +367,6 @@ static void work(struct tap *tap)
 /* With the thread its fds go, and with these the sign that the process lives. */
 static void release(struct metrics *metrics, int *lock)
 {
-	const struct timespec pause = { 0, RELEASE_NS };
 	bool released;
 
 	for (;;) {
@@ -377,7 +375,7 @@ static void release(struct metrics *metrics, int *lock)
 		own_fds_end();
 		if (released)
 			return;
-		ppoll(NULL, 0, &pause, NULL);
+		rest(RELEASE_NS);
 	}
 }
 

@@ -26,6 +26,7 @@
 #include "shim/base/log.h"
 #include "shim/base/own_fds.h"
 #include "shim/base/process.h"
+#include "shim/base/rest.h"
 #include "shim/base/sandbox.h"
 #include "shim/base/thread.h"
 
@@ -164,14 +165,11 @@ bool worker_hurries(void)
 
 void worker_await_gone(uint64_t deadline_ns)
 {
-	const struct timespec pause = { 0, NS_PER_MS / 10 };
-
 	for (size_t i = 0; i < OURS; i++) {
 		pid_t thread = atomic_exchange(&ours[i], 0);
 
-		while (thread && exists(thread) && sandbox_allows(SYS_ppoll) &&
-		       clock_steady() < deadline_ns)
-			syscall(SYS_ppoll, NULL, 0, &pause, NULL, 0);
+		while (thread && exists(thread) && clock_steady() < deadline_ns)
+			rest(NS_PER_MS / 10);
 	}
 }
 

@@ -8,6 +8,7 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -177,4 +178,29 @@ Test(control, one_thread_serves)
 	cr_assert(other.serves);
 	control_end(&other);
 	control_end(&control);
+}
+
+/* Who waits does not keep the thread from its sleep, and is served in the end. */
+Test(control, who_cannot_be_let_in_waits)
+{
+	struct pollfd fds[CONTROL_FDS_MAX];
+	struct rlimit limit, none;
+	uint64_t deadline;
+	int fd = dial();
+
+	say(fd, "x");
+	shutdown(fd, SHUT_WR);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){ 0, limit.rlim_max };
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	for (int i = 0; i < 3; i++) {
+		turn(0);
+		cr_assert_eq(control_poll(&control, fds, &deadline), 0);
+		cr_assert_gt(deadline, now);
+		cr_assert_leq(deadline, now + NS_PER_S);
+		turn(deadline - now);
+	}
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	turn(NS_PER_S);
+	cr_assert_str_eq(hear(fd), "done\nx, 0 octets\n");
 }

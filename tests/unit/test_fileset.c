@@ -12,10 +12,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "shim/tap/transport/fileset.h"
+#include "tests/unit/refuse.h"
 
 static char directory[] = "/tmp/fileset.XXXXXX";
 static char path[PATH_MAX], name[PATH_MAX];
@@ -251,4 +253,12 @@ Test(fileset, follows_no_link)
 	cr_assert_eq(fileset_link(path, name, 42), 0);
 	cr_assert_str_eq(target(), "tap");
 	cr_assert(exists(".other"));
+}
+
+/* At each attempt. */
+Test(fileset, leaves_nothing_where_there_are_no_locks)
+{
+	refuse(SYS_flock, ENOLCK);
+	cr_assert_eq(fileset_create(path, 0, name, sizeof(name)), -ENOLCK);
+	cr_assert(!exists("") && !exists(".1"));
 }

@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "proto/common.h"
@@ -143,5 +144,30 @@ Test(idle, waits_for_an_endpoint_that_is_away, .timeout = 60)
 	uint64_t before = clock_steady();
 	idle_until(&idle, &cycle, before + 50 * NS_PER_MS);
 	cr_assert_geq(clock_steady(), before + 50 * NS_PER_MS);
+	idle_close(&idle);
+}
+
+/* As many fds as are polled may not be polled any more. */
+Test(idle, rests_where_the_host_allows_itself_no_fds, .timeout = 60)
+{
+	struct cycle cycle = { .began = FAR };
+	struct rlimit limit, none;
+	struct idle idle;
+	sigset_t set;
+
+	sigfillset(&set);
+	pthread_sigmask(SIG_BLOCK, &set, NULL);
+	queue = queue_new(100);
+	idle_open(&idle, queue, &endpoint, &control);
+	cr_assert_geq(idle.wake_fd, 0);
+	cr_assert_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){ 0, limit.rlim_max };
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+	uint64_t began = clock_steady();
+	int looks = 0;
+	for (; clock_steady() - began < NS_PER_S / 2; looks++)
+		idle_until(&idle, &cycle, clock_steady() + FAR);
+	cr_assert_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	cr_assert_leq(looks, 51);
 	idle_close(&idle);
 }

@@ -154,21 +154,35 @@ static int print_name(const char *path, const struct entry *entry, char *name,
 	return n >= 0 && (size_t)n < size ? 0 : -ENAMETOOLONG;
 }
 
-/* Returns the fd, locked; -EEXIST also if another process, which removes a file
- * that nobody has locked, was there before the lock. */
+/* -EEXIST: another process, which removes a file that nobody has locked, was there
+ * before. */
+static int lock(int fd)
+{
+	struct stat about;
+
+	if (flock(fd, LOCK_EX | LOCK_NB))
+		return errno == EWOULDBLOCK ? -EEXIST : -errno;
+	if (fstat(fd, &about))
+		return -errno;
+	return about.st_nlink ? 0 : -EEXIST;
+}
+
+/* Returns the fd, locked. Where a file system has no locks, no file of ours is left:
+ * one more would be at each attempt. */
 static int make(const char *name)
 {
 	int fd = open(name, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC,
 		      0640);
-	struct stat about;
 
 	if (fd < 0)
 		return -errno;
-	if (!flock(fd, LOCK_EX | LOCK_NB) && !fstat(fd, &about) &&
-	    about.st_nlink)
+	int error = lock(fd);
+	if (!error)
 		return fd;
+	if (error != -EEXIST)
+		fileset_remove(name, fd);
 	close(fd);
-	return -EEXIST;
+	return error;
 }
 
 /* RFC 3339's basic form: no name is to have a colon in it. */

@@ -173,9 +173,10 @@ ssize_t transport_socket_write(struct transport *transport, const void *data,
 			progress_call(transport->progress, data, size);
 
 		/* Not musl's function, which notes msg_len by itself. */
-		return syscall(SYS_sendmmsg, transport->fd, call, 1, flags) < 0
-			       ? -errno
-			       : (ssize_t)call->msg_len;
+		if (syscall(SYS_sendmmsg, transport->fd, call, 1, flags) >= 0)
+			return call->msg_len;
+		if (errno != ENOSYS)
+			return -errno;
 	}
 	ssize_t result = send(transport->fd, data, size, flags);
 
