@@ -13,6 +13,7 @@
 #include "proto/extra.h"
 #include "shim/base/process.h"
 #include "shim/base/secret.h"
+#include "shim/tap/annotate/anonymize.h"
 #include "shim/tap/annotate/asked.h"
 #include "shim/tap/annotate/given.h"
 #include "shim/tap/annotate/match.h"
@@ -242,42 +243,6 @@ static enum annotated judge(const struct annotator *annotator,
 	return id_asked || may_be_asked(annotator, event)
 		       ? ANNOTATE_LOG
 		       : ANNOTATE_UNSOLICITED;
-}
-
-static void mask(uint8_t octets[16], unsigned size, unsigned kept_bits)
-{
-	for (unsigned i = kept_bits / 8; i < size; i++) {
-		unsigned kept = i * 8 < kept_bits ? kept_bits % 8 : 0;
-		octets[i] &= 0xff00 >> kept;
-	}
-}
-
-static bool anonymizes(const struct tap_config *config)
-{
-	return config->anonymize_v4 < 32 || config->anonymize_v6 < 128;
-}
-
-static void mask_address(const struct tap_config *config, uint8_t octets[16],
-			 bool inet6)
-{
-	mask(octets, inet6 ? 16 : 4,
-	     inet6 ? config->anonymize_v6 : config->anonymize_v4);
-}
-
-/* Returns false if an address may be left in the payload. */
-static bool anonymize(const struct tap_config *config, struct event *event,
-		      struct address *proxy)
-{
-	bool inet6 = event->flags & EVENT_INET6;
-
-	if (!anonymizes(config))
-		return true;
-	mask_address(config, event->local, inet6);
-	mask_address(config, event->remote, inet6);
-	mask_address(config, proxy->octets, proxy->inet6);
-	return dns_client_subnet_mask(event->payload, event->size,
-				      config->anonymize_v4,
-				      config->anonymize_v6);
 }
 
 /* `query`: that the response answers, or NULL. */
