@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/ptrace.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -144,6 +145,35 @@ static bool gives_back(void)
 	return atoi(after) <= atoi(before);
 }
 
+/* Flags of a signal's action that there are not are cleared. */
+static bool clears_flags(void)
+{
+	struct {
+		void *handler;
+		unsigned long flags;
+		void *rest[2];
+	} action = { .flags = 1ul << 63 };
+
+	syscall(SYS_rt_sigaction, SIGUSR1, &action, NULL, 8);
+	syscall(SYS_rt_sigaction, SIGUSR1, NULL, &action, 8);
+	return !(action.flags >> 32);
+}
+
+/* A process may be traced. */
+static bool traces(void)
+{
+	pid_t child = fork();
+
+	if (!child) {
+		pause();
+		_exit(0);
+	}
+	bool seized = !ptrace(PTRACE_SEIZE, child, 0, 0);
+	kill(child, SIGKILL);
+	waitpid(child, NULL, 0);
+	return seized;
+}
+
 static int opened; /* in a table of its own */
 
 static void *open_apart(void *unused)
@@ -180,11 +210,16 @@ static const struct {
 	const char *name;
 	bool (*does)(void);
 } things[] = {
-	{ "vfork", shares_memory },      { "seccomp", filters },
-	{ "alone", is_alone },           { "numbers", tells_numbers },
-	{ "dumps", keeps_out_of_dumps }, { "fds", tells_fds_apart },
-	{ "ends", ends_threads },        { "memory", gives_back },
-
+	{ "vfork", shares_memory },
+	{ "seccomp", filters },
+	{ "alone", is_alone },
+	{ "numbers", tells_numbers },
+	{ "dumps", keeps_out_of_dumps },
+	{ "fds", tells_fds_apart },
+	{ "ends", ends_threads },
+	{ "memory", gives_back },
+	{ "ptrace", traces },
+	{ "flags", clears_flags },
 };
 
 int main(void)

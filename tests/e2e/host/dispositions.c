@@ -52,6 +52,12 @@ struct kernel_action {
 	unsigned long mask;
 };
 
+/* Those above 32 bits the kernel clears; an emulator may leave them. */
+static unsigned long flags_of(const struct kernel_action *action)
+{
+	return lacks("high_flags") ? (unsigned)action->flags : action->flags;
+}
+
 static void look(int number)
 {
 	struct sigaction action = { .sa_handler = on_signal };
@@ -64,7 +70,7 @@ static void look(int number)
 	print_action("__sigaction", result, &action);
 	result = syscall(SYS_rt_sigaction, number, NULL, &told, 8);
 	printf("  rt_sigaction: %d %s, flags %lx, mask %lx%s\n", result,
-	       called(told.handler), told.flags, told.mask,
+	       called(told.handler), flags_of(&told), told.mask,
 	       restored(told.restorer));
 }
 
@@ -167,7 +173,7 @@ static void views_by_number(int number)
 		printf("  %ld",
 		       syscall(SYS_rt_sigaction, number, &set, &before, 8));
 		printf(" %s, flags %lx, mask %lx\n", called(before.handler),
-		       before.flags, before.mask);
+		       flags_of(&before), before.mask);
 		look(number);
 	}
 	errno = 0;

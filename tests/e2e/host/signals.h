@@ -69,6 +69,18 @@ static inline unsigned long bits(const sigset_t *set)
 	return found;
 }
 
+/* A scene that needs what the emulator lacks (tests/arm64/run) is named in LACKS. */
+static inline bool lacks(const char *name)
+{
+	const char *names = getenv("LACKS");
+	size_t size = strlen(name);
+
+	for (; names && (names = strstr(names, name)); names += size)
+		if (names[-1] == ' ' && names[size] == ' ')
+			return true;
+	return false;
+}
+
 /* Where a scene has survived. */
 #define LIVES _exit(7)
 
