@@ -106,6 +106,7 @@ $(B)/libdnstapshim.so: $(CORE_O) $(HOOK_O) $(B)/exports shim/api/exports.map
 	@echo "  LINK  $@"
 	$(Q)$(CC) -shared -o $@ $(CORE_O) $(HOOK_O) $(LDFLAGS) $(LINK) \
 	  -Wl,--version-script=shim/api/exports.map -Wl,--exclude-libs,ALL \
+	  -Wl,-Bsymbolic-functions \
 	  -Wl,--gc-sections $(if $(SAN),,-Wl,-z,defs) -Wl,-z,nodelete $(SHSTK) \
 	  -Wl,-soname,libdnstapshim$(if $(MUSL),-musl).so -Wl,-e,so_main $(LINKED)
 	$(Q)shim/hook/check-exports $(B)/exports shim/api/exports.map $@

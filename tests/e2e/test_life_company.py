@@ -113,6 +113,16 @@ def test_nested():
     return running.check()
 
 
+def test_own_names():
+    """A program that has functions of libc's names itself, through which libc's other
+    names for them do not lead."""
+    running = host.Host(host.build("own", "-rdynamic"), "own")
+    running.udp(EACH)
+    running.tcp(EACH)
+    running.end()
+    return running.check()
+
+
 def test_frozen_clock():
     """No deadline hangs on a clock that stands still."""
     other = f"{LIBRARIES}/{OTHERS['faketime']}"
