@@ -42,6 +42,9 @@ ssize_t sendfile64(int out, int in, off_t *offset, size_t count);
 #define RENAME_NOREPLACE 1
 #endif
 #define LIBC_VECTOR_FLAGS unsigned
+/* It keeps none, and its malloc(3) no longer locks when the last other thread has ended:
+ * one that a handler starts would be in the midst of what that has interrupted. */
+#define LIBC_KEEPS_STACKS false
 #define RTLD_DEEPBIND     0 /* whoever passes it to musl's dlopen gets nothing */
 
 /* Its texts are never translated into memory of its own. */

@@ -224,7 +224,7 @@ static int create(pthread_t *thread, void *(*run)(void *), void *argument,
 
 unsigned worker_reserved(void)
 {
-	return atomic_load(&reserved);
+	return LIBC_KEEPS_STACKS ? atomic_load(&reserved) : 0;
 }
 
 static void spend(void)

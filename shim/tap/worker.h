@@ -57,5 +57,11 @@ bool worker_hurries(void);
  */
 int worker_reserve(size_t stack, size_t count);
 
+/* glibc's malloc(3), which locks ever after there was a thread, waits for what such a
+ * handler has interrupted; musl's does not. */
+#ifndef LIBC_KEEPS_STACKS
+#define LIBC_KEEPS_STACKS true
+#endif
+
 /* How many such stacks are left, as far as is known here. */
 unsigned worker_reserved(void);
