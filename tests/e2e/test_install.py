@@ -18,7 +18,9 @@ from harness.servers import LIBRARY
 SOURCE = pathlib.Path(__file__).parents[2]
 BUILD = pathlib.Path(os.environ.get("DNSTAPSHIM_BUILD", "build"))
 ROOT = f"{namespace.ROOM}/root"
-FEATURES = "/usr/share/apparmor-features/features"
+# Of the kernel that Debian's policy is written for; Ubuntu's AppArmor names none.
+FEATURES = next(filter(os.path.exists, ("/usr/share/apparmor-features/features",
+                                        "/etc/apparmor.d/abi/3.0")), "")
 PAGES = ("dnstapshim.1", "dnstapshim.3", "dnstapshim.conf.5", "libdnstapshim.so.8")
 UNITS = sorted(path.name.removesuffix(".service.d")
                for path in (SOURCE / "config/systemd").glob("*.service.d"))
@@ -186,7 +188,9 @@ def test_demo():
     do before anything is built."""
     demo = str(SOURCE / "tests/demo")
     said = run(demo)
-    assert said.count("CQ ::1 TCP") == 1 and "4 not sent" in said, said
+    # Where there is no dnstap-read it shows the other collector's file the same way.
+    ours, _, _ = said.partition("What fstrm_capture wrote")
+    assert ours.count("CQ ::1 TCP") == 1 and "4 not sent" in said, said
     asked = subprocess.run(["setpriv", "--bounding-set=-sys_admin",
                             "--inh-caps=-sys_admin", demo, "ask"], text=True,
                            capture_output=True)
