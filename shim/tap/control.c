@@ -330,8 +330,9 @@ static size_t poll_listener(const struct control *control, struct pollfd *fds,
 	if (control->listener < 0 || !has_vacancy(control))
 		return 0;
 	uint64_t opens = open_at(control);
+	uint64_t looked = control->look_at - LOOK_NS;
 
-	if (opens + LOOK_NS > control->look_at) {
+	if (opens > looked) {
 		*deadline_ns =
 			opens > control->look_at ? opens : control->look_at;
 		return 0;

@@ -261,8 +261,8 @@ static void render_extra(struct annotator *annotator,
 		record->query = &query->extra;
 	if (query && annotator->upstream && !record->asked &&
 	    upstream_find(annotator->upstream, query, upstream))
-		mask_address(annotator->config, upstream->octets,
-			     upstream->inet6);
+		anonymize_address(annotator->config, upstream->octets,
+				  upstream->inet6);
 	record->extra = annotator->text;
 	record->extra_size = extra_render(annotator->extra, record,
 					  annotator->text, ANNOTATE_EXTRA_MAX);
@@ -318,8 +318,8 @@ static void mask_alike(const struct annotator *annotator, struct event *event)
 
 	if (annotator->addresses || !anonymizes(config))
 		return;
-	mask_address(config, event->local, inet6);
-	mask_address(config, event->remote, inet6);
+	anonymize_address(config, event->local, inet6);
+	anonymize_address(config, event->remote, inet6);
 }
 
 /* What the event is, without regard to others. Returns false if it is no DNS

@@ -19,8 +19,8 @@ bool anonymizes(const struct tap_config *config)
 	return config->anonymize_v4 < 32 || config->anonymize_v6 < 128;
 }
 
-void mask_address(const struct tap_config *config, uint8_t octets[16],
-		  bool inet6)
+void anonymize_address(const struct tap_config *config, uint8_t octets[16],
+		       bool inet6)
 {
 	mask(octets, inet6 ? 16 : 4,
 	     inet6 ? config->anonymize_v6 : config->anonymize_v4);
@@ -33,9 +33,9 @@ bool anonymize(const struct tap_config *config, struct event *event,
 
 	if (!anonymizes(config))
 		return true;
-	mask_address(config, event->local, inet6);
-	mask_address(config, event->remote, inet6);
-	mask_address(config, proxy->octets, proxy->inet6);
+	anonymize_address(config, event->local, inet6);
+	anonymize_address(config, event->remote, inet6);
+	anonymize_address(config, proxy->octets, proxy->inet6);
 	return dns_client_subnet_mask(event->payload, event->size,
 				      config->anonymize_v4,
 				      config->anonymize_v6);

@@ -14,8 +14,8 @@
 bool anonymizes(const struct tap_config *config);
 
 /* In place; of IPv4 the first 4 octets are looked at. */
-void mask_address(const struct tap_config *config, uint8_t octets[16],
-		  bool inet6);
+void anonymize_address(const struct tap_config *config, uint8_t octets[16],
+		       bool inet6);
 
 /* Masks the addresses of the event, of the proxy, and of the client subnet option in
  * the payload, in place. Returns false if an address may be left in the payload. */

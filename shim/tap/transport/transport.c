@@ -175,6 +175,8 @@ ssize_t transport_socket_write(struct transport *transport, const void *data,
 		/* Not musl's function, which notes msg_len by itself. */
 		if (syscall(SYS_sendmmsg, transport->fd, call, 1, flags) >= 0)
 			return call->msg_len;
+		/* Without it, what a dying process was just writing may come
+		 * twice. */
 		if (errno != ENOSYS)
 			return -errno;
 	}
