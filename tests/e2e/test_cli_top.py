@@ -96,10 +96,10 @@ def test_tree():
     """nsd's children answer, and are found from their parent on."""
     collector = Collector()
     scene = Scene("nsd", f"dnstap {collector.endpoint} full")
-    asked(scene)
+    collector.hears_from(2, lambda: asked(scene))
     pid = scene.server.process.child.pid
     writers = {path.suffix[1:] for path in pathlib.Path("/mnt").glob("metrics.*[0-9]")}
-    assert len(writers) > 1, writers
+    assert len(writers) == 2, writers
     for word in pid, "nsd":
         rows = table(cli.good("top", "-n", 1, word).splitlines())
         assert {row["PID"] for row in rows} == writers, (rows, writers)
@@ -114,17 +114,24 @@ def test_without_files(name):
     collector = Collector()
     server = servers.Running(name, servers.tap_environment(f"dnstap {collector.endpoint} full"))
     pid = server.process.child.pid
-    load.udp(server.addresses, 50, load.Mix("asked", odd=0))
-    collector.wait(200)
+    processes = {"nsd": 2, "knotd": 1}[name]
+    messages = 0
+
+    def ask():
+        nonlocal messages
+        load.udp(server.addresses, 50, load.Mix(f"after {messages}", odd=0))
+        messages += 200
+        collector.wait(messages)
 
     def all_sent(lines):
         return sum(int(row["SENT"]) for row in table(lines)) == len(collector.frames)
 
+    collector.hears_from(processes, ask)
     for word in pid, name:
         lines = until(lambda: all_sent(lines := cli.good("top", "-n", 1, word).splitlines())
                       and lines, "counters")
         rows = table(lines)
-        assert len({row["PID"] for row in rows}) == len(rows) >= (2 if name == "nsd" else 1)
+        assert len({row["PID"] for row in rows}) == len(rows) == processes
         assert {row["PROGRAM"] for row in rows} == {name}, rows
     screen = top(name, columns=200)
     screen.shows(all_sent)
@@ -135,8 +142,7 @@ def test_without_files(name):
     screen.shows(lambda lines: "sort: PID" in lines[0])
     for one in family:
         os.kill(one, signal.SIGCONT)
-    load.udp(server.addresses, 50, load.Mix("again", odd=0))
-    collector.wait(400)
+    ask()
     screen.shows(all_sent)
     server.stop()
     for one in set(family) - {pid}:

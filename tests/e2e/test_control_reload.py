@@ -265,8 +265,8 @@ def test_choice():
             for choice in CHOICES:
                 reload("nsd", text(choice))
                 steady.go_on(1)
-                assert all(tap["captured_total"] for one in status("nsd")
-                           for tap in one["taps"])
+                until(lambda: all(tap["captured_total"] for one in status("nsd")
+                                  for tap in one["taps"]), "both processes log")
     scene.counts_all = False
     scene.stop()
     taps = collector.taps()

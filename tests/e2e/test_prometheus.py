@@ -134,12 +134,13 @@ def test_restart_and_kill():
     running = {name: start(name, collector, "dnstap-%p.prom") for name in ADDRESSES}
     for name in ADDRESSES:
         ask(name, "first")
+    collector.hears_from(3, lambda: ask("nsd", "until both have answered"))
     agree(prometheus, collector)
     before = {name: processes(prometheus, name) for name in ADDRESSES}
-    assert len(before["nsd"]) > 1, before
+    assert len(before["nsd"]) == 2, before
     running["nsd"].stop()
     running["nsd"] = start("nsd", collector, "dnstap-%p.prom")
-    ask("nsd", "second")
+    collector.hears_from(5, lambda: ask("nsd", "second"))
     agree(prometheus, collector)
     running["knotd"].process.send(signal.SIGKILL)
     running["knotd"].process.wait()

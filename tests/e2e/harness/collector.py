@@ -117,6 +117,12 @@ class Collector:
         assert not self.errors, f"Frame Streams: {self.errors[:5]}"
         return [dnstap.decode(frame) for frame in self.frames]
 
+    def hears_from(self, count, ask):
+        """Asks until so many processes have connected: of those that share a socket one
+        may take a whole load."""
+        while len(self.connections) < count:
+            ask()
+
     def wait(self, count):
         """Until that many frames have come."""
         until(lambda: len(self.frames) >= count,
