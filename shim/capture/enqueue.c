@@ -253,6 +253,7 @@ void enqueue_flight_begin(struct enqueue_flight *flight)
 	flight->last = NULL;
 	flight->messages = 0;
 	flight->taps = taps_now();
+	flight->unstarted = 0;
 }
 
 static void append(struct enqueue_flight *flight, struct event *event,
@@ -271,8 +272,10 @@ static void depart_into(struct enqueue_flight *flight, size_t index,
 {
 	struct queue *queue = queue_at(index);
 
-	if (!queue)
+	if (!queue) {
+		flight->unstarted |= UINT64_C(1) << index;
 		return;
+	}
 	struct queue_room room =
 		queue_depart(queue, flight->call, event_octets(seen));
 	if (!room.event)
@@ -367,14 +370,19 @@ static void count_landed(const struct enqueue_flight *flight,
 	}
 }
 
-/* Of `count` messages that have crossed. */
-static void count_missing(uint64_t taps, uint32_t count,
+/* Of `count` messages that have crossed. A tap may have begun within the call. */
+static void count_missing(const struct enqueue_flight *flight, uint32_t count,
 			  const uint16_t landed[], enum drop_cause cause)
 {
-	EACH_TAP (i, taps)
+	EACH_TAP (i, flight->taps) {
+		uint64_t begun = ~flight->unstarted >> i & 1;
+
 		if (landed[i] < count)
-			count_lost(i, queue_of(i) ? cause : DROP_UNSTARTED,
+			count_lost(i,
+				   begun && queue_of(i) ? cause
+							: DROP_UNSTARTED,
 				   count - landed[i]);
+	}
 }
 
 void enqueue_land(struct enqueue_flight *flight, uint32_t count,
@@ -390,6 +398,6 @@ void enqueue_land(struct enqueue_flight *flight, uint32_t count,
 		count_landed(flight, landed);
 		thread_close(flight->call, abandon);
 	}
-	count_missing(flight->taps, count, landed,
+	count_missing(flight, count, landed,
 		      found ? DROP_QUEUE_FULL : DROP_ABANDONED);
 }

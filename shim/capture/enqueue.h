@@ -73,6 +73,7 @@ struct enqueue_flight {
 	struct event *last;       /* of the reservations */
 	uint32_t messages;        /* so far */
 	uint64_t taps;            /* into whose queues */
+	uint64_t unstarted;       /* of these: which had none */
 };
 
 void enqueue_flight_begin(struct enqueue_flight *flight);

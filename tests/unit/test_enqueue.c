@@ -602,3 +602,20 @@ Test(enqueue, lets_a_child_land_what_its_parent_began)
 	enqueue_land(&flight, 2, NULL);
 	expect(0, 2);
 }
+
+/* What it has sent was lost for want of one, not of room. */
+Test(enqueue, counts_as_unstarted_what_left_before_the_queue_began)
+{
+	struct enqueue_flight flight;
+	struct queue *late = queue[1];
+
+	queue[1] = NULL;
+	enqueue_flight_begin(&flight);
+	depart(&flight, 2);
+	queue[1] = late;
+	enqueue_land(&flight, 2, NULL);
+	expect(0, 2);
+	cr_assert_eq(queue_dropped(late, DROP_QUEUE_FULL), 0);
+	cr_assert_eq(queue_dropped(late, DROP_UNSTARTED), 2);
+	cr_assert_eq(queue_captured(late), 2);
+}
