@@ -14,7 +14,17 @@
 
 #include "shim/base/sandbox.h"
 
-_Thread_local uintptr_t reach_page[1 << REACH_BITS][REACH_WAYS];
+_Atomic uintptr_t reach_page[1 << REACH_BITS][REACH_WAYS];
+
+static uintptr_t get(const _Atomic uintptr_t *place)
+{
+	return atomic_load_explicit(place, memory_order_relaxed);
+}
+
+static void set(_Atomic uintptr_t *place, uintptr_t page)
+{
+	atomic_store_explicit(place, page, memory_order_relaxed);
+}
 
 /* Looks at the set before it looks at what to do with it, which is nothing. */
 static bool ask_reads(uintptr_t at)
@@ -49,12 +59,12 @@ static bool ask_writes(int fd, uintptr_t at)
 }
 
 /* The place of a page, or NULL. */
-static uintptr_t *known(uintptr_t page)
+static _Atomic uintptr_t *known(uintptr_t page)
 {
-	uintptr_t *place = reach_places(page);
+	_Atomic uintptr_t *place = reach_places(page);
 
 	for (size_t i = 0; i < REACH_WAYS; i++)
-		if ((place[i] & -REACH_PAGE) == page)
+		if ((get(&place[i]) & -REACH_PAGE) == page)
 			return &place[i];
 	return NULL;
 }
@@ -62,20 +72,21 @@ static uintptr_t *known(uintptr_t page)
 /* Instead of the oldest. */
 static void remember(uintptr_t page, uintptr_t how)
 {
-	uintptr_t *first = reach_places(page), *place = known(page);
+	_Atomic uintptr_t *first = reach_places(page), *place = known(page);
 
 	if (!place) {
 		for (place = first + REACH_WAYS - 1; place > first; place--)
-			*place = place[-1];
+			set(place, get(place - 1));
 	}
-	*place = page | how;
+	set(place, page | how);
 }
 
 static bool knows(uintptr_t page, uintptr_t how)
 {
-	const uintptr_t *place = known(page);
+	const _Atomic uintptr_t *place = known(page);
+	uintptr_t found = place ? get(place) : 0;
 
-	return place && *place & how;
+	return (found & -REACH_PAGE) == page && found & how;
 }
 
 static bool learn_reads(uintptr_t at)

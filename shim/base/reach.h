@@ -4,7 +4,7 @@
  *
  * A bad address makes a system call fail; touched by us it would kill the host.
  * So the kernel is asked once for each page, and a page that it has accepted is
- * known to this thread from then on: asking costs half of what sending a datagram
+ * known to this process from then on: asking costs half of what sending a datagram
  * does, knowing costs nothing. A host that unmaps a page and hands its address to
  * a later call is not protected: it would have sent an error, or the octets of
  * whatever lies there by then.
@@ -13,24 +13,26 @@
  */
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/uio.h>
 
 #define REACH_PAGE 4096 /* the smallest that there is */
-#define REACH_BITS 6
+#define REACH_BITS 11
 
 /* Beside the address. */
 #define REACH_READS  1
 #define REACH_WRITES 2
 
-/* The pages that are known. Each has a few places, as a server uses its stack and its
- * buffers in turns, and some of them will fall together. */
+/* The pages that are known: nsd has a hundred queries in turns, each in five pages. Each
+ * has a few places, as some of them will fall together. Whoever writes one while another
+ * does may undo that: then the kernel is asked again. */
 #define REACH_WAYS 4
-extern _Thread_local uintptr_t reach_page[1 << REACH_BITS][REACH_WAYS];
+extern _Atomic uintptr_t reach_page[1 << REACH_BITS][REACH_WAYS];
 
-static inline uintptr_t *reach_places(uintptr_t page)
+static inline _Atomic uintptr_t *reach_places(uintptr_t page)
 {
 	/* Buffers often lie a power of two apart: by the golden ratio they are
 	 * spread over all places. */
@@ -45,7 +47,8 @@ bool reach_ask_writes(int fd, void *to, size_t size);
 static inline bool reach_knows(const void *at, size_t size, uintptr_t how)
 {
 	uintptr_t page = (uintptr_t)at & -REACH_PAGE;
-	uintptr_t known = *reach_places(page);
+	uintptr_t known =
+		atomic_load_explicit(reach_places(page), memory_order_relaxed);
 
 	return (uintptr_t)at - page + size <= REACH_PAGE &&
 	       size <= REACH_PAGE && (known & -REACH_PAGE) == page &&

@@ -92,7 +92,8 @@ static uint8_t *reserve(size_t pages)
  * any more. */
 Test(reach, pages_of_one_place)
 {
-	uint8_t *pages = reserve(1024), *same[REACH_WAYS], *at = pages;
+	const size_t enough = (2 * REACH_WAYS) << REACH_BITS;
+	uint8_t *pages = reserve(enough), *same[REACH_WAYS], *at = pages;
 
 	for (size_t i = 0; i < REACH_WAYS; at += REACH_PAGE)
 		if (reach_places((uintptr_t)at) ==
@@ -100,7 +101,7 @@ Test(reach, pages_of_one_place)
 			same[i++] = at;
 	for (size_t i = 0; i < REACH_WAYS; i++)
 		cr_assert(reach_writes(fd, same[i], 4));
-	munmap(pages, 1024 * REACH_PAGE);
+	munmap(pages, enough * REACH_PAGE);
 	for (size_t i = 0; i < 3 * REACH_WAYS; i++)
 		cr_assert(reach_writes(fd, same[i % REACH_WAYS], 4));
 }
@@ -108,7 +109,7 @@ Test(reach, pages_of_one_place)
 /* As servers have them that receive many messages at once. */
 Test(reach, buffers_a_power_of_two_apart)
 {
-	enum { BUFFERS = 64, APART_MAX = 64 };
+	enum { BUFFERS = 500, APART_MAX = 64 };
 
 	for (size_t apart = 1; apart <= APART_MAX; apart *= 2) {
 		uint8_t *pages = reserve(BUFFERS * apart);
