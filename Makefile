@@ -224,7 +224,7 @@ demo: ## a preloaded named answers dig; as root
 	$(Q)$(MAKE) $(JOBS) all
 	$(Q)tests/demo
 
-bench: ## measures what it costs; as root, a quarter of an hour
+bench: ## measures what it costs; as root, twenty minutes
 	$(Q)tests/setup bench
 	$(Q)$(MAKE) $(JOBS) all $(BENCH)
 	$(Q)bench/run

@@ -191,6 +191,9 @@ def results_text(result, table):
         "Saturated and not pinned, CPU per query in µs, mean ± what it may be off by "
         "(95 in 100):", "",
         *saturated.table(result["saturated"]), "",
+        "The same where server and tap have one processor, and load and collector share "
+        "it (one for all) or have the other (one each):", "",
+        *saturated.placed_table(result["placed"]), "",
         "What grows (`bench/scale.py` has what is usual; the server's threads with the "
         "kernel's part of their sends):", "",
         *scale.table(result["scale"]), "",
