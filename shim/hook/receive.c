@@ -221,9 +221,10 @@ typedef bool test(const struct capture_call *call, struct msghdr *message);
 static bool are_all(test *passes, const struct capture_call *call,
 		    struct mmsghdr *vector, unsigned length)
 {
+	if (!reach_reads(vector, length * sizeof(*vector)))
+		return false;
 	for (unsigned i = 0; i < length; i++)
-		if (!reach_reads(&vector[i], sizeof(vector[i])) ||
-		    !passes(call, &vector[i].msg_hdr))
+		if (!passes(call, &vector[i].msg_hdr))
 			return false;
 	return true;
 }
