@@ -235,6 +235,7 @@ soak: all ## a quarter of an hour under everything at once; as root
 # Another version of clang-format would have it otherwise.
 CLANG_FORMAT := $(or $(shell command -v clang-format-14),clang-format)
 
+# Unbound gives its module names that stand nowhere.
 lint: $(GEN).h ## the form of the sources, what includes what, what is documented
 	$(Q).ci/layers
 	$(Q).ci/documented
@@ -243,6 +244,10 @@ lint: $(GEN).h ## the form of the sources, what includes what, what is documente
 	$(Q)if $(CLANG_FORMAT) --version | grep -q 'version 14\.'; then \
 	  $(CLANG_FORMAT) --dry-run -Werror $$(git ls-files '*.c' '*.h'); \
 	else echo "lint: clang-format 14 is not there: form not looked at"; fi
+	$(Q)if command -v pyflakes3 >/dev/null; then \
+	  pyflakes3 $$(git grep -l '^#!/.*python') \
+	    $$(git ls-files '*.py' ':!config/api/unbound.py'); \
+	else echo "lint: pyflakes3 is not there: Python not looked at"; fi
 
 drawing: shim/drawing.svg ## of the rooms and arrows, for the README
 

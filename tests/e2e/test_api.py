@@ -77,14 +77,22 @@ def test_compiled(way):
     return None
 
 
+def giver(tap, *arguments, **environment):
+    """A program in Python that gives such messages as given.some() returns."""
+    return Process([sys.executable, "-m", "harness.given", *map(str, arguments)],
+                   environment=servers.tap_environment(
+                       tap, PYTHONPATH=str(SOURCE / "tests/e2e"), **environment))
+
+
+def give(tap, seed, count):
+    giver(tap, seed, count, **SETTING).wait(0)
+
+
 def test_ctypes():
     """Every field, there or not."""
     collector = Collector()
     count, seed = 2000, 7
-    Process([sys.executable, "-m", "harness.given", str(seed), str(count)],
-            environment=servers.tap_environment(
-                f'dnstap {collector.endpoint} full {{ extra "{{/test/name}}" }}',
-                PYTHONPATH=str(SOURCE / "tests/e2e"), **SETTING)).wait(0)
+    give(f'dnstap {collector.endpoint} full {{ extra "{{/test/name}}" }}', seed, count)
     collector.wait(count)
     found = [given.logged(frame) for frame in collector.frames]
     for ours, theirs in zip(given.some(seed, count), found, strict=True):
@@ -98,10 +106,9 @@ def test_killed():
     """What was given is in the flight recorder, with all that was told of it."""
     recorders, count, seed = f"{namespace.ROOM}/recorders", 300, 10
     os.mkdir(recorders)
-    process = Process([sys.executable, "-m", "harness.given", str(seed), str(count),
-                       "stay"], environment=servers.tap_environment(
+    process = giver(
         f'dnstap {namespace.ROOM}/nobody.sock full {{ extra "{{/test/name}}" }}',
-        PYTHONPATH=str(SOURCE / "tests/e2e"), DNSTAP_RECORDER=recorders))
+        seed, count, "stay", DNSTAP_RECORDER=recorders)
     until(lambda: process.alive() and (files := os.listdir(recorders)) and
           len(cli.run("recover", "--live", "-j", f"{recorders}/{files[0]}")
               .stdout.splitlines()) == count, "the recorder has all")
@@ -208,11 +215,8 @@ def test_choice(choice):
     """What a tap chooses of them."""
     collector = Collector()
     count, seed = 1000, 8
-    Process([sys.executable, "-m", "harness.given", str(seed), str(count)],
-            environment=servers.tap_environment(
-                f'dnstap {collector.endpoint} full {{\n extra "{{/test/name}}"\n'
-                f"{choice}\n}}", PYTHONPATH=str(SOURCE / "tests/e2e"),
-                **SETTING)).wait(0)
+    give(f'dnstap {collector.endpoint} full {{\n'
+         f'extra "{{/test/name}}"\n{choice}\n}}', seed, count)
     wanted = [said for said in given.some(seed, count) if CHOICES[choice](said)]
     metrics().check()
     assert metrics().count["skipped_total"] == count - len(wanted)
@@ -224,10 +228,7 @@ def test_anonymized():
     """Addresses, and what a policy says of a client's."""
     collector = Collector()
     count, seed = 500, 9
-    Process([sys.executable, "-m", "harness.given", str(seed), str(count)],
-            environment=servers.tap_environment(
-                f"dnstap {collector.endpoint} {{ anonymize 8 16 }}",
-                PYTHONPATH=str(SOURCE / "tests/e2e"), **SETTING)).wait(0)
+    give(f"dnstap {collector.endpoint} {{ anonymize 8 16 }}", seed, count)
     masked = 0
     for ours, frame in zip(given.some(seed, count), collector.frames, strict=True):
         theirs = given.logged(frame)

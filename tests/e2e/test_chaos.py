@@ -276,7 +276,6 @@ def test_true(name):
     truth = Truth(wire.messages(), running, witness.calls())
     metrics = Metrics()
     metrics.check()
-    lost = sum(dropped for _, _, dropped in servers.udp_sockets())
     check(truth, taps, metrics)
     return {"messages": len(truth.messages), **counts, "lost": truth.lost,
             "counted": ", ".join(f"{count} {cause}" for cause, count

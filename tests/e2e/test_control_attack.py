@@ -11,8 +11,8 @@ import threading
 
 from harness import cli, load, metrics, servers
 from harness.collector import Collector
-from harness.control import (NOBODY, check, connect, reload, sockets, status,
-                             steady_load)
+from harness.control import (NOBODY, check, configure, configured, connect, reload,
+                             sockets, status, steady_load)
 from harness.each import each
 from harness.process import PATIENCE, Process, read, until
 from harness.scene import Scene
@@ -143,10 +143,7 @@ def test_reloads_at_once():
     """Two operators: the last one's is in force, and all of it."""
     staying = Collector()
     stays = f"dnstap {staying.endpoint} full\n"
-    with open("/mnt/tap.conf", "w") as file:
-        file.write(stays)
-    scene = Scene("knotd", "/mnt/tap.conf")
-    pid = scene.server.process.child.pid
+    scene, pid = configured(stays)
     served(scene, pid)
     texts = {}
     for number in range(4):
@@ -174,10 +171,7 @@ def test_reloads_at_once():
 def test_file_gone():
     """And one that may not be read: the old one stays in force, and is told."""
     collector = Collector()
-    with open("/mnt/tap.conf", "w") as file:
-        file.write(f"dnstap {collector.endpoint} full\n")
-    scene = Scene("knotd", "/mnt/tap.conf")
-    pid = scene.server.process.child.pid
+    scene, pid = configured(f"dnstap {collector.endpoint} full\n")
     served(scene, pid)
     os.rename("/mnt/tap.conf", "/mnt/gone.conf")
     said = cli.refused(cli.CONFIG, "reload", pid)
@@ -254,8 +248,7 @@ def test_drastic(kind):
     that stays has every message."""
     staying, going = Collector(), Collector(name="going.sock")
     stays, goes = (f"dnstap {one.endpoint} full\n" for one in (staying, going))
-    with open("/mnt/tap.conf", "w") as file:
-        file.write(stays)
+    configure(stays)
     host = Drastic(kind)
     host.ask()
     for number in range(50):
@@ -281,8 +274,7 @@ def test_removed_before_fork():
     """A child that was forked after a tap was removed has nothing to show of it."""
     staying = Collector()
     stays = f"dnstap {staying.endpoint} full\n"
-    with open("/mnt/tap.conf", "w") as file:
-        file.write("dnstap /mnt/none.sock full\n" + stays)
+    configure("dnstap /mnt/none.sock full\n" + stays)
     host = Drastic("forks", **metrics.SETTING)
     host.ask()
     until(lambda: [*host.process.session()] == [host.pid], "its child's end")

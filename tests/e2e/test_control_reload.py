@@ -7,8 +7,8 @@ import subprocess
 
 from harness import cli, dns, load
 from harness.collector import Collector
-from harness.control import (Everything, check, logged_truly, reload, sockets, status,
-                             steady_load)
+from harness.control import (Everything, check, configure, configured, logged_truly,
+                             reload, sockets, status, steady_load)
 from harness.each import each
 from harness.encrypted import EncryptedScene
 from harness.process import read, until
@@ -22,10 +22,7 @@ def test_reload(name):
     for each process; those that come and go have what crossed while they were there."""
     staying, going = Collector(), Collector(name="going.sock")
     stays, goes = (f"dnstap {one.endpoint} full\n" for one in (staying, going))
-    with open("/mnt/tap.conf", "w") as file:
-        file.write(stays)
-    scene = Scene(name, "/mnt/tap.conf")
-    pid = scene.server.process.child.pid
+    scene, pid = configured(stays, name)
     word = pid if name == "dnsmasq" else name
     with steady_load(scene) as steady:
         steady.go_on(2)
@@ -68,14 +65,10 @@ def test_reload_refused(kind):
     """With all errors, and the old one goes on."""
     text, reason = REFUSED[kind]
     collector = Collector()
-    with open("/mnt/tap.conf", "w") as file:
-        file.write(f"dnstap {collector.endpoint} full")
-    scene = Scene("knotd", "/mnt/tap.conf")
-    pid = scene.server.process.child.pid
+    scene, pid = configured(f"dnstap {collector.endpoint} full")
     collector.wait(2)
     before, = status(pid)
-    with open("/mnt/tap.conf", "w") as file:
-        file.write(text)
+    configure(text)
     assert reason in cli.refused(cli.CONFIG, "reload", pid)
     assert reason in cli.refused(cli.CONFIG, "reload", "-c", "/mnt/tap.conf", pid)
     load.udp(scene.server.addresses, 50, load.Mix("refused"))
@@ -114,10 +107,7 @@ def test_reload_recorder():
     first, second = Collector(), Collector(name="second.sock")
     tap = "dnstap {} full\nrecorder /mnt/recorders"
     os.mkdir("/mnt/recorders")
-    with open("/mnt/tap.conf", "w") as file:
-        file.write(tap.format(first.endpoint))
-    scene = Scene("knotd", "/mnt/tap.conf")
-    pid = scene.server.process.child.pid
+    scene, pid = configured(tap.format(first.endpoint))
     until(lambda: sockets(pid), "its socket")
     until(lambda: status(pid)[0]["taps"][0]["recorder"], "a recorder")
     reload(pid, tap.format(second.endpoint))
@@ -140,11 +130,8 @@ def test_renewed():
     setting = Setting(*GOOD, clients=True).listen()
     client = setting.ours.sign("client")
     files = " ".join((*client, setting.ours.certificate))
-    with open("/mnt/tap.conf", "w") as file:
-        file.write(f"dnstap {collector.endpoint} full\n"
-                   f"dnstap {BY_NAME} full {{ tls {files} }}\n")
-    scene = Scene("knotd", "/mnt/tap.conf")
-    pid = scene.server.process.child.pid
+    scene, pid = configured(f"dnstap {collector.endpoint} full\n"
+                            f"dnstap {BY_NAME} full {{ tls {files} }}\n")
     status(pid)
     said = cli.good("reload", pid)
     assert said.count("unchanged: ") == 2, said
@@ -171,8 +158,7 @@ def test_fifty(name):
     connection; what the other becomes, over and over, has between them every one, too."""
     staying, changing = Collector(), Collector(name="changing.sock")
     stays = f"dnstap {staying.endpoint} full\n"
-    with open("/mnt/tap.conf", "w") as file:
-        file.write(stays + changed(0, changing.endpoint))
+    configure(stays + changed(0, changing.endpoint))
     scene = EncryptedScene(name, "/mnt/tap.conf")
     with Everything(scene) as everything:
         everything.go_on(1)
@@ -210,10 +196,7 @@ def test_memory():
     gives its queue back."""
     collector = Collector()
     stays = f"dnstap {collector.endpoint} full\n"
-    with open("/mnt/tap.conf", "w") as file:
-        file.write(stays)
-    scene = Scene("knotd", "/mnt/tap.conf")
-    pid = scene.server.process.child.pid
+    scene, pid = configured(stays)
     status(pid)
     for _ in range(3):
         cli.good("reload", pid)
@@ -257,9 +240,7 @@ def test_choice():
         return (f"dnstap {collector.endpoint} full {{\nextra \"{choice}\"\n"
                 f"{CHOICES[choice]}\n}}\n")
 
-    with open("/mnt/tap.conf", "w") as file:
-        file.write(text("all"))
-    scene = Scene("nsd", "/mnt/tap.conf")
+    scene, _ = configured(text("all"), "nsd")
     with load.Steady(scene.server.addresses, "choice", odd=0) as steady:
         for _ in range(2):
             for choice in CHOICES:
@@ -308,9 +289,7 @@ def test_sixty_four(name):
     collector = Collector()
     one = f"dnstap {collector.endpoint} full\n"
     many = one + "".join(f"dnstap /mnt/none{number}.sock full\n" for number in range(63))
-    with open("/mnt/tap.conf", "w") as file:
-        file.write(one)
-    scene = Scene(name, "/mnt/tap.conf")
+    scene, _ = configured(one, name)
     with steady_load(scene) as steady:
         steady.go_on(1)
         assert reload(name, many).count("added: ") == 63 * len(status(name))

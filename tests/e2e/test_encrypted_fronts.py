@@ -2,7 +2,7 @@
 """nginx in front of a server: it takes the encryption off, or puts it on, and passes on
 octets of which it knows nothing. The log is that of a forwarder."""
 
-from harness import dot, encrypted, load, metrics, namespace, oracle, servers
+from harness import dot, encrypted, load, metrics, oracle, servers
 from harness.collector import Collector
 from harness.encrypted import EncryptedScene
 from harness.scene import Scene

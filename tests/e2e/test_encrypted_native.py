@@ -8,7 +8,7 @@ from harness import doh, dot, encrypted, load, servers
 from harness.collector import Collector
 from harness.each import each
 from harness.encrypted import DOH, DOT, EncryptedScene
-from test_native import agrees, survey
+from test_native import compared
 
 QUERIES, CONNECTIONS = 150, 12
 # dnsdist does it by rules.
@@ -40,13 +40,4 @@ def test_compared(name):
     doh.ask(scene, QUERIES, name, CONNECTIONS)
     scene.stop(shim)
     scene.check(shim.taps(orderly=scene.server.server.lingers))
-    for _, thread in native.connections:  # which may end in any way
-        thread.join(10)
-    assert native.frames, "the server's own dnstap logged nothing"
-    expected = scene.facts()
-    figures = {"native": survey(expected, native.frames),
-               "shim": survey(expected, shim.frames)}
-    assert agrees(figures["shim"]), figures["shim"]
-    return {"messages": len(expected),
-            **{f"{source}: {key}": value for source, found in figures.items()
-               for key, value in found.items()}}
+    return compared(scene, native, shim)

@@ -9,7 +9,7 @@ import h2.config
 import h2.connection
 import h2.events
 
-from harness import dns, doh, encrypted, load, namespace, tls
+from harness import dns, doh, encrypted, load, tls
 from harness.collector import Collector
 from harness.each import each
 from harness.encrypted import DOH, DOT, EncryptedScene
@@ -74,13 +74,6 @@ def first(stream):
     return octets
 
 
-def messages(octets):
-    while octets:
-        end = 2 + int.from_bytes(octets[:2], "big")
-        yield octets[2:end]
-        octets = octets[end:]
-
-
 def over_tls(scene, address, query, made, pieces, mix):
     stream = tls.Stream(address, DOT, made).open()
     fact = scene.record.query("DOT", stream.asker, stream.answerer, query.message)
@@ -88,7 +81,7 @@ def over_tls(scene, address, query, made, pieces, mix):
     if scene.name in SILENT:
         meanwhile(address, mix)
     heard = b"" if scene.name in SILENT else first(stream)
-    for answer in messages(heard + last(stream)):
+    for answer in dns.framed(heard + last(stream))[0]:
         scene.record.response(fact, answer)
 
 
@@ -190,6 +183,6 @@ def test_half_closed(name):
             "DOT", stream.asker, stream.answerer, query.message) for query in queries}
         for piece in load.PIECES["one by one"](queries):
             stream.write(piece)
-        for answer in messages(last(stream)):
+        for answer in dns.framed(last(stream))[0]:
             scene.record.response(asked[dns.ident(answer)], answer)
     return checked(collector, scene, 0)

@@ -62,7 +62,7 @@ def serve():
     os.makedirs(SITE)
     pathlib.Path(f"{SITE}/file").write_bytes(bytes(at * at % 251 for at in range(SIZE)))
     pathlib.Path(f"{SITE}/small").write_text("line of text\n" * 3)
-    subprocess.run(f"git init -q r && cp small r && git -C r add small && git -C r "
+    subprocess.run("git init -q r && cp small r && git -C r add small && git -C r "
                    "commit -qm one && git clone -q --bare r repository.git && "
                    "git -C repository.git update-server-info",
                    shell=True, cwd=SITE, check=True, env=SAME)

@@ -2,7 +2,6 @@
 """A server that becomes another program, or tries to: what it has captured is
 logged before, or counted, and one that stays goes on."""
 
-import os
 import re
 
 from harness import host, namespace

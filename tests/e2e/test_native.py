@@ -78,17 +78,8 @@ def agrees(figures):
     return figures == {"missing": 0, "surplus": 0, "wrong": NOTHING}
 
 
-@each(name for name, server in servers.SERVERS.items() if server.native)
-def test_compared(name):
-    if not servers.has_native(name):
-        return "left out: this server has no dnstap of its own"
-    shim, native = Collector(), Collector(name="native.sock")
-    scene = Scene(name, f"dnstap {shim.endpoint} full",
-                  native=native.endpoint.removeprefix("unix://"))
-    load.udp(scene.server.addresses, QUERIES, load.Mix(name))
-    load.tcp(scene.server.addresses, QUERIES // 10, load.Mix(f"{name} tcp"))
-    scene.stop()
-    scene.check(shim.taps())
+def compared(scene, native, shim):
+    """Of a scene that has stopped: the figures of both logs."""
     for _, thread in native.connections:  # which may end in any way
         thread.join(10)
     assert native.frames, "the server's own dnstap logged nothing"
@@ -101,3 +92,17 @@ def test_compared(name):
                for key, value in found.items()},
             "agrees with the wire": ", ".join(
                 source for source, found in figures.items() if agrees(found))}
+
+
+@each(name for name, server in servers.SERVERS.items() if server.native)
+def test_compared(name):
+    if not servers.has_native(name):
+        return "left out: this server has no dnstap of its own"
+    shim, native = Collector(), Collector(name="native.sock")
+    scene = Scene(name, f"dnstap {shim.endpoint} full",
+                  native=native.endpoint.removeprefix("unix://"))
+    load.udp(scene.server.addresses, QUERIES, load.Mix(name))
+    load.tcp(scene.server.addresses, QUERIES // 10, load.Mix(f"{name} tcp"))
+    scene.stop()
+    scene.check(shim.taps())
+    return compared(scene, native, shim)

@@ -7,13 +7,13 @@ import glob
 import hashlib
 import random
 import socket
-import ssl
 import struct
 import threading
 import time
 import urllib.request
 
 from harness import dns, load, namespace, oracle, servers
+from harness.chaos import client_hello
 from harness.collector import Collector, listening
 from harness.each import each
 from harness.metrics import SETTING, Metrics
@@ -97,15 +97,6 @@ def test_forged(name):
 
 # A message that cannot hold what its header claims.
 CLAIMS = struct.pack("!6H", 5000, 0, 0, 65535, 65535, 65535) + bytes(5002 - 12)
-
-
-def client_hello():
-    out = ssl.MemoryBIO()
-    try:
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).wrap_bio(
-            ssl.MemoryBIO(), out, server_hostname="host1.test").do_handshake()
-    except ssl.SSLWantReadError:
-        return out.read()
 
 
 # What a stranger says on a TCP connection to port 53.

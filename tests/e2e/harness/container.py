@@ -10,7 +10,7 @@ import platform
 import subprocess
 
 from . import namespace, servers
-from .process import PATH, program
+from .process import PATH
 from .servers import LIBRARY, Running
 
 IMAGE = f"{namespace.ROOM}/image"

@@ -8,6 +8,7 @@ import traceback
 
 from . import cli, doh, dot, encrypted, load
 from .process import until
+from .scene import Scene
 
 NOBODY = 65534
 
@@ -39,9 +40,21 @@ def tell(command, pid):
     return cli.good(command, pid)
 
 
-def reload(word, text):
+def configure(text):
+    """What a process reads that has "/mnt/tap.conf" as its configuration."""
     with open("/mnt/tap.conf", "w") as file:
         file.write(text)
+
+
+def configured(text, name="knotd"):
+    """A server that has it in that file, and its number."""
+    configure(text)
+    scene = Scene(name, "/mnt/tap.conf")
+    return scene, scene.server.process.child.pid
+
+
+def reload(word, text):
+    configure(text)
     return cli.good("reload", word)
 
 

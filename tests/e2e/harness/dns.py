@@ -32,6 +32,18 @@ def query(ident, text, qtype="A", rd=False, opcode=QUERY, size=0, do=False):
             + question(text, qtype) + (edns(size, do) if size else b""))
 
 
+def framed(octets):
+    """Whole messages of a stream (RFC 1035 4.2.2), and the octets behind them."""
+    messages, at = [], 0
+    while len(octets) - at >= 2:
+        end = at + 2 + int.from_bytes(octets[at:at + 2], "big")
+        if len(octets) < end:
+            break
+        messages.append(octets[at + 2:end])
+        at = end
+    return messages, octets[at:]
+
+
 def ident(message):
     return int.from_bytes(message[:2], "big")
 

@@ -56,13 +56,9 @@ class Asker(tls.Player):
         self.stream.write(piece)
 
     def heard(self, octets):
-        self.buffer += octets
-        while len(self.buffer) >= 2:
-            end = 2 + int.from_bytes(self.buffer[:2], "big")
-            if len(self.buffer) < end:
-                break
-            self._answer(self.buffer[2:end])
-            self.buffer = self.buffer[end:]
+        messages, self.buffer = dns.framed(self.buffer + octets)
+        for message in messages:
+            self._answer(message)
 
     def _answer(self, message):
         query = self.asked.pop(dns.ident(message))

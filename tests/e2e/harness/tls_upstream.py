@@ -99,20 +99,16 @@ class Dot(Peer):
 
     def serve(self):
         while octets := self.read():
-            self.buffer += octets
-            asked = list(map(self.query, self._messages()))
+            asked = list(map(self.query, self.asked(octets)))
             self.random.shuffle(asked)
             for fact in asked:
                 message = self.answer(fact)
                 self.write(len(message).to_bytes(2, "big") + message)
 
-    def _messages(self):
-        while len(self.buffer) >= 2:
-            end = 2 + int.from_bytes(self.buffer[:2], "big")
-            if len(self.buffer) < end:
-                return
-            yield self.buffer[2:end]
-            self.buffer = self.buffer[end:]
+    def asked(self, octets):
+        """The messages that these octets complete."""
+        messages, self.buffer = dns.framed(self.buffer + octets)
+        return messages
 
 
 class Relay(Dot):
@@ -128,8 +124,7 @@ class Relay(Dot):
                 self.upstream.record.response(asked[dns.ident(message)], message)
                 self.write(len(message).to_bytes(2, "big") + message)
             elif octets := self.read():
-                self.buffer += octets
-                for message in self._messages():
+                for message in self.asked(octets):
                     asked[dns.ident(message)] = self.query(message)
                     self.resolver.ask(message)
             else:

@@ -12,6 +12,8 @@ import socket
 import struct
 from dataclasses import dataclass, replace
 
+from . import dns
+
 ETH_P_ALL, ETH_P_IP, ETH_P_IPV6 = 0x0003, 0x0800, 0x86DD
 SOL_PACKET, PACKET_STATISTICS, PACKET_IGNORE_OUTGOING = 263, 6, 23
 SO_TIMESTAMPNS, SO_RCVBUFFORCE, SO_ATTACH_FILTER = 35, 33, 26
@@ -74,7 +76,8 @@ class Stream:
         self.ahead[sequence] = data
         while (piece := self._take()) is not None:
             self.buffer += piece
-        return list(self._messages())
+        messages, self.buffer = dns.framed(self.buffer)
+        return messages
 
     def _take(self):
         """The next octets in order, repeated ones left out."""
@@ -86,14 +89,6 @@ class Stream:
                 self.next = (self.next + len(piece)) & 0xFFFFFFFF
                 return piece
         return None
-
-    def _messages(self):
-        while len(self.buffer) >= 2:
-            end = 2 + int.from_bytes(self.buffer[:2], "big")
-            if len(self.buffer) < end:
-                return
-            yield self.buffer[2:end]
-            self.buffer = self.buffer[end:]
 
 
 def _ends(addresses, ports):

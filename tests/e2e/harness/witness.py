@@ -7,7 +7,7 @@ import struct
 from collections import defaultdict
 from dataclasses import dataclass
 
-from . import host, namespace
+from . import dns, host, namespace
 from .wire import Message
 
 PATH = f"{namespace.ROOM}/witness"
@@ -84,16 +84,10 @@ class Side:
         self.buffer = b""
 
     def add(self, call):
-        messages = []
-        self.calls.append((call, messages))
-        self.buffer += call.octets
-        while len(self.buffer) >= 2:
-            end = 2 + int.from_bytes(self.buffer[:2], "big")
-            if len(self.buffer) < end:
-                return
-            messages.append(Message(call.time, "TCP", *call.source(), *call.target(),
-                                    self.buffer[2:end]))
-            self.buffer = self.buffer[end:]
+        messages, self.buffer = dns.framed(self.buffer + call.octets)
+        self.calls.append((call, [Message(call.time, "TCP", *call.source(),
+                                          *call.target(), message)
+                                  for message in messages]))
 
 
 def sides(all_calls):
