@@ -8,53 +8,15 @@
 #include "cli/read/dnstap.h"
 #include "cli/read/fields.h"
 #include "cli/read/format.h"
+#include "cli/read/member.h"
 #include "proto/common.h"
 #include "proto/text.h"
 
 #define TEXT_MAX 1100 /* the longest name with all octets escaped */
 
-static void put_key(ldns_buffer *out, const char *key)
-{
-	ldns_buffer_printf(out, ",\"%s\":", key);
-}
-
-static void put_string(ldns_buffer *out, const char *key, const void *text,
-		       size_t size)
-{
-	put_key(out, key);
-	put_json(out, text, size);
-}
-
-static void put_bytes(ldns_buffer *out, const char *key, protobuf_c_boolean has,
-		      const ProtobufCBinaryData *value)
-{
-	if (has && value->len > 0)
-		put_string(out, key, value->data, value->len);
-}
-
-static void put_number(ldns_buffer *out, const char *key, bool has,
-		       uint64_t number)
-{
-	if (!has)
-		return;
-	put_key(out, key);
-	ldns_buffer_printf(out, "%" PRIu64, number);
-}
-
-static void put_host(ldns_buffer *out, const char *key, protobuf_c_boolean has,
-		     const ProtobufCBinaryData *address)
-{
-	if (!has)
-		return;
-	put_key(out, key);
-	put_text(out, "\"");
-	put_address(out, address);
-	put_text(out, "\"");
-}
-
 static void put_seconds(ldns_buffer *out, const char *key, uint64_t ns)
 {
-	put_key(out, key);
+	member_key(out, key);
 	ldns_buffer_printf(out, "%" PRIu64 ".%09" PRIu64, ns / NS_PER_S,
 			   ns % NS_PER_S);
 }
@@ -70,29 +32,20 @@ static void put_when(ldns_buffer *out, const Dnstap__Message *m)
 {
 	uint64_t ns = dnstap_time(m);
 
-	if (!ns)
-		return;
-	put_key(out, "time");
-	put_text(out, "\"");
-	put_time(out, ns / NS_PER_S, (uint32_t)(ns % NS_PER_S), 'T');
-	put_text(out, "Z\"");
+	member_time(out, "time", ns, ns / NS_PER_S, (uint32_t)(ns % NS_PER_S));
 }
 
 static void put_ends(ldns_buffer *out, const Dnstap__Message *m)
 {
-	if (m->has_socket_protocol) {
-		put_key(out, "protocol");
-		put_text(out, "\"");
-		put_enum(out, &dnstap__socket_protocol__descriptor,
-			 m->socket_protocol);
-		put_text(out, "\"");
-	}
-	put_host(out, "query_address", m->has_query_address, &m->query_address);
-	put_number(out, "query_port", m->has_query_port, m->query_port);
-	put_host(out, "response_address", m->has_response_address,
-		 &m->response_address);
-	put_number(out, "response_port", m->has_response_port,
-		   m->response_port);
+	member_word(out, "protocol", m->has_socket_protocol,
+		    &dnstap__socket_protocol__descriptor, m->socket_protocol);
+	member_address(out, "query_address", m->has_query_address,
+		       &m->query_address);
+	member_number(out, "query_port", m->has_query_port, m->query_port);
+	member_address(out, "response_address", m->has_response_address,
+		       &m->response_address);
+	member_number(out, "response_port", m->has_response_port,
+		      m->response_port);
 }
 
 static void put_flags(ldns_buffer *out, uint16_t flags)
@@ -105,7 +58,7 @@ static void put_flags(ldns_buffer *out, uint16_t flags)
 		      { 1 << 4, "cd" } };
 	const char *gap = "";
 
-	put_key(out, "flags");
+	member_key(out, "flags");
 	put_text(out, "\"");
 	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
 		if (!(flags & names[i].bit))
@@ -125,7 +78,7 @@ static void put_word(ldns_buffer *out, const char *key, put_word_fn *word,
 	struct text text = { .start = octets, .size = sizeof(octets) };
 
 	word(&text, number);
-	put_string(out, key, octets, text.used);
+	member_string(out, key, octets, text.used);
 }
 
 static void put_question(ldns_buffer *out, const struct dns_question *question)
@@ -136,7 +89,7 @@ static void put_question(ldns_buffer *out, const struct dns_question *question)
 	if (!question->name)
 		return;
 	text_add_name(&text, question->name, question->name_size);
-	put_string(out, "qname", octets, text.used);
+	member_string(out, "qname", octets, text.used);
 	put_word(out, "qtype", dns_put_type, question->type);
 	put_word(out, "qclass", dns_put_class, question->class);
 }
@@ -148,9 +101,9 @@ static void put_dns(ldns_buffer *out, const Dnstap__Message *m)
 
 	if (!facts.header_known)
 		return;
-	put_number(out, "size", true, dnstap_payload(m)->len);
-	put_number(out, "id", true, facts.header.id);
-	put_number(out, "opcode", true, DNS_OPCODE(facts.header.flags));
+	member_number(out, "size", true, dnstap_payload(m)->len);
+	member_number(out, "id", true, facts.header.id);
+	member_number(out, "opcode", true, DNS_OPCODE(facts.header.flags));
 	put_flags(out, facts.header.flags);
 	put_question(out, &facts.question);
 	if (!dnstap_is_query(m))
@@ -165,9 +118,9 @@ void format_flat(ldns_buffer *out, const Dnstap__Dnstap *dnstap)
 	put_text(out, "{");
 	put_type(out, m);
 	put_when(out, m);
-	put_bytes(out, "identity", dnstap->has_identity, &dnstap->identity);
-	put_bytes(out, "version", dnstap->has_version, &dnstap->version);
-	put_bytes(out, "extra", dnstap->has_extra, &dnstap->extra);
+	member_bytes(out, "identity", dnstap->has_identity, &dnstap->identity);
+	member_bytes(out, "version", dnstap->has_version, &dnstap->version);
+	member_bytes(out, "extra", dnstap->has_extra, &dnstap->extra);
 	put_ends(out, m);
 	put_dns(out, m);
 	if (dnstap_latency(m, &latency))
