@@ -43,10 +43,14 @@ def type_of(asked, query, response):
 
 
 def _answered(queries, response):
-    """The last of them; where an id was used twice, the last of its opcode."""
+    """The last of them; where an id was used twice, the last of its question, or else
+    of its opcode."""
+    question = dns.first_question(response)
     fitting = [query for query in queries[-16:]
                if dns.opcode(query.key[-1]) == dns.opcode(response)]
-    return (fitting or queries or [None])[-1]
+    same = [query for query in fitting
+            if question and dns.first_question(query.key[-1]) == question]
+    return (same or fitting or queries or [None])[-1]
 
 
 def facts(wire, serves, asks=(), port=53):

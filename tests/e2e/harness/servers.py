@@ -99,6 +99,8 @@ server:
     interface: $v6
     access-control: 0.0.0.0/0 allow_snoop
     access-control: ::/0 allow_snoop
+    access-control: 127.0.0.0/8 allow_snoop
+    access-control: ::1 allow_snoop
     num-threads: 2
     username: ""
     chroot: ""
