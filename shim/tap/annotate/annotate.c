@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Types, matching and the choice of what is logged.
+ * What an event is, and what it has to do with others.
  */
 #include "shim/tap/annotate/annotate.h"
 
@@ -12,9 +12,9 @@
 #include "proto/dns.h"
 #include "proto/extra.h"
 #include "shim/base/process.h"
-#include "shim/base/secret.h"
 #include "shim/tap/annotate/anonymize.h"
 #include "shim/tap/annotate/asked.h"
+#include "shim/tap/annotate/choice.h"
 #include "shim/tap/annotate/given.h"
 #include "shim/tap/annotate/match.h"
 #include "shim/tap/annotate/proxied.h"
@@ -22,15 +22,13 @@
 
 struct annotator {
 	const struct tap_config *config;
+	struct choice choice;
 	struct match *match;
 	struct asked *asked;
 	struct local_addresses *addresses; /* NULL: not asked for */
-	bool trusted;                      /* see annotator_trust */
-	struct address remote;      /* of this message, before it is masked, for
-				    * a filter */
-	struct extra *extra;        /* NULL: no template */
-	struct upstream *upstream;  /* NULL: not wanted */
-	uint64_t transaction;       /* of the last message */
+	struct extra *extra;               /* NULL: no template */
+	struct upstream *upstream;         /* NULL: not wanted */
+	uint64_t transaction;              /* of the last message */
 	struct given_message given; /* likewise, where the program gave it, */
 	struct record_query given_query; /* and its query */
 	char text[ANNOTATE_EXTRA_MAX];
@@ -82,7 +80,7 @@ struct annotator *annotator_new_after(const struct tap_config *config,
 
 	if (!annotator)
 		return NULL;
-	annotator->config = config;
+	annotator->config = annotator->choice.config = config;
 	annotator->match = match_new();
 	annotator->asked = asked_new();
 	if (prepare_extra(annotator, constants) && annotator->match &&
@@ -137,65 +135,11 @@ static enum side side_of(const struct tap_config *config,
 	return DNS_RD(flags) ? SIDE_CLIENT : SIDE_AUTH;
 }
 
-/* By the other side, the asker's port, the id and the request of HTTP's, which are the same for a query
- * and its response, and in every process that sees one of them. */
-static bool in_sample(const struct tap_config *config,
-		      const struct match_message *message)
-{
-	const struct event *event = message->event;
-	uint64_t words[4];
-
-	if (config->sample <= 1)
-		return true;
-	memcpy(words, event->remote, 16);
-	words[2] = message->asked ? event->local_port : event->remote_port;
-	words[2] = words[2] << 16 | message->header.id;
-	words[3] = event->flags & EVENT_HTTP ? event->exchange : 0;
-	return secret_hash(words, 4) % config->sample == 0;
-}
-
-static struct address address_of(const uint8_t *octets, uint16_t known,
-				 uint16_t flags)
-{
-	struct address address = { 0 };
-
-	if (flags & known)
-		address_set(&address, octets, flags & EVENT_INET6);
-	return address;
-}
-
-/* Who asked; `client`: by a proxy's word, if known. */
-static struct address asker_of(const struct annotator *annotator,
-			       const struct match_message *message,
-			       const struct address *client)
-{
-	const struct event *event = message->event;
-
-	if (message->asked)
-		return address_of(event->local, EVENT_LOCAL, event->flags);
-	return client->known ? *client : annotator->remote;
-}
-
-/* As far as its question goes. */
-static bool asks_wanted(const struct annotator *annotator,
-			const struct match_message *message,
-			const struct address *client)
-{
-	const struct filter *filter = &annotator->config->filter;
-
-	return filter_is_empty(filter) ||
-	       filter_wants_question(
-		       filter,
-		       &(struct filter_message){
-			       .payload = message->event->payload,
-			       .size = message->event->size,
-			       .client = asker_of(annotator, message, client),
-		       });
-}
-
 static void remember(struct annotator *annotator, struct match_message *query)
 {
-	query->unwanted = !asks_wanted(annotator, query, &query->client);
+	query->unwanted =
+		choice_filters(&annotator->choice) &&
+		!choice_of_question(&annotator->choice, query, &query->client);
 	if (annotator->extra)
 		extra_query_read(query->event, &query->extra);
 	match_query(annotator->match, query);
@@ -297,16 +241,7 @@ uint64_t annotator_transaction(const struct annotator *annotator)
 
 void annotator_trust(struct annotator *annotator, bool trusted)
 {
-	annotator->trusted = trusted;
-}
-
-static bool is_wanted(const struct annotator *annotator,
-		      const struct match_message *message, uint32_t types_of_it)
-{
-	const struct tap_config *config = annotator->config;
-
-	return annotator->trusted ||
-	       (config->types & types_of_it && in_sample(config, message));
+	annotator->choice.trusted = trusted;
 }
 
 /* Of a dead process some messages have been masked, in place, and some have not:
@@ -330,9 +265,8 @@ static bool look_at(struct annotator *annotator, struct event *event,
 {
 	if (!proxied_strip(event, annotator->config->proxies, &message->client))
 		return false;
-	if (!filter_is_empty(&annotator->config->filter))
-		annotator->remote =
-			address_of(event->remote, EVENT_REMOTE, event->flags);
+	if (choice_filters(&annotator->choice))
+		choice_see(&annotator->choice, event);
 	mask_alike(annotator, event);
 	match_parse(event, message);
 	annotator->transaction = message->transaction;
@@ -366,8 +300,9 @@ static enum annotated relate(struct annotator *annotator, struct event *event,
 		return ANNOTATE_LOG;
 	if (related->alike)
 		complete_response(event, related->alike);
-	return related->query || annotator->trusted ||
-			       !is_wanted(annotator, response, ASKED_RESPONSES)
+	return related->query || annotator->choice.trusted ||
+			       !choice_of_type(&annotator->choice, response,
+					       ASKED_RESPONSES)
 		       ? ANNOTATE_LOG
 		       : judge(annotator, event, related->alike, room);
 }
@@ -382,63 +317,24 @@ static const struct address *client_of(const struct match_message *message,
 		       : &message->client;
 }
 
-/* As far as its question goes, a response goes with its query. */
-static bool is_question_wanted(const struct annotator *annotator,
-			       const struct match_message *message,
-			       const struct related *related)
-{
-	if (related->query)
-		return !related->query->unwanted;
-	if (!DNS_QR(message->header.flags))
-		return !message->unwanted;
-	return asks_wanted(annotator, message, client_of(message, related));
-}
-
-static bool is_response_wanted(const struct annotator *annotator,
-			       const struct match_message *message,
-			       const struct match_message *query)
-{
-	const struct event *event = message->event;
-	struct filter_message response = {
-		.payload = event->payload,
-		.size = event->size,
-		.response = DNS_QR(message->header.flags),
-		.timed = query,
-	};
-
-	if (query && event->stamp_ns > query->event->stamp_ns)
-		response.duration_ns = event->stamp_ns - query->event->stamp_ns;
-	return filter_wants_response(&annotator->config->filter, &response);
-}
-
-static bool passes(const struct annotator *annotator,
-		   const struct match_message *message,
-		   const struct related *related)
-{
-	return annotator->trusted ||
-	       filter_is_empty(&annotator->config->filter) ||
-	       (is_question_wanted(annotator, message, related) &&
-		is_response_wanted(annotator, message, related->query));
-}
-
 static enum annotated annotate_given(struct annotator *annotator,
 				     struct event *event, struct record *record)
 {
 	const struct tap_config *config = annotator->config;
+	const struct choice *choice = &annotator->choice;
 	struct given_message *given = &annotator->given;
 	struct match_message message = { .event = event };
 
 	annotator->transaction = 0; /* nobody else's */
-	annotator->remote =
-		address_of(event->remote, EVENT_REMOTE, event->flags);
+	choice_see(&annotator->choice, event);
 	mask_alike(annotator, event);
 	if (!given_record(event, given, &annotator->given_query, record))
 		return ANNOTATE_MALFORMED;
 	dns_header_parse(event->payload, &message.header);
 	message.asked = record->asked;
-	struct address client = asker_of(annotator, &message, &message.client);
-	if (!is_wanted(annotator, &message, 1u << record->type) ||
-	    !(annotator->trusted ||
+	struct address client = choice_asker(choice, &message, &message.client);
+	if (!choice_of_type(choice, &message, 1u << record->type) ||
+	    !(choice->trusted ||
 	      given_passes(&config->filter, record, &client)))
 		return ANNOTATE_SKIP;
 	record->bare = !anonymize(config, event, &record->proxy);
@@ -473,9 +369,10 @@ enum annotated annotate(struct annotator *annotator, struct event *event,
 	record->query_time_ns = query ? query->time_ns : 0;
 	record->type = types[side_of(config, query ? query : &message)]
 			    [record->response];
-	proxied_show(event, client_of(&message, &related), &record->proxy);
-	if (!is_wanted(annotator, &message, 1u << record->type) ||
-	    !passes(annotator, &message, &related))
+	const struct address *client = client_of(&message, &related);
+	proxied_show(event, client, &record->proxy);
+	if (!choice_of_type(&annotator->choice, &message, 1u << record->type) ||
+	    !choice_passes(&annotator->choice, &message, query, client))
 		return ANNOTATE_SKIP;
 	record->bare = !anonymize(config, event, &record->proxy);
 	if (annotator->extra)
