@@ -4,6 +4,8 @@ they send and get."""
 
 import base64
 import random
+import re
+import subprocess
 
 import h2.config
 import h2.connection
@@ -202,6 +204,16 @@ class Http1(Asker):
 
     def done(self):
         return not (self.messages or self.asked or self.octets)
+
+
+NO_HTTP1 = "left out: this dnsdist has no HTTP/1"
+
+
+def has_http1():
+    """From 1.9 on dnsdist mostly comes with nghttp2 alone, which has none."""
+    features = subprocess.run(["dnsdist", "--version"], text=True, check=True,
+                              capture_output=True).stdout
+    return not re.search(r"(?<!outgoing-)dns-over-https\(nghttp2\)", features)
 
 
 def ask(scene, count, seed, connections, asker=Http2, port=encrypted.DOH, **how):
