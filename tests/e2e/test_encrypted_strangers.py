@@ -30,6 +30,8 @@ newServer({{address='{BEHIND}:53', pool='tcp'}})
 getServer(1):setUp()
 addAction(TCPRule(true), PoolAction('tcp'))
 """
+# YADIFA 3 neither answers such a query nor hangs up.
+SILENT = {"yadifad"}
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 
 
@@ -68,7 +70,9 @@ def test_like_a_hello(name):
     assert hello[:2] == b"\x16\x03" and hello[5] == 1
     for pieces in PIECES.values():
         connection = load.Connection(namespace.SERVER4)
-        if asks(connection, hello[2:], pieces):
+        if name in SILENT:
+            connection.send(pieces([Query(hello[2:], True)]))
+        elif asks(connection, hello[2:], pieces):
             answered += 1
             for _ in range(5):
                 assert asks(connection, mix.next().message, pieces)
