@@ -78,7 +78,7 @@ __attribute__((format(printf, 3, 4))) static bool report(
 	vprintf(format, args);
 	va_end(args);
 	putchar('\n');
-	fflush(stdout);
+	cli_flush();
 	return good;
 }
 

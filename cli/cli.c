@@ -168,6 +168,16 @@ void cli_put_line(const char *heading, const char *text)
 	putchar('\n');
 }
 
+int cli_flush(void)
+{
+	static int lost; /* the first error; 0: none */
+
+	errno = 0;
+	if ((fflush(stdout) || ferror(stdout)) && !lost)
+		lost = errno ? errno : EIO;
+	return -lost;
+}
+
 bool cli_colour(FILE *stream)
 {
 	const char *term = getenv("TERM");

@@ -63,6 +63,10 @@ void cli_put(const char *text, FILE *out);
 /* The same of a line on stdout; the heading is ours. */
 void cli_put_line(const char *heading, const char *text);
 
+/* Writes out what was printed on stdout. Returns 0, or -errno of the first failure;
+ * -EPIPE: the reader at the other end of the pipe has seen enough. */
+int cli_flush(void);
+
 /* Whether colour is welcome on this stream: a terminal, and no NO_COLOR. */
 bool cli_colour(FILE *stream);
 

@@ -2,7 +2,10 @@
  *
  * dnstapshim: finds the subcommand and hands over.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/cli.h"
 #include "cli/command.h"
@@ -35,7 +38,28 @@ static int version(void)
 	return EX_OK;
 }
 
-int main(int argc, char **argv)
+/* No file is to get the number of a standard stream that is closed: what is said or
+ * shown would be written into it. What is there instead can neither be read nor
+ * written, and is not passed on to a program. */
+static void occupy_closed_streams(void)
+{
+	for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+		if (fcntl(fd, F_GETFD) < 0)
+			open("/", O_PATH | O_CLOEXEC);
+}
+
+/* Whether what was shown is there, too. */
+static int finish(int status)
+{
+	int error = cli_flush();
+
+	if (!error || error == -EPIPE || status == EX_IOERR)
+		return status;
+	cli_warn("standard output: %s", strerror(-error));
+	return status == EX_OK ? EX_IOERR : status;
+}
+
+static int run(int argc, char **argv)
 {
 	const struct command *command;
 
@@ -52,4 +76,10 @@ int main(int argc, char **argv)
 		return cli_usage("unknown command '%s'", argv[1]);
 	cli_command = command->name;
 	return command->main(argc - 1, argv + 1);
+}
+
+int main(int argc, char **argv)
+{
+	occupy_closed_streams();
+	return finish(run(argc, argv));
 }

@@ -238,11 +238,13 @@ int output_close(struct output *output)
 		return 0;
 	if (output->form->end)
 		error = output->form->end(output);
-	/* Others may write there yet. */
-	if (output->file == stdout)
+	/* Others may write there yet; of its error the caller is told. */
+	if (output->file == stdout) {
 		closed = output_flush(output);
-	else
+		clearerr(stdout);
+	} else {
 		closed = fclose(output->file) ? -errno : 0;
+	}
 	output->file = NULL;
 	return error ? error : closed;
 }

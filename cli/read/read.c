@@ -246,7 +246,7 @@ static int output_status(const struct read *read, int error)
 static int print_stats(const struct stats *stats)
 {
 	stats_print(stats, stdout);
-	return fflush(stdout) || ferror(stdout) ? -errno : 0;
+	return cli_flush();
 }
 
 static int run(struct read *read, struct collector *collector)

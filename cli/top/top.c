@@ -117,8 +117,7 @@ static int tick(struct top *top)
 		return 0;
 	if (refresh(top) || show(top))
 		return 1;
-	/* The pipe's reader may have gone. */
-	return fflush(stdout) || ferror(stdout) || --top->count == 0;
+	return cli_flush() || --top->count == 0;
 }
 
 static int on_timer(void *context)
