@@ -114,6 +114,15 @@ const char *input_reached(const struct input *input, bool path, const char *to)
 	return NULL;
 }
 
+bool input_reads(const struct input *input, const struct output *output)
+{
+	for (size_t i = 0; i < input->n; i++)
+		if (input->sources[i].kind == SOURCE_FILE &&
+		    output_is(output, input->sources[i].name))
+			return true;
+	return false;
+}
+
 void input_release(struct input *input)
 {
 	free(input->sources);

@@ -10,6 +10,7 @@
 
 #include "cli/command.h"
 #include "cli/read/collector.h"
+#include "cli/read/output.h"
 
 struct input_source;
 
@@ -70,5 +71,8 @@ int input_open(const struct input *input, struct collector *collector);
 /* Of those that listen by now the one that is reached by who connects to the unix
  * socket, or else HOST:PORT, `to`; NULL: none. */
 const char *input_reached(const struct input *input, bool path, const char *to);
+
+/* Whether one of them is the file that is to be written. */
+bool input_reads(const struct input *input, const struct output *output);
 
 void input_release(struct input *input);

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -175,6 +176,25 @@ bool output_is_binary(const struct output *output)
 }
 
 /* The file */
+
+bool output_is(const struct output *output, const char *name)
+{
+	struct stat to, from;
+
+	if (output->nothing || (output->path ? stat(output->path, &to)
+					     : fstat(STDOUT_FILENO, &to)))
+		return false;
+	return S_ISREG(to.st_mode) &&
+	       !(strcmp(name, "-") ? stat(name, &from)
+				   : fstat(STDIN_FILENO, &from)) &&
+	       to.st_dev == from.st_dev && to.st_ino == from.st_ino;
+}
+
+int output_refuse(const struct output *output)
+{
+	return cli_usage("%s: it is read, and would be written over",
+			 output->path ? output->path : "standard output");
+}
 
 int output_open(struct output *output)
 {

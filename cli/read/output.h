@@ -50,6 +50,11 @@ int output_settle(struct output *output);
 /* Is the form that was asked for no text? */
 bool output_is_binary(const struct output *output);
 
+/* Whether it goes to the regular file of this name, "-": of standard input; and says
+ * that that cannot be, and returns the exit status. To be asked before it is opened. */
+bool output_is(const struct output *output, const char *name);
+int output_refuse(const struct output *output);
+
 /* Opens as path, form and append say. Returns 0 or -errno. */
 int output_open(struct output *output);
 

@@ -271,9 +271,12 @@ static int run(struct read *read, struct collector *collector)
 	return status == EX_OK ? relayed : status;
 }
 
-/* What it listens at and what it passes on to may be one place. */
+/* What it listens at and what it passes on to may be one place; so may what it reads and
+ * what it writes. */
 static int refuse_loop(const struct read *read)
 {
+	if (input_reads(&read->input, &read->output))
+		return output_refuse(&read->output);
 	for (size_t i = 0; i < read->relay.count; i++) {
 		bool path = read->relay.to[i].option == 'U';
 		const char *to = read->relay.to[i].where;

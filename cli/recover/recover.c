@@ -199,7 +199,20 @@ static int recover_all(struct recover *recover, char **names)
 	return status;
 }
 
-static int begin(struct recover *recover)
+/* Whether it is what is to be written, or, of a directory, has that in it. */
+static bool is_output(const struct recover *recover, const char *name)
+{
+	struct recorders found;
+	bool is = output_is(&recover->output, name);
+
+	recorders_find(&found, name, RECORDERS_WATCH);
+	for (size_t i = 0; i < found.n; i++)
+		is = is || output_is(&recover->output, found.file[i].path);
+	recorders_free(&found);
+	return is;
+}
+
+static int begin(struct recover *recover, char **names)
 {
 	int error;
 
@@ -207,6 +220,9 @@ static int begin(struct recover *recover)
 		return sender_unix(&recover->sender, recover->unix_path);
 	if (recover->host_port)
 		return sender_tcp(&recover->sender, "-l", recover->host_port);
+	for (; *names; names++)
+		if (is_output(recover, *names))
+			return output_refuse(&recover->output);
 	signal(SIGPIPE, SIG_IGN);
 	error = output_open(&recover->output);
 	if (!error)
@@ -259,7 +275,7 @@ static int remove_complete(const struct recover *recover)
 
 static int run(struct recover *recover, char **names)
 {
-	int status = begin(recover), finished, removed = EX_OK;
+	int status = begin(recover, names), finished, removed = EX_OK;
 
 	if (status != EX_OK)
 		return status;

@@ -175,6 +175,19 @@ def test_refused():
     said(cli.DATAERR, "no flight recorder")
 
 
+def test_itself():
+    """A recorder is not written over, by its name or its directory's."""
+    running = start(Absent)
+    kill(running)
+    with open(running.path, "rb") as file:
+        octets = file.read()
+    for name in running.path, RECORDERS:
+        said = cli.refused(cli.USAGE, "recover", "--remove", "-w", running.path, name)
+        assert "it is read" in said, said
+        with open(running.path, "rb") as file:
+            assert file.read() == octets, name
+
+
 WRONG = ["--no-such", "-u", "-u a -l b:1", "-u a -w b", "-q -u a", "-q -j", "-a",
          "-a -w b", "--live --remove", "--live -u a", "-l nonsense", "-l a:65536", "--all=1"]
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What all commands do where a standard stream is full or closed."""
+"""What all commands do where a standard stream is full, closed, or what they read."""
 
+import os
 import pathlib
 import subprocess
 
@@ -67,3 +68,17 @@ def test_closed():
             assert all(line.startswith("{") for line in text.splitlines()), text
     done = shell("$0 run -t /mnt/none.sock -- ls /proc/self/fd 0<&- 2>&-")
     assert b"2" not in done.stdout.split(), done  # 0 is the directory
+
+
+def test_itself():
+    """What is read is not written over."""
+    data = write()
+    os.link(FILE, "/mnt/link")
+    for words in (f"-r {FILE} -w {FILE}", f"-r {FILE} -w /mnt/link",
+                  f"-r {CUT} -r {FILE} -q -a -w {FILE}", f"-w {FILE} - <{FILE}",
+                  f"-r {FILE} -o fstrm >>{FILE}"):
+        done = shell(f"$0 read {words}")
+        assert done.returncode == cli.USAGE, (words, done)
+        assert b"is read" in done.stderr, (words, done)
+        assert pathlib.Path(FILE).read_bytes() == data, words
+    assert shell(f"$0 read -r {FILE} -w /dev/null").returncode == 0
