@@ -168,7 +168,9 @@ static int recover_file(struct recover *recover, const char *path)
 static int recover_directory(struct recover *recover, const char *path)
 {
 	struct recorders found;
-	int error = recorders_find(&found, path, RECORDERS_READ),
+	int error = recorders_find(&found, path,
+				   recover->live ? RECORDERS_WATCH
+						 : RECORDERS_READ),
 	    status = EX_OK;
 
 	if (error)

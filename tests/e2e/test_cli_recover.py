@@ -136,6 +136,7 @@ def test_alive():
     assert "--live" in cli.refused(BUSY, "recover", running.path)
     done = cli.run("recover", RECORDERS)
     assert done.returncode == 0 and b"no flight recorder waits here" in done.stderr
+    assert len(cli.good("recover", "--live", RECORDERS).splitlines()) == 2 * COUNT
     shown = cli.good("inspect", running.process.child.pid)
     assert RECORDERS in shown and "waiting         none" in shown, shown
     kill(running)
