@@ -350,7 +350,21 @@ static int explain_error(int error, pid_t pid)
 	return error == -EPERM || error == -EACCES ? EX_NOPERM : EX_UNAVAILABLE;
 }
 
-int reply_explain(const struct reply *reply, int error, pid_t pid, int refused)
+/* Whoever is told calls the text that was sent by the variable that it stands in for. */
+static void put_line(char *line, const char *name)
+{
+	static const char variable[] = "DNSTAP_CONFIG";
+	const size_t size = sizeof(variable) - 1;
+
+	if (name && !strncmp(line, variable, size)) {
+		cli_put(name, stderr);
+		line += size;
+	}
+	cli_put(line, stderr);
+}
+
+int reply_explain(const struct reply *reply, int error, pid_t pid, int refused,
+		  const char *name)
 {
 	const char *text = reply->text;
 
@@ -364,7 +378,7 @@ int reply_explain(const struct reply *reply, int error, pid_t pid, int refused)
 			(int)pid);
 		char *line = strndup(text, size);
 		if (line)
-			cli_put(line, stderr);
+			put_line(line, name);
 		putc('\n', stderr);
 		free(line);
 	}

@@ -30,5 +30,7 @@ void reply_free(struct reply *reply);
 const char *ask_why(pid_t pid);
 
 /* Says what is wrong with an answer, or why there is none (`error`), if anything is.
- * Returns an exit status: `refused` where the process has refused to do it. */
-int reply_explain(const struct reply *reply, int error, pid_t pid, int refused);
+ * name: of the file whose text was sent, or NULL. Returns an exit status: `refused` where
+ * the process has refused to do it. */
+int reply_explain(const struct reply *reply, int error, pid_t pid, int refused,
+		  const char *name);

@@ -11,6 +11,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -46,26 +47,21 @@ const struct command check_command = {
 	.operands = "FILE",
 };
 
-/* All of standard input (release with free), or NULL. */
-static char *read_input(void)
+/* Text, or the path of a regular file, which the library would be given (release with
+ * free); or NULL, having said why, and *status. Closes the file. */
+static char *read_source(const char *name, FILE *file, int *status)
 {
-	char *text = NULL;
-	size_t room = 0;
+	char *path = NULL, *text = NULL;
+	struct stat about;
 
-	/* No octet ends it: all of it is one "line". */
-	if (getdelim(&text, &room, EOF, stdin) >= 0)
-		return text;
-	free(text);
-	return ferror(stdin) ? NULL : strdup("");
-}
-
-static char *read_source(const char *name)
-{
-	char *text = strcmp(name, "-") ? realpath(name, NULL) : read_input();
-
-	if (!text)
-		cli_warn("%s: %s", name, strerror(errno));
-	return text;
+	if (file && file != stdin && !fstat(fileno(file), &about) &&
+	    S_ISREG(about.st_mode))
+		path = realpath(name, NULL);
+	if (!path)
+		text = cli_read_text(file, name, status);
+	if (file && file != stdin)
+		fclose(file);
+	return path ? path : text;
 }
 
 __attribute__((format(printf, 3, 4))) static bool report(
@@ -218,10 +214,10 @@ static int probe_all(const struct config *config)
 	return status;
 }
 
-static int check(const char *text, bool connect)
+static int check(const char *text, const char *name, bool connect)
 {
 	struct config *config;
-	int status = cli_load(text, "PROGRAM", &config);
+	int status = cli_load(text, name, "PROGRAM", &config);
 
 	if (status != EX_OK)
 		return status;
@@ -235,10 +231,26 @@ static int check(const char *text, bool connect)
 	return status;
 }
 
+static int check_source(const char *name, bool connect)
+{
+	bool standard = name && !strcmp(name, "-");
+	char *text = NULL;
+	int status = EX_OK;
+
+	if (standard)
+		name = "standard input";
+	if (name)
+		text = read_source(name, standard ? stdin : fopen(name, "re"),
+				   &status);
+	if (!name || text)
+		status = check(text, name, connect);
+	free(text);
+	return status;
+}
+
 static int check_main(int argc, char **argv)
 {
 	bool connect = false;
-	char *text = NULL;
 	int option, status = EX_OK;
 
 	while ((option = command_next(&check_command, argc, argv, &status)) !=
@@ -249,9 +261,5 @@ static int check_main(int argc, char **argv)
 	}
 	if (argc - optind > 1)
 		return cli_usage("'%s': give one file only", argv[optind + 1]);
-	if (optind < argc && !(text = read_source(argv[optind])))
-		return EX_NOINPUT;
-	status = check(text, connect);
-	free(text);
-	return status;
+	return check_source(argv[optind], connect);
 }

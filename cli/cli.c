@@ -204,7 +204,42 @@ static int prepare(const struct config *config)
 	return status;
 }
 
-int cli_load(const char *text, const char *program, struct config **config)
+int cli_no_input(int error)
+{
+	return error == -EACCES || error == -EPERM ? EX_NOPERM : EX_NOINPUT;
+}
+
+/* Returns what is wrong with it, or NULL. */
+static const char *read_text(FILE *file, char *text, size_t size)
+{
+	size_t n = fread(text, 1, size, file);
+
+	if (ferror(file))
+		return strerror(errno);
+	if (n == size)
+		return "is longer than 1 MiB";
+	text[n] = '\0';
+	return strlen(text) < n ? "has a NUL octet" : NULL;
+}
+
+char *cli_read_text(FILE *file, const char *name, int *status)
+{
+	const size_t size = CONFIG_TEXT_MAX + 1;
+	char *text = file ? malloc(size) : NULL;
+	int error = errno;
+	const char *wrong =
+		text ? read_text(file, text, size) : strerror(error);
+
+	if (!wrong)
+		return text;
+	cli_warn("%s: %s", name, wrong);
+	*status = file ? EX_NOINPUT : cli_no_input(-error);
+	free(text);
+	return NULL;
+}
+
+int cli_load(const char *text, const char *name, const char *program,
+	     struct config **config)
 {
 	struct config_error *errors = NULL;
 	struct config_env env;
@@ -214,6 +249,7 @@ int cli_load(const char *text, const char *program, struct config **config)
 	env.program = program;
 	if (text)
 		env.config = text;
+	env.config_name = name;
 	error = config_load(&env, config, &errors);
 	for (const struct config_error *e = errors; e; e = e->next)
 		cli_warn("%s", e->text);

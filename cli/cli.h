@@ -70,10 +70,18 @@ int cli_flush(void);
 /* Whether colour is welcome on this stream: a terminal, and no NO_COLOR. */
 bool cli_colour(FILE *stream);
 
+/* The exit status for a file that cannot be read, for this -errno. */
+int cli_no_input(int error);
+
+/* The text of a configuration, all of `file` (release with free). NULL: it could not be
+ * opened, which errno says. Returns NULL and *status, having said why, where it is none. */
+char *cli_read_text(FILE *file, const char *name, int *status);
+
 /*
  * The configuration as the library would read it. text: what DNSTAP_CONFIG is to
- * be; NULL: as the environment has it. program: the name that stands in the default
+ * be, and name, what errors call it; NULL: as the environment has it. program: the name that stands in the default
  * version. Returns EX_OK and *config (release with config_free), or says on stderr
  * all that is wrong and returns another exit status.
  */
-int cli_load(const char *text, const char *program, struct config **config);
+int cli_load(const char *text, const char *name, const char *program,
+	     struct config **config);

@@ -145,7 +145,8 @@ static int check_config(const struct run *run)
 				 "set DNSTAP_CONFIG");
 	if (setenv("DNSTAP_CONFIG", text, 1))
 		return cli_no_memory();
-	status = cli_load(NULL, basename(run->command[0]), &config);
+	status =
+		cli_load(NULL, run->config, basename(run->command[0]), &config);
 	if (status == EX_OK)
 		config_free(config);
 	return status;

@@ -362,7 +362,8 @@ static int show(pid_t pid, void *json_wanted)
 
 	if (!error && status.answer.done)
 		(json ? status_print_json : status_print)(&status, stdout);
-	result = reply_explain(&status.answer, error, pid, EX_UNAVAILABLE);
+	result =
+		reply_explain(&status.answer, error, pid, EX_UNAVAILABLE, NULL);
 	status_free(&status);
 	return result;
 }

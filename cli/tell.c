@@ -71,8 +71,8 @@ const struct command on_command = {
 
 /* What is told, which is the command's name, and what stands behind it. */
 struct told {
-	const char *body;
-	int refused; /* the exit status */
+	const char *body, *name; /* of the file that it is from */
+	int refused;             /* the exit status */
 };
 
 /* Says what the library says. */
@@ -93,7 +93,8 @@ static int tell_one(pid_t pid, void *context)
 	const struct told *told = context;
 	struct reply reply;
 	int error = ask(pid, cli_command, told->body, &reply);
-	int status = reply_explain(&reply, error, pid, told->refused);
+	int status =
+		reply_explain(&reply, error, pid, told->refused, told->name);
 
 	if (status == EX_OK)
 		print(pid, reply.text);
@@ -120,29 +121,18 @@ static int tell_main(int argc, char **argv)
 		    (struct told){ .refused = EX_UNAVAILABLE });
 }
 
-/* Returns the file's text (release with free), or NULL, having said why. */
-static char *read_file(const char *path)
+/* Returns the file's text (release with free); or NULL, having said why, and *status. */
+static char *read_file(const char *path, int *status)
 {
-	errno = 0;
 	FILE *file = fopen(path, "re");
-	size_t room = 0;
-	char *text = NULL;
-	const char *wrong = NULL;
+	char *text = cli_read_text(file, path, status);
 
-	/* No octet ends it: all of the file is one "line". */
-	ssize_t size = file ? getdelim(&text, &room, EOF, file) : -1;
-	if (size < 0)
-		wrong = errno ? strerror(errno) : "is empty";
-	else if (size > CONFIG_TEXT_MAX)
-		wrong = "is longer than 1 MiB";
-	else if (strlen(text) != (size_t)size)
-		wrong = "has a NUL octet";
-	if (wrong)
-		cli_warn("%s: %s", path, wrong);
 	if (file)
 		fclose(file);
-	if (!wrong)
+	if (!text || *text)
 		return text;
+	cli_warn("%s: is empty", path);
+	*status = EX_NOINPUT;
 	free(text);
 	return NULL;
 }
@@ -160,9 +150,10 @@ static int reload_main(int argc, char **argv)
 			return status;
 		path = optarg;
 	}
-	if (path && optind < argc && !(text = read_file(path)))
-		return EX_NOINPUT;
+	if (path && optind < argc && !(text = read_file(path, &status)))
+		return status;
 	told.body = text;
+	told.name = path;
 	status = tell(argc - optind, argv + optind, told);
 	free(text);
 	return status;

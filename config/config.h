@@ -114,6 +114,8 @@ struct config {
 /* The settings as the environment has them; NULL: not set. */
 struct config_env {
 	const char *config; /* DNSTAP_CONFIG: text, or an absolute path */
+	const char
+		*config_name; /* what errors call that; NULL: DNSTAP_CONFIG */
 	const char *identity, *version, *extra;
 	const char *ports, *tls_ports, *proxies, *log, *metrics, *recorder;
 	const char *host_name; /* default identity */

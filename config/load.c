@@ -192,7 +192,6 @@ static int open_file(const char *path, struct input *input,
 
 static int refuse(const char *message, struct errors *errors)
 {
-	errors->source = VARIABLE;
 	errors_add_source(errors, "%s", message);
 	return -EINVAL;
 }
@@ -204,7 +203,7 @@ static int open_text(const char *value, struct input *input,
 
 	if (size > CONFIG_TEXT_MAX)
 		return refuse("expected at most 1 MiB", errors);
-	*input = (struct input){ VARIABLE, value, size, NULL };
+	*input = (struct input){ errors->source, value, size, NULL };
 	return 0;
 }
 
@@ -241,6 +240,7 @@ static int read_text(const struct config_env *env, struct settings *settings,
 
 	if (!env->config || !*env->config)
 		return 0;
+	errors->source = env->config_name ? env->config_name : VARIABLE;
 	err = input_open(env->config, &input, errors);
 	if (err)
 		return err;

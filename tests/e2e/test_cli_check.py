@@ -43,10 +43,26 @@ def test_prints_proxies():
 def test_refuses():
     said = cli.refused(cli.CONFIG, "check", "-", input=b"/x ful\ntcp://\n")
     assert len(said.splitlines()) == 2 and '"ful"' in said, said
+    assert "check: standard input:1:4: " in said, said
     assert "No such file" in cli.refused(cli.NOINPUT, "check", "/none")
+    assert "/mnt: Is a directory" in cli.refused(cli.NOINPUT, "check", "/mnt")
+    said = cli.refused(cli.NOINPUT, "check", "-", input=b"/x full\n\0/y")
+    assert "standard input: has a NUL octet" in said, said
+    said = cli.refused(cli.NOINPUT, "check", "-", input=b"#" * (1 << 20) + b"\n")
+    assert "standard input: is longer than 1 MiB" in said, said
     assert "'b'" in cli.refused(cli.USAGE, "check", "a", "b")
     assert "'--x'" in cli.refused(cli.USAGE, "check", "--x")
     assert "usage:" in cli.good("check", "--help")
+
+
+def test_pipe():
+    """A file that is a pipe is read, as <(...) of a shell gives it."""
+    reading, writing = os.pipe()
+    os.write(writing, b"dnstap /x ful\n")
+    os.close(writing)
+    path = f"/proc/{os.getpid()}/fd/{reading}"
+    said = cli.refused(cli.CONFIG, "check", path)
+    assert f"check: {path}:1:11: " in said, said
 
 
 def hang_up(listener):

@@ -7,8 +7,8 @@ import subprocess
 from .process import ENVIRONMENT, PATIENCE
 
 COMMAND = f"{os.environ.get('DNSTAPSHIM_BUILD', 'build')}/dnstapshim"
-USAGE, DATAERR, NOINPUT, UNAVAILABLE, CANTCREAT, IOERR, CONFIG = (
-    64, 65, 66, 69, 73, 74, 78)
+USAGE, DATAERR, NOINPUT, UNAVAILABLE, CANTCREAT, IOERR, NOPERM, CONFIG = (
+    64, 65, 66, 69, 73, 74, 77, 78)
 
 
 def run(*arguments, input=b"", environment=None):
