@@ -382,5 +382,5 @@ int reply_explain(const struct reply *reply, int error, pid_t pid, int refused,
 		putc('\n', stderr);
 		free(line);
 	}
-	return refused;
+	return strcmp(reply->text, CONTROL_STRANGER "\n") ? refused : EX_NOPERM;
 }

@@ -103,10 +103,12 @@ static int set_option(struct run *run, int option, const char *value)
 			       : EX_OK;
 	free(*path);
 	*path = realpath(value, NULL);
-	if (*path)
+	if (*path && !access(*path, R_OK))
 		return EX_OK;
-	cli_warn("%s: %s", value, strerror(errno));
-	return EX_NOINPUT;
+	int error = -errno;
+
+	cli_warn("%s: %s", value, strerror(-error));
+	return cli_no_input(error);
 }
 
 /* Returns -1 to go on, or an exit status. */
@@ -232,7 +234,7 @@ static int check_program(const char *path, bool *musl)
 	struct program program;
 	const struct reason *first;
 	int error = program_examine(&program, path, true);
-	int status = error ? EX_NOINPUT : EX_OK;
+	int status = error ? cli_no_input(error) : EX_OK;
 
 	if (error)
 		cli_warn("%s: %s", path, strerror(-error));
@@ -263,8 +265,8 @@ static int start(struct run *run)
 		status = cli_no_memory();
 	if (status == EX_OK) {
 		execv(path, run->command);
+		status = cli_no_input(-errno);
 		cli_warn("%s: %s", path, strerror(errno));
-		status = EX_NOINPUT;
 	}
 	free(path);
 	return status;

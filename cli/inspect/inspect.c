@@ -87,7 +87,7 @@ static int inspect_program(const char *name)
 {
 	struct program program;
 	char *path = program_find(name);
-	int error, status = EX_NOINPUT;
+	int error, status;
 
 	if (!path) {
 		cli_warn("%s: no such program", name);
@@ -100,6 +100,7 @@ static int inspect_program(const char *name)
 		error = program_examine_imports(&program);
 	if (error) {
 		cli_warn("%s: %s", path, strerror(-error));
+		status = cli_no_input(error);
 	} else {
 		verdict_print(&program.verdict, program.path,
 			      "every call that can carry its DNS messages is "
@@ -189,7 +190,7 @@ static int inspect_directory(const char *path)
 	if (!error)
 		return EX_OK;
 	cli_warn("%s: %s", path, strerror(-error));
-	return error == -EACCES ? EX_NOPERM : EX_NOINPUT;
+	return cli_no_input(error);
 }
 
 /* Under the root of the process. */
@@ -209,13 +210,12 @@ static int inspect_process(pid_t pid)
 {
 	struct process process;
 	char subject[32];
-	int error = process_examine(&process, pid), status = EX_NOINPUT;
+	int error = process_examine(&process, pid), status;
 
 	snprintf(subject, sizeof(subject), "process %d", (int)pid);
-	if (error == -EACCES || error == -EPERM)
-		status = EX_NOPERM;
 	if (error) {
 		cli_warn("%s: %s", subject, strerror(-error));
+		status = cli_no_input(error);
 	} else {
 		verdict_print(&process.verdict, subject, process.state);
 		print_process(&process);

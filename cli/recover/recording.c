@@ -26,9 +26,6 @@ static int refuse(const struct recording *recording, int code,
 	cli_warn("%s: %s%s", recording->path, error,
 		 code == -EBUSY ? "; --live shows what it has just now" : "");
 	switch (code) {
-	case -EACCES:
-	case -EPERM:
-		return EX_NOPERM;
 	case -EINVAL:
 	case -ENODATA:
 		return EX_DATAERR;
@@ -37,7 +34,7 @@ static int refuse(const struct recording *recording, int code,
 	case -EBUSY:
 		return EX_TEMPFAIL;
 	default:
-		return EX_NOINPUT;
+		return cli_no_input(code);
 	}
 }
 

@@ -183,7 +183,7 @@ static int recover_directory(struct recover *recover, const char *path)
 		status = one == EX_OK ? status : one;
 	}
 	recorders_free(&found);
-	return error ? EX_NOINPUT : status;
+	return error ? cli_no_input(error) : status;
 }
 
 static int recover_all(struct recover *recover, char **names)

@@ -251,7 +251,7 @@ static int cannot_read(const struct watched_file *file, int error)
 		 error == -ENOENT ? "; the library writes it once it "
 				    "has seen DNS messages"
 				  : "");
-	return EX_NOINPUT;
+	return cli_no_input(error);
 }
 
 /* Each word has to stand for something. */

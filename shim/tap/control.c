@@ -153,9 +153,7 @@ static bool is_welcome(int fd)
 
 static void send_away(struct control *control, int fd)
 {
-	static const char no[] =
-		CONTROL_REFUSED "\nonly root and the user as whom the process "
-				"runs may ask\n";
+	static const char no[] = CONTROL_REFUSED "\n" CONTROL_STRANGER "\n";
 
 	send(fd, no, sizeof(no) - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 	own_fds_close(fd);

@@ -26,6 +26,10 @@
 #define CONTROL_DONE    "done"
 #define CONTROL_REFUSED "refused"
 
+/* What strangers are told. */
+#define CONTROL_STRANGER \
+	"only root and the user as whom the process runs may ask"
+
 #define CONTROL_CONNECTIONS 4
 #define CONTROL_FDS_MAX     (1 + CONTROL_CONNECTIONS)
 #define CONTROL_REQUEST_MAX (CONFIG_TEXT_MAX + 256)

@@ -4,6 +4,7 @@
 import os
 import pathlib
 import re
+import shutil
 import subprocess
 
 from harness import cli, load, namespace, oracle, servers
@@ -77,6 +78,30 @@ def test_refuses():
     both = cli.refused(78, "run", "-t", "/mnt/tap.sock ful", "-t", "tcp://", "true")
     assert len(both.splitlines()) == 2, both
     assert "usage:" in cli.good("run", "--help")
+
+
+NOBODY = 65534
+
+
+def test_permission():
+    """What only somebody else may read is refused with 77, whatever the command."""
+    command, secret = "/mnt/dnstapshim", "/mnt/secret"
+    shutil.copy(cli.COMMAND, command)
+    os.mkdir(secret, 0o700)
+    shutil.copy("/bin/true", f"{secret}/program")
+    for name in "file", "x.prom":
+        pathlib.Path(f"/mnt/{name}").write_text("dnstap /mnt/x.sock\n")
+        os.chmod(f"/mnt/{name}", 0o600)
+    for words in ("check /mnt/file", "run -c /mnt/file true", "read -r /mnt/file",
+                  f"run -t /x --library {secret}/program true",
+                  f"inspect {secret}", f"inspect {secret}/program",
+                  f"run -t /x {secret}/program", f"recover {secret}",
+                  "recover /mnt/file", "top -b /mnt/x.prom", "reload -c /mnt/file 1",
+                  "read -l 127.0.0.1:53"):
+        done = subprocess.run([command, *words.split()], capture_output=True,
+                              user=NOBODY, group=NOBODY, extra_groups=[])
+        assert done.returncode == cli.NOPERM, (words, done)
+        assert b"Permission denied" in done.stderr, (words, done)
 
 
 def test_command():

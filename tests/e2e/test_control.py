@@ -2,7 +2,9 @@
 """An operator asks a process, and has it do things, while it serves."""
 
 import os
+import shutil
 import socket
+import subprocess
 
 from harness import (cli, dnstap, encrypted, framestream, load, oracle, servers,
                      tls)
@@ -80,6 +82,12 @@ def test_strangers():
         return 0
 
     assert as_nobody(ask) == 0
+    shutil.copy(cli.COMMAND, "/mnt/dnstapshim")
+    for command in "status", "reload", "roll", "off":
+        done = subprocess.run(["/mnt/dnstapshim", command, str(pid)],
+                              capture_output=True, user=NOBODY, group=NOBODY,
+                              extra_groups=[])
+        assert done.returncode == cli.NOPERM and b"only root" in done.stderr, done
     taken = []
     for number in range(20):
         other = socket.socket(socket.AF_UNIX)
