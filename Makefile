@@ -75,6 +75,8 @@ UNIT_O  := $(call obj,$(wildcard tests/unit/*.c))
 RACE    := $(patsubst tests/race/%.c,$(B)/race/%,$(wildcard tests/race/*.c))
 UNITS   := $(if $(findstring thread,$(SAN)),,$(B)/unit) $(RACE)
 RACE_SAN := -fsanitize=thread
+HEADERS := $(wildcard tests/race/*.h shim/*.h shim/*/*.h shim/*/*/*.h proto/*.h \
+             proto/*/*.h config/*.h)
 FUZZ    := $(patsubst tests/fuzz/%.c,$(B)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZER  := -g -pthread -fsanitize=fuzzer,address,undefined \
            -fno-sanitize-recover=all
@@ -102,7 +104,8 @@ help:
 	@echo "     [CFLAGS=...] [SHARED_DEPS=1]; after other flags: make clean"
 	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | expand -t 13
 
-$(B)/libdnstapshim.so: $(CORE_O) $(HOOK_O) $(B)/exports shim/api/exports.map
+$(B)/libdnstapshim.so: $(CORE_O) $(HOOK_O) $(B)/exports shim/api/exports.map \
+                       shim/hook/check-exports
 	@echo "  LINK  $@"
 	$(Q)$(CC) -shared -o $@ $(CORE_O) $(HOOK_O) $(LDFLAGS) $(LINK) \
 	  -Wl,--version-script=shim/api/exports.map -Wl,--exclude-libs,ALL \
@@ -137,7 +140,7 @@ $(B)/fuzz/fuzz_%: $(FUZZED) $(B)/fuzz/tests/fuzz/fuzz_%.o
 	@echo "  FUZZ  $@"
 	$(Q)clang $(FUZZER) $^ -o $@ $(DEPS) $(CLI_DEPS)
 
-$(B)/fuzz/%.o: %.c | $(GEN).h
+$(B)/fuzz/%.o: %.c Makefile | $(GEN).h
 	@mkdir -p $(@D)
 	$(Q)clang -O1 -std=gnu11 $(WARN) $(INCLUDE) $(FUZZER) \
 	  -MMD -MP -c $< -o $@
@@ -148,11 +151,11 @@ $(B)/fuzz/gen.o: $(GEN).h
 
 # Under the thread sanitizer, which Criterion does not bear, nor an emulator. -w, here and
 # above: of fences it says that it does not know them.
-$(B)/race/%: tests/race/%.c $(CORE) | $(GEN).h
+$(B)/race/%: tests/race/%.c $(CORE) $(GEN).h $(HEADERS) Makefile
 	@echo "  RACE  $@"
 	@mkdir -p $(@D)
 	$(Q)$(CC) -O1 -g -std=gnu11 $(INCLUDE) $(RACE_SAN) -w -pthread \
-	  $< $(filter-out tests/%,$^) $(GEN).c -o $@ $(DEPS)
+	  $< $(CORE) $(GEN).c -o $@ $(DEPS)
 
 # What the library is preloaded into has no other copy of it.
 $(B)/bench/capture: $(CORE_O) $(HOOK_O)
@@ -169,16 +172,17 @@ $(B)/bench/%: bench/%.c | $(GEN).h
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) $^ -o $@ $(LDFLAGS) $(LINK) -Wl,--as-needed $(DEPS)
 
-$(B)/%.o: %.c | $(GEN).h
+# The Makefile has the version and the flags.
+$(B)/%.o: %.c Makefile | $(GEN).h
 	@echo "  CC    $<"
 	@mkdir -p $(@D)
 	$(Q)$(COMPILE) -MMD -MP -c $< -o $@
 
-$(B)/%.o: %.S
+$(B)/%.o: %.S Makefile
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(CPPFLAGS) $(INCLUDE) -fPIC -MMD -MP -c $< -o $@
 
-$(GEN).o: $(GEN).h
+$(GEN).o: $(GEN).h Makefile
 	$(Q)$(COMPILE) -Wno-shadow -c $(GEN).c -o $@
 
 $(GEN).h: proto/dnstap.proto
@@ -261,7 +265,7 @@ install uninstall: export VERSION := $(VERSION)
 install uninstall: export PREFIX  := $(PREFIX)
 install uninstall: export LIBDIR  := $(LIBDIR)
 install uninstall: export DESTDIR := $(DESTDIR)
-install: all ## to DESTDIR, PREFIX (/usr/local) and LIBDIR
+install: all ## to DESTDIR, PREFIX (/usr/local) and LIBDIR; or uninstall
 install uninstall:
 	$(Q)config/packaging/install $@ $(B)
 
