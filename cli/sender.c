@@ -202,7 +202,10 @@ int sender_finish(struct sender *sender)
 		session_stop(sender->session);
 		reach(sender, SESSION_CLOSED);
 	}
-	if (counts->frames < sender->given)
+	if (!counts->connects)
+		cli_warn("%s: no connection was made: nothing was sent",
+			 sender->to.socket);
+	else if (counts->frames < sender->given)
 		cli_warn("%s: of %" PRIu64 " messages only %" PRIu64
 			 " were taken",
 			 sender->to.socket, sender->given, counts->frames);

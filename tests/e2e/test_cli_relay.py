@@ -67,6 +67,7 @@ def test_can_be_stopped():
     until(lambda: "trying again every second" in reader.output(), "it waits")
     reader.send(signal.SIGTERM)
     end(reader, cli.UNAVAILABLE)
+    assert "none.sock: no connection was made: nothing was sent" in reader.output()
     silent = Collector(answers=False)
     reader = relay("-U", silent.endpoint.removeprefix("unix://"))
     until(lambda: silent.connections, "a connection")
