@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What proc(5) says of a process. What is returned is released with free(3); NULL
- * where it is not there, or not ours to read.
+ * What proc(5) says of a process. What is returned is released with free(3), a FILE
+ * closed; NULL where it is not there, or not ours to read.
  */
 #pragma once
 

@@ -113,9 +113,9 @@ struct config {
 
 /* The settings as the environment has them; NULL: not set. */
 struct config_env {
-	const char *config; /* DNSTAP_CONFIG: text, or an absolute path */
-	const char
-		*config_name; /* what errors call that; NULL: DNSTAP_CONFIG */
+	/* DNSTAP_CONFIG: text, or an absolute path; and what errors call it
+	 * instead, or NULL. */
+	const char *config, *config_name;
 	const char *identity, *version, *extra;
 	const char *ports, *tls_ports, *proxies, *log, *metrics, *recorder;
 	const char *host_name; /* default identity */

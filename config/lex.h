@@ -6,7 +6,7 @@
  * word that begins with a double quote goes to the next one and may hold
  * anything; in it \" is a quote, and no other backslash is special, as in a
  * Corefile. Outside quotes a backslash is a letter: it continues no line.
- * `{` and `}` count where they stand alone. No I/O, no allocation.
+ * `{` and `}` count where they stand alone. No I/O; only the reader allocates.
  */
 #pragma once
 

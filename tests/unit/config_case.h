@@ -128,8 +128,10 @@ static inline bool case_same(const struct config *a, const struct config *b)
 	if (a->n_taps != b->n_taps || a->log != b->log ||
 	    !case_same_text(a->log_path, b->log_path) ||
 	    !case_same_text(a->metrics_path, b->metrics_path) ||
+	    !case_same_text(a->recorder, b->recorder) ||
 	    memcmp(a->ports, b->ports, sizeof(a->ports)) != 0 ||
-	    !proxies_same(&a->proxies, &b->proxies))
+	    memcmp(a->tls_ports, b->tls_ports, sizeof(a->tls_ports)) != 0 ||
+	    a->https != b->https || !proxies_same(&a->proxies, &b->proxies))
 		return false;
 	for (size_t i = 0; i < a->n_taps; i++)
 		if (!case_same_tap(&a->taps[i], &b->taps[i]))
