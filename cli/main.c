@@ -19,12 +19,19 @@ static int list(void)
 	return EX_OK;
 }
 
+/* Of a word that is completed, but has no more to say. */
+static bool is_plain(const char *name)
+{
+	return !strcmp(name, "help") || !strcmp(name, "version") ||
+	       !strcmp(name, "--help");
+}
+
 /* `name`: of a subcommand; NULL: all. */
 static int help(const char *name)
 {
 	const struct command *command = name ? command_find(name) : NULL;
 
-	if (!name)
+	if (!name || is_plain(name))
 		return list();
 	if (!command)
 		return cli_usage("there is no command '%s'", name);
