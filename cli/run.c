@@ -132,6 +132,14 @@ static int parse(struct run *run, int argc, char **argv)
 	return -1;
 }
 
+static void warn_if_disabled(void)
+{
+	const char *disable = getenv("DNSTAP_DISABLE");
+
+	if (disable && *disable && strcmp(disable, "0"))
+		cli_warn("DNSTAP_DISABLE is set: the library will do nothing");
+}
+
 /* Puts the configuration where the library will find it, and reads it as the
  * library will. */
 static int check_config(const struct run *run)
@@ -147,6 +155,7 @@ static int check_config(const struct run *run)
 				 "set DNSTAP_CONFIG");
 	if (setenv("DNSTAP_CONFIG", text, 1))
 		return cli_no_memory();
+	warn_if_disabled();
 	status =
 		cli_load(NULL, run->config, basename(run->command[0]), &config);
 	if (status == EX_OK)

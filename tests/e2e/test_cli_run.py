@@ -50,6 +50,14 @@ def test_installed():
     assert subprocess.check_output(run) == b"/mnt/usr/lib/libdnstapshim.so\n"
 
 
+def test_disabled():
+    """The variable that switches the library off is not passed over in silence."""
+    for value, said in ("1", b"dnstapshim run: DNSTAP_DISABLE is set"), ("0", b""):
+        done = cli.run("run", "-t", TAP, "true", environment={"DNSTAP_DISABLE": value})
+        assert done.returncode == 0 and done.stderr.startswith(said), done
+        assert bool(done.stderr) == bool(said), done
+
+
 def test_exit_status():
     assert cli.run("run", "-t", TAP, "sh", "-c", "exit 7").returncode == 7
 
@@ -110,6 +118,8 @@ def test_command():
     assert cli.good("version") == cli.good("-V") == cli.good("--version")
     shown = cli.good("--help")
     assert cli.good("help") == cli.good("-h") == shown
+    for word in "help", "version", "--help":
+        assert cli.good("help", word) == shown
     for name in "run", "check", "inspect", "top", "read", "recover", "completion":
         assert f"  {name} " in shown
         assert cli.good(name, "--help").startswith(f"usage: dnstapshim {name} ")
