@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * What lives in a process. For life.c and start.c alone.
+ * What lives in a process. For the files of this folder alone.
  */
 #pragma once
 
