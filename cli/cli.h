@@ -79,9 +79,9 @@ char *cli_read_text(FILE *file, const char *name, int *status);
 
 /*
  * The configuration as the library would read it. text: what DNSTAP_CONFIG is to
- * be, and name, what errors call it; NULL: as the environment has it. program: the name that stands in the default
- * version. Returns EX_OK and *config (release with config_free), or says on stderr
- * all that is wrong and returns another exit status.
+ * be, and name, what errors call it; NULL: as the environment has it. program: the name
+ * that stands in the default version. Returns EX_OK and *config (release with
+ * config_free), or says on stderr all that is wrong and returns another exit status.
  */
 int cli_load(const char *text, const char *name, const char *program,
 	     struct config **config);

@@ -55,8 +55,8 @@ static inline bool choice_of_type(const struct choice *choice,
 	const struct tap_config *config = choice->config;
 
 	return choice->trusted ||
-	       (config->types & types && (config->sample <= 1 ||
-					  choice_in_sample(choice, message)));
+	       (config->types & types &&
+		(config->sample <= 1 || choice_in_sample(choice, message)));
 }
 
 static inline bool choice_passes(const struct choice *choice,
