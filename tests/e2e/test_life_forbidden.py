@@ -84,7 +84,7 @@ def test_slow(where):
     """A thread that a slow processor takes long for: it is in the midst of reading
     certificates when the filter comes, or has all that it holds to free."""
     slow = host.build("sluggish", "-shared", "-fPIC", to="libsluggish.so")
-    until = {"BUSY": "500"} if where == "midst" else {"SAID": f"{ROOM}/lines"}
+    until = {"BUSY": "100"} if where == "midst" else {"SAID": f"{ROOM}/lines"}
     running = host.Host(host.build("forbidden"), "udp", WHEN="behind", TSYNC="1",
                         MEMORY="1", LD_PRELOAD=f"{slow}:{host.servers.LIBRARY}",
                         DNSTAP_CONFIG=TAPS["tls"], DNSTAP_EXIT_MS="50",
