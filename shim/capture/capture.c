@@ -193,6 +193,8 @@ void capture_message(struct capture_call *call, const struct msghdr *message,
 				   message->msg_namelen);
 	if (call->kind == FD_DATAGRAM)
 		datagram_arrived(call, message, size);
+	else if (fd_is_stream(call->kind) && call->unwritten)
+		connection_give_up(call);
 	else if (fd_is_stream(call->kind))
 		connection_crossed(call, message, size);
 }

@@ -51,6 +51,8 @@ extern const struct socket_ports *capture_ports;
 struct capture_call {
 	int fd;
 	bool sent;
+	bool unwritten; /* octets that it takes out of a TCP stream go nowhere:
+			 * tcp(7) on MSG_TRUNC */
 	enum fd_kind kind;   /* as socket_info_ask says it; never FD_NOT_DNS */
 	uint64_t state;      /* the fd table's */
 	uint64_t stamp_ns;   /* clock_steady(): of the message */
@@ -103,6 +105,7 @@ static inline __attribute__((always_inline)) bool capture_enter(
 		return false;
 	call->fd = fd;
 	call->sent = sent;
+	call->unwritten = false;
 	/* A call that this one would be in has been jumped out of. */
 	if (__builtin_expect(thread_state.session != NULL, 0) &&
 	    thread_state.session < (void *)call)
@@ -147,9 +150,8 @@ void capture_message(struct capture_call *call, const struct msghdr *message,
 /* A call on whatever socket has received this: fds may have come along. */
 void capture_fds(const struct msghdr *message);
 
-/* The call takes octets out of a TCP stream without writing them anywhere (tcp(7)
- * on MSG_TRUNC), or moves them where nobody sees them. What becomes of the stream
- * cannot be known then, so it is given up; a datagram is counted. */
+/* The call has moved octets of a TCP stream that nobody sees. What becomes of the
+ * stream cannot be known then, so it is given up; a datagram is counted. */
 void capture_give_up(const struct capture_call *call);
 
 /* The fd table's side of socket(2), connect(2) and bind(2), and of what ends the

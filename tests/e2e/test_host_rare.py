@@ -2,12 +2,13 @@
 """What few servers do harms none of them, and the log stays true."""
 
 from harness import host
+from harness.metrics import SETTING, Metrics
 
 QUERIES = 10
 
 
-def played(scene):
-    return host.Host(host.build("rare"), scene)
+def played(scene, **settings):
+    return host.Host(host.build("rare"), scene, **settings)
 
 
 def test_locals():
@@ -29,3 +30,12 @@ def test_discard():
     assert [tap.is_response for tap in taps] == [True] * QUERIES, taps
     # However many lines it took to say so: the last one has the sum.
     assert f"{QUERIES} in all: stream={QUERIES}" in running.log(), running.log()
+
+
+def test_discard_nothing():
+    """A call that takes none out that way changes nothing."""
+    running = played("discard_nothing", **SETTING)
+    running.tcp(QUERIES, QUERIES)
+    running.end()
+    assert not Metrics().drops(), Metrics().drops()
+    return running.check()

@@ -34,9 +34,24 @@ static void play_discard(void)
 	}
 }
 
+/* Whether anything is there to be discarded or not. */
+static void discard_nothing(int fd)
+{
+	MUST(recv(fd, NULL, 0, MSG_TRUNC | MSG_DONTWAIT) <= 0);
+}
+
+static void play_discard_nothing(void)
+{
+	int fd = accept(host_socket(SOCK_STREAM), NULL, NULL);
+
+	MUST(fd >= 0);
+	host_serve_tcp(fd, 20, discard_nothing);
+}
+
 static const struct scene scenes[] = {
 	{ "locals", play_locals },
 	{ "discard", play_discard },
+	{ "discard_nothing", play_discard_nothing },
 };
 
 HOST_MAIN(scenes)
