@@ -7,14 +7,15 @@
 #include "shim/base/clock.h"
 #include "shim/capture/capture.h"
 
-/* MSG_PEEK shows what will be read again, the other two are no DNS. */
+/* Received: MSG_PEEK shows what will be read again, the other two are no DNS. Sent, all
+ * octets cross; urgent ones, too. */
 #define OBSERVE_NOT (MSG_PEEK | MSG_ERRQUEUE | MSG_OOB)
 
 /* Before the real call. */
 static inline bool observes(struct capture_call *call, int fd, int flags,
 			    bool sent)
 {
-	if (flags & OBSERVE_NOT || !capture_enter(call, fd, sent))
+	if ((!sent && flags & OBSERVE_NOT) || !capture_enter(call, fd, sent))
 		return false;
 	if (!sent && flags & MSG_TRUNC)
 		call->unwritten = true;

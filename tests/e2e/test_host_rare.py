@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """What few servers do harms none of them, and the log stays true."""
 
-from harness import host
+import socket
+
+from harness import host, namespace
 from harness.metrics import SETTING, Metrics
 
 QUERIES = 10
@@ -39,3 +41,20 @@ def test_discard_nothing():
     running.end()
     assert not Metrics().drops(), Metrics().drops()
     return running.check()
+
+
+def test_flags():
+    """What is sent with flags that only mean something to those who receive, or as
+    urgent, crosses as any other."""
+    client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    client.bind((namespace.SERVER4, 5300))
+    running = played("flags", **SETTING)
+    running.listens()
+    with socket.create_connection((namespace.SERVER4, 53)) as connection:
+        while connection.recv(4096):
+            pass
+    running.end(0)
+    row = running.check()
+    assert row["messages"] == 4 + 3, row
+    assert not Metrics().drops(), Metrics().drops()
+    return row

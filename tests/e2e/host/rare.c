@@ -48,10 +48,35 @@ static void play_discard_nothing(void)
 	host_serve_tcp(fd, 20, discard_nothing);
 }
 
+/* Flags that are for receiving, and octets that are urgent: all of them cross. */
+static const int flags[] = { MSG_PEEK, MSG_ERRQUEUE, MSG_OOB, 0 };
+
+static void play_flags(void)
+{
+	struct sockaddr_in to = host_address(ADDRESS, 5300);
+	unsigned char message[14] = { 0, 12, 0, 0, 0x80 };
+	int udp = host_udp();
+	int fd = accept(host_socket(SOCK_STREAM), NULL, NULL);
+
+	MUST(fd >= 0);
+	for (size_t i = 0; i < ARRAY_SIZE(flags); i++) {
+		message[3] = i;
+		MUST(send(fd, message, 14, flags[i]) == 14);
+		message[3] = 10 + i;
+		MUST(sendto(udp, message + 2, 12, flags[i],
+			    (struct sockaddr *)&to,
+			    sizeof(to)) == (flags[i] == MSG_OOB ? -1 : 12));
+	}
+	MUST(!shutdown(fd, SHUT_WR));
+	while (read(fd, message, sizeof(message)) > 0)
+		;
+}
+
 static const struct scene scenes[] = {
 	{ "locals", play_locals },
 	{ "discard", play_discard },
 	{ "discard_nothing", play_discard_nothing },
+	{ "flags", play_flags },
 };
 
 HOST_MAIN(scenes)
