@@ -32,6 +32,9 @@ enum event_flag {
 	EVENT_TLS = 1 << 7,   /* of TCP: it passed within TLS */
 	EVENT_HTTP = 1 << 8,  /* of TLS: and there within HTTP */
 	EVENT_GIVEN = 1 << 9, /* by the program itself (proto/given.h) */
+	/* Sent, where the local address was not observed, by a way that need not be
+	 * that of other sockets' messages. */
+	EVENT_ROUTED = 1 << 10,
 };
 
 struct event {

@@ -57,6 +57,32 @@ bool ancillary_local(const struct msghdr *message, bool sent,
 	return false;
 }
 
+/* Each has the interface's number: the first of two, the last of one behind an address. */
+static bool names_interface(const struct cmsghdr *item)
+{
+	const struct in_pktinfo *info = (const void *)CMSG_DATA(item);
+	const struct in6_pktinfo *info6 = (const void *)CMSG_DATA(item);
+
+	if (item->cmsg_level == IPPROTO_IPV6)
+		return item->cmsg_type == IPV6_PKTINFO &&
+		       item->cmsg_len >= CMSG_LEN(sizeof(*info6)) &&
+		       info6->ipi6_ifindex;
+	return item->cmsg_level == IPPROTO_IP &&
+	       item->cmsg_type == IP_PKTINFO &&
+	       item->cmsg_len >= CMSG_LEN(sizeof(*info)) && info->ipi_ifindex;
+}
+
+bool ancillary_routes(const struct msghdr *message)
+{
+	struct cmsghdr *item = NULL;
+
+	while ((item = next(message, item)))
+		if (names_interface(item) || (item->cmsg_level == SOL_SOCKET &&
+					      item->cmsg_type == SO_MARK))
+			return true;
+	return false;
+}
+
 /* The kernel takes a uint16_t and gives an int. */
 size_t ancillary_segment(const struct msghdr *message)
 {

@@ -17,6 +17,9 @@
 bool ancillary_local(const struct msghdr *message, bool sent,
 		     struct address *local);
 
+/* Whether a sent message is told which way to go: by its PKTINFO, or a mark of its own. */
+bool ancillary_routes(const struct msghdr *message);
+
 /* The size in octets of each of the datagrams that the message is of, but for the
  * last: UDP_SEGMENT of a sent one, UDP_GRO of a received one. 0: it is one. */
 size_t ancillary_segment(const struct msghdr *message);

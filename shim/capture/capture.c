@@ -269,6 +269,12 @@ void capture_unlearn(int fd)
 		fdtable_unlearn(fd);
 }
 
+void capture_routed(int fd)
+{
+	if (recording())
+		fdtable_routed(fd);
+}
+
 /* A server's socket is looked at while that is sure to be allowed: by its first
  * message the host may have set up a filter that is not. */
 void capture_bound(int fd, const struct sockaddr *name, socklen_t size)

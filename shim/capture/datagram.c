@@ -45,6 +45,7 @@ static bool fill(struct event *seen, const struct capture_call *call,
 	const struct fd_info *info = &call->info;
 	const struct address *local = &info->local, *remote = &info->remote;
 	struct address named, told;
+	bool routed = false;
 
 	if (message->msg_name && message->msg_namelen &&
 	    name_of(&named, call, message))
@@ -54,10 +55,13 @@ static bool fill(struct event *seen, const struct capture_call *call,
 		return false;
 	if (!local->known) {
 		told = *local;
-		ancillary_local(message, call->sent, &told);
+		if (!ancillary_local(message, call->sent, &told) && call->sent)
+			routed = info->routed || ancillary_routes(message);
 		local = &told;
 	}
 	capture_fill(seen, call, info->serves, local, remote);
+	if (routed)
+		seen->flags |= EVENT_ROUTED;
 	return true;
 }
 

@@ -188,24 +188,51 @@ static enum fd_kind kind_without_address(enum fd_kind kind)
 	}
 }
 
+/* Who has asked the kernel before is to learn nothing. */
+static bool forestall(struct fd_entry *entry, uint64_t state)
+{
+	return atomic_compare_exchange_weak(&entry->state, &state,
+					    next_state(state, fd_kind(state)));
+}
+
 void fdtable_connected(int fd, const struct address *remote)
 {
-	struct fd_info info = { .remote = *remote };
+	struct fd_info info = { .remote = *remote }, before;
 	struct fd_entry *entry = fdtable_entry(fd);
 	uint64_t state;
 	bool done = !entry;
 
 	while (!done) {
 		state = fdtable_state(fd);
-		/* Who has asked the kernel before is to learn nothing. */
+		info.routed =
+			fdtable_read(entry, state, &before) && before.routed;
 		if (fd_kind(state) == unknown_or_learning(state))
-			done = atomic_compare_exchange_weak(
-				&entry->state, &state,
-				next_state(state, fd_kind(state)));
+			done = forestall(entry, state);
 		else
 			done = fdtable_learn(
 				fd, state, kind_without_address(fd_kind(state)),
 				&info);
+	}
+}
+
+void fdtable_routed(int fd)
+{
+	struct fd_entry *entry = fdtable_entry(fd);
+	struct fd_info info;
+	bool done = !entry;
+
+	while (!done) {
+		uint64_t state = fdtable_state(fd);
+		enum fd_kind kind = fd_kind(state);
+
+		if (kind == unknown_or_learning(state)) {
+			done = forestall(entry, state);
+		} else if (kind != FD_FRESH_UDP && kind != FD_DATAGRAM) {
+			done = true;
+		} else if (fdtable_read(entry, state, &info)) {
+			info.routed = true;
+			done = fdtable_learn(fd, state, kind, &info);
+		}
 	}
 }
 

@@ -47,6 +47,7 @@ struct fd_info {
 	bool corked;           /* UDP_CORK */
 	uint16_t segment;      /* UDP_SEGMENT */
 	bool joins;            /* UDP_GRO */
+	bool routed; /* what it sends may go another way than of other sockets */
 };
 
 /*
@@ -190,6 +191,9 @@ void fdtable_fresh(int fd, enum fd_kind kind);
 
 /* It was connected to `remote`, or is being connected. */
 void fdtable_connected(int fd, const struct address *remote);
+
+/* A datagram socket was told which way to send. */
+void fdtable_routed(int fd);
 
 /* The same socket has got another address. */
 void fdtable_unlearn(int fd);

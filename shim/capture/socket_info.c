@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * At most eight system calls for a socket, once in its life.
+ * At most eight system calls for a socket, once in its life; for a datagram socket that
+ * was not made here a dozen.
  */
 #include "shim/capture/socket_info.h"
 
@@ -98,7 +99,43 @@ static bool peer_name(int fd, struct address *address, sa_family_t family)
 				     size);
 }
 
-/* A new socket has none of them, and one that is given some is forgotten. */
+/* Whether it was given one that is not all zero. */
+static bool has_option(int fd, int level, int name)
+{
+	static const char none[16];
+	char value[sizeof(none)] = { 0 };
+	socklen_t size = sizeof(value);
+
+	return sandbox_allows(SYS_getsockopt) &&
+	       !getsockopt(fd, level, name, value, &size) &&
+	       memcmp(value, none, sizeof(none)) != 0;
+}
+
+/* As socket_info_routes() has them. */
+static bool is_routed(int fd)
+{
+	return has_option(fd, SOL_SOCKET, SO_BINDTODEVICE) ||
+	       has_option(fd, SOL_SOCKET, SO_MARK) ||
+	       has_option(fd, IPPROTO_IP, IP_UNICAST_IF) ||
+	       has_option(fd, IPPROTO_IPV6, IPV6_UNICAST_IF);
+}
+
+bool socket_info_routes(int level, int name)
+{
+	switch (level) {
+	case SOL_SOCKET:
+		return name == SO_BINDTODEVICE || name == SO_BINDTOIFINDEX ||
+		       name == SO_MARK;
+	case IPPROTO_IP:
+		return name == IP_UNICAST_IF;
+	case IPPROTO_IPV6:
+		return name == IPV6_UNICAST_IF;
+	default:
+		return false;
+	}
+}
+
+/* A new socket has none of them, and of one that is given some it is known. */
 static void ask_options(int fd, struct fd_info *info)
 {
 	int segment = option(fd, SOL_UDP, UDP_SEGMENT);
@@ -106,6 +143,7 @@ static void ask_options(int fd, struct fd_info *info)
 	info->segment = segment > 0 ? segment : 0;
 	info->corked = option(fd, SOL_UDP, UDP_CORK) > 0;
 	info->joins = option(fd, SOL_UDP, UDP_GRO) > 0;
+	info->routed = is_routed(fd);
 }
 
 bool socket_info_is_tls(const struct socket_ports *ports, uint16_t port)

@@ -34,5 +34,9 @@ static inline bool socket_info_has_port(const uint64_t *ports, uint16_t port)
 	return ports[port >> 6] >> (port & 63) & 1;
 }
 
+/* Whether the option says by which way a socket sends, and so from which address, if it
+ * is bound to none. */
+bool socket_info_routes(int level, int name);
+
 /* Whether it is a port of DNS within TLS. */
 bool socket_info_is_tls(const struct socket_ports *ports, uint16_t port);

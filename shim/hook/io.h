@@ -50,6 +50,7 @@ ssize_t io_sendfile(const struct real_table *by, int out, int in, off_t *offset,
 ssize_t io_splice(const struct real_table *by, int in, off64_t *in_offset,
 		  int out, off64_t *out_offset, size_t size, unsigned flags);
 
-/* udp(7): UDP_CORK sends what has been held back, UDP_SEGMENT cuts what is sent. */
+/* udp(7): UDP_CORK sends what has been held back, UDP_SEGMENT cuts what is sent. Others
+ * say by which way it goes. */
 ssize_t io_setsockopt(const struct real_table *by, int fd, int level, int name,
 		      const void *value, socklen_t size);

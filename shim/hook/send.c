@@ -13,6 +13,7 @@
 #include "shim/capture/connection.h"
 #include "shim/capture/datagram.h"
 #include "shim/capture/departed.h"
+#include "shim/capture/socket_info.h"
 #include "shim/hook/libc.h"
 #include "shim/hook/observe.h"
 
@@ -296,8 +297,12 @@ ssize_t io_setsockopt(const struct real_table *by, int fd, int level, int name,
 {
 	struct sending sending;
 
-	if (level != SOL_UDP || !departs(&sending, fd, 0))
-		return by->setsockopt(fd, level, name, value, size);
+	if (level != SOL_UDP || !departs(&sending, fd, 0)) {
+		int result = by->setsockopt(fd, level, name, value, size);
+		if (!result && socket_info_routes(level, name))
+			capture_routed(fd);
+		return result;
+	}
 	if (!capture_is_datagram(&sending.call)) {
 		capture_leave();
 		return by->setsockopt(fd, level, name, value, size);

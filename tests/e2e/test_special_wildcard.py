@@ -2,6 +2,7 @@
 """A server that is bound to no address in particular: the log has the address
 that a client asked, if the server wants to know it too, and else none."""
 
+import subprocess
 from dataclasses import replace
 
 from harness import host, load, namespace, oracle, servers
@@ -118,3 +119,23 @@ def test_dual_stack_known():
 def test_dual_stack_left_out():
     running = dual_stack("not_asking")
     return check_unseen(running.wire, running.collector.taps())
+
+
+OTHERS = namespace.CLIENTS4[1]  # where those send from that go another way
+
+
+def test_other_ways():
+    """What is asked by another way than others take, as the socket's options or the
+    call say, is sent from another address, which nobody tells."""
+    for step in (f"route replace {namespace.NOWHERE} dev lo src {namespace.SERVER4}",
+                 f"route add {namespace.NOWHERE} dev lo src {OTHERS} table 77",
+                 "rule add oif lo table 77 pref 1", "rule add fwmark 7 table 77 pref 2"):
+        subprocess.run(["ip", *step.split()], check=True)
+    running = host.Host(host.build("wildcard"), "ways")
+    running.end()
+    wire = running.wire.messages()
+    sources = [message.source for message in wire]
+    assert sources == [namespace.SERVER4, OTHERS] * (len(wire) // 2), sources
+    facts = oracle.facts((replace(message, source=None) if message.source == OTHERS
+                          else message for message in wire), [], [namespace.NOWHERE])
+    return oracle.compare(facts, running.collector.taps()).check()

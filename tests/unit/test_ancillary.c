@@ -72,6 +72,29 @@ Test(ancillary, passes_over_other_items)
 	check(false, "2001:db8::53");
 }
 
+Test(ancillary, an_interface_or_a_mark_is_another_way)
+{
+	struct in6_pktinfo info6 = { .ipi6_ifindex = 1 };
+	struct in_pktinfo info = { 0 };
+	uint32_t mark = 7;
+	int ttl = 64;
+
+	cr_assert_not(ancillary_routes(&message));
+	add(IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
+	add(IPPROTO_IP, IP_PKTINFO, &info, sizeof(info));
+	cr_assert_not(ancillary_routes(&message));
+	add(IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof(info6));
+	cr_assert(ancillary_routes(&message));
+	begin();
+	add_info("0.0.0.0", "0.0.0.0");
+	cr_assert(ancillary_routes(&message));
+	begin();
+	add(SOL_SOCKET, SO_MARK, &mark, sizeof(mark));
+	cr_assert(ancillary_routes(&message));
+	message.msg_controllen = CMSG_LEN(0);
+	cr_assert_not(ancillary_routes(&message), "cut short");
+}
+
 Test(ancillary, folds_mapped_addresses)
 {
 	struct in6_pktinfo info = { .ipi6_ifindex = 1 };

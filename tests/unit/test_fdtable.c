@@ -68,6 +68,36 @@ Test(fdtable, another_address_is_the_same_socket)
 	cr_assert(fd_same_socket(before, fdtable_state(5)));
 }
 
+Test(fdtable, a_way_of_its_own_stays_when_the_address_changes)
+{
+	struct address remote = { .port = 53, .known = true };
+	struct fd_info found;
+	uint64_t before;
+
+	fdtable_fresh(5, FD_FRESH_UDP);
+	fdtable_routed(5);
+	fdtable_connected(5, &remote);
+	cr_assert_eq(fd_kind(fdtable_state(5)), FD_FRESH_UDP);
+	cr_assert(fdtable_read(fdtable_entry(5), fdtable_state(5), &found));
+	cr_assert(found.routed);
+	cr_assert_eq(found.remote.port, 53);
+	fdtable_learn(5, fdtable_state(5), FD_DATAGRAM, &info);
+	fdtable_routed(5);
+	cr_assert_eq(known(5, &found), FD_DATAGRAM);
+	cr_assert(found.routed && found.serves);
+	/* Who has asked before, and was not told so, learns nothing. */
+	fdtable_forget(5);
+	before = fdtable_state(5);
+	fdtable_routed(5);
+	cr_assert_not(fdtable_learn(5, before, FD_DATAGRAM, &info));
+	/* It is nothing to connections, or where there is nothing. */
+	fdtable_fresh(5, FD_FRESH_TCP);
+	fdtable_routed(5);
+	cr_assert(fdtable_read(fdtable_entry(5), fdtable_state(5), &found));
+	cr_assert_not(found.routed);
+	fdtable_routed(INT32_MAX);
+}
+
 Test(fdtable, forgets_ranges)
 {
 	static const int fds[] = { 3, 255, 256, 700, 65535, 65536 };

@@ -213,13 +213,13 @@ static void render_extra(struct annotator *annotator,
 }
 
 /* The server's own address is the one that the kernel sends from, if nothing else
- * tells it. */
+ * tells it, and by the way that all go. */
 static void complete_query(struct annotator *annotator, struct event *event,
 			   uint64_t now_ns)
 {
 	if (annotator->addresses &&
-	    (event->flags & (EVENT_LOCAL | EVENT_REMOTE | EVENT_SENT)) ==
-		    (EVENT_REMOTE | EVENT_SENT))
+	    (event->flags & (EVENT_LOCAL | EVENT_REMOTE | EVENT_SENT |
+			     EVENT_ROUTED)) == (EVENT_REMOTE | EVENT_SENT))
 		local_addresses_complete(annotator->addresses, event, now_ns);
 }
 
