@@ -84,7 +84,9 @@ ssize_t receive_octets(struct capture_call *call, const struct real_table *by,
 	return result;
 }
 
-/* Whether the host gave room for any name that there can be. */
+/* Whether the host gave room for any name that there can be. One is needed of a
+ * connected socket, too: what it has received before it was connected, it hands out
+ * behind that (connect(2)). */
 static bool is_roomy(const struct capture_call *call, struct msghdr *message)
 {
 	return message->msg_name &&
@@ -152,8 +154,7 @@ ssize_t receive_message(struct capture_call *call, const struct real_table *by,
 
 	if (!reach_reads(host, sizeof(*host)))
 		return by->recvmsg(call->fd, host, flags);
-	if (call->info.remote.known || is_roomy(call, host) ||
-	    !is_replaceable(call, host))
+	if (is_roomy(call, host) || !is_replaceable(call, host))
 		return receive_as_is(call, by, host, flags);
 	struct msghdr ours = replace(&replaced, host);
 	ssize_t result = by->recvmsg(call->fd, &ours, flags);
@@ -266,8 +267,7 @@ int receive_vector(struct capture_call *call, const struct real_table *by,
 {
 	if (length > IOV_MAX)
 		length = IOV_MAX; /* so does the kernel */
-	way *receive = call->info.remote.known ? receive_unnamed
-		       : are_all(is_roomy, call, vector, length)
+	way *receive = are_all(is_roomy, call, vector, length)
 			       ? receive_roomy
 			       : receive_in_pieces;
 	return receive(call, by, vector, length, flags, timeout);

@@ -54,6 +54,22 @@ def test_received():
     return check(running, whole, {"truncated": WAYS * ROUNDS // 2})
 
 
+def test_connects():
+    """In each way, by a socket that has been connected to somebody else since."""
+    peer = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    peer.bind(CLIENT)
+    peer.settimeout(20)
+    running = played("connects")
+    running.bound()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.bind((namespace.CLIENTS4[1], 0))
+        for ident in range(WAYS * ROUNDS):
+            client.sendto(dns.query(ident, "host1.test"), SERVER)
+            assert int.from_bytes(peer.recv(4096)[:2], "big") == ident
+    running.end(0)
+    return check(running)
+
+
 def test_confined():
     """Where a sandbox forbids what tells more, a datagram that fills the buffer may
     have been cut."""

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <linux/net_tstamp.h>
 #include <netinet/udp.h>
+#include <poll.h>
 #include <sys/uio.h>
 
 #include "seccomp.h"
@@ -215,6 +216,28 @@ static void play_receives(void)
 		octets[2] |= 0x80;
 		MUST(sendto(fd, octets, n, 0, (struct sockaddr *)&client,
 			    sizeof(client)) == n);
+	}
+}
+
+/* What has come by the time that a socket is connected may be another's. */
+static void play_connects(void)
+{
+	struct sockaddr_in peer = host_address(ADDRESS, 5300);
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	unsigned char octets[ROOM];
+	int fd = host_udp();
+
+	for (size_t i = 0; i < WAYS * ROUNDS; i++) {
+		struct pollfd came = { .fd = fd, .events = POLLIN };
+
+		MUST(poll(&came, 1, -1) == 1);
+		MUST(!connect(fd, (struct sockaddr *)&peer, sizeof(peer)));
+		ssize_t n = ways[i % WAYS](fd, octets);
+		MUST(n >= 12);
+		MUST(!connect(fd, &none, sizeof(none)));
+		octets[2] |= 0x80;
+		MUST(sendto(fd, octets, n, 0, (struct sockaddr *)&peer,
+			    sizeof(peer)) == n);
 	}
 }
 
@@ -460,6 +483,7 @@ static const struct scene scenes[] = {
 	{ "coalesced", play_coalesced }, { "cut", play_cut },
 	{ "told", play_told },           { "untold", play_untold },
 	{ "confined", play_confined },   { "plain", play_plain },
+	{ "connects", play_connects },
 };
 
 HOST_MAIN(scenes)
