@@ -45,13 +45,18 @@ bool ancillary_local(const struct msghdr *message, bool sent,
 		     struct address *local)
 {
 	for (struct cmsghdr *item = NULL; (item = next(message, item));) {
+		struct address found = { .port = local->port };
 		bool inet6;
 		const void *octets = info_address(item, sent, &inet6);
 
 		if (!octets)
 			continue;
-		address_set(local, octets, inet6);
-		if (local->known)
+		address_set(&found, octets, inet6);
+		/* To be sent from none, a datagram of IPv4 is, wherever its socket
+		 * is bound: the kernel chooses. */
+		if (found.known || (sent && !inet6))
+			*local = found;
+		if (found.known)
 			return true;
 	}
 	return false;

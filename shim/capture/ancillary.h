@@ -10,9 +10,10 @@
 #include "proto/address.h"
 
 /*
- * Looks for IP_PKTINFO or IPV6_PKTINFO (RFC 3542 6): the destination of a received message (ipi_addr), the source asked for a
- * sent one (ipi_spec_dst). Assigns the octets and family of *local, not its
- * port, and returns true if an address stands there that is no wildcard.
+ * Looks for IP_PKTINFO or IPV6_PKTINFO (RFC 3542 6): the destination of a received
+ * message (ipi_addr), the source asked for a sent one (ipi_spec_dst). Assigns the
+ * octets and family of *local, which is the socket's, not its port, and returns true
+ * if an address stands there that is no wildcard.
  */
 bool ancillary_local(const struct msghdr *message, bool sent,
 		     struct address *local);

@@ -53,7 +53,7 @@ static bool fill(struct event *seen, const struct capture_call *call,
 	if (!info->serves &&
 	    !socket_info_has_port(capture_ports->dns, remote->port))
 		return false;
-	if (!local->known) {
+	if (!local->known || message->msg_controllen) {
 		told = *local;
 		if (!ancillary_local(message, call->sent, &told) && call->sent)
 			routed = info->routed || ancillary_routes(message);

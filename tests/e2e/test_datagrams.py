@@ -5,6 +5,7 @@ crossed the wire, and what the server never had whole is counted."""
 import socket
 import threading
 from collections import Counter
+from dataclasses import replace
 
 from harness import dns, host, metrics, namespace, oracle
 from harness.each import each
@@ -16,12 +17,15 @@ SERVER = namespace.SERVER4, 53
 SO_RCVBUFFORCE = 33  # socket(7)
 
 
-SENDS = "gone", "gone_stream", "moved", "segments", "vectors", "pieces", "probe", "unspecific"
+SENDS = ("gone", "gone_stream", "moved", "segments", "vectors", "pieces", "probe",
+         "unspecific", "from")
 
 
 def played(scene):
     program = host.build("sends" if scene in SENDS else "datagram",
-                         f'-DUPSTREAM="{namespace.UPSTREAM}"')
+                         f'-DUPSTREAM="{namespace.UPSTREAM}"',
+                         f'-DUPSTREAM6="{namespace.UPSTREAM6}"',
+                         f'-DADDRESS6="{namespace.SERVER6}"')
     return host.Host(program, scene, **metrics.SETTING)
 
 
@@ -200,6 +204,20 @@ def test_odd_sends(scene):
     """What is not sent is not logged; what has no family goes to an address."""
     running, _ = sent_to_client(scene, 1 if scene == "probe" else 2)
     return check(running)
+
+
+def test_from():
+    """What is sent has the address that the call gives it, not the socket's; where
+    that is the kernel's choice, it has none."""
+    running = played("from")
+    running.end(0)
+    chosen = namespace.CLIENTS4[0]
+    wire = [replace(message, source=None) if message.source == chosen else message
+            for message in running.wire.messages()]
+    ours = [None, namespace.SERVER6, namespace.UPSTREAM, namespace.UPSTREAM6]
+    assert [message.source for message in wire] == [
+        namespace.UPSTREAM, None, namespace.UPSTREAM6, namespace.SERVER6], wire
+    return check(running, oracle.facts(wire, ours))
 
 
 @each(("coalesced", "told", "untold", "cut"))

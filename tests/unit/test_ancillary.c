@@ -61,6 +61,22 @@ Test(ancillary, received_has_the_destination_sent_the_source)
 	check(true, "192.0.2.2");
 }
 
+/* Of IPv4 the kernel forgets where the socket is bound. */
+Test(ancillary, no_address_is_none_of_ipv4)
+{
+	struct in6_pktinfo info6 = { .ipi6_ifindex = 1 };
+	struct address local = { .port = 53, .known = true };
+
+	add(IPPROTO_IPV6, IPV6_PKTINFO, &info6, sizeof(info6));
+	cr_assert_not(ancillary_local(&message, true, &local));
+	cr_assert(local.known);
+	add_info("0.0.0.0", "0.0.0.0");
+	cr_assert_not(ancillary_local(&message, false, &local));
+	cr_assert(local.known);
+	cr_assert_not(ancillary_local(&message, true, &local));
+	cr_assert(!local.known && local.port == 53);
+}
+
 Test(ancillary, passes_over_other_items)
 {
 	int ttl = 64;

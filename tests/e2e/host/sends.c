@@ -359,11 +359,65 @@ static void play_probe(void)
 		    sizeof(to)) == SIZE);
 }
 
+/* From another address than that which the socket is bound to: ip(7), ipv6(7). */
+static void send_from(int fd, const struct sockaddr *to, socklen_t size,
+		      int level, int type, const void *info, size_t info_size)
+{
+	_Alignas(struct cmsghdr) char control[CMSG_SPACE(20)] = { 0 };
+	struct cmsghdr *item = (struct cmsghdr *)control;
+	struct iovec iov = { responses, SIZE };
+	struct msghdr made = { (void *)to, size,    &iov,
+			       1,          control, CMSG_SPACE(info_size),
+			       0 };
+
+	*item = (struct cmsghdr){ CMSG_LEN(info_size), level, type };
+	memcpy(CMSG_DATA(item), info, info_size);
+	MUST(sendmsg(fd, &made, 0) == SIZE);
+}
+
+static void play_from(void)
+{
+	struct sockaddr_in to = host_address(ADDRESS, 5300);
+	struct sockaddr_in other = host_address(UPSTREAM, 53);
+	struct in_pktinfo info = { .ipi_spec_dst = other.sin_addr };
+	struct sockaddr_in6 to6 = { .sin6_family = AF_INET6,
+				    .sin6_port = htons(5300) };
+	struct sockaddr_in6 name6 = to6;
+	struct in6_pktinfo info6 = { 0 };
+	int fd = host_udp(), fd6 = socket(AF_INET6, SOCK_DGRAM, 0);
+
+	fill(1);
+	send_from(fd, (struct sockaddr *)&to, sizeof(to), IPPROTO_IP,
+		  IP_PKTINFO, &info, sizeof(info));
+	/* Wherever it is bound, from the address that the kernel prefers. */
+	info = (struct in_pktinfo){ 0 };
+	fill(3);
+	send_from(fd, (struct sockaddr *)&to, sizeof(to), IPPROTO_IP,
+		  IP_PKTINFO, &info, sizeof(info));
+	name6.sin6_port = htons(53);
+	inet_pton(AF_INET6, ADDRESS6, &name6.sin6_addr);
+	inet_pton(AF_INET6, ADDRESS6, &to6.sin6_addr);
+	inet_pton(AF_INET6, UPSTREAM6, &info6.ipi6_addr);
+	MUST(!bind(fd6, (struct sockaddr *)&name6, sizeof(name6)));
+	fill(2);
+	send_from(fd6, (struct sockaddr *)&to6, sizeof(to6), IPPROTO_IPV6,
+		  IPV6_PKTINFO, &info6, sizeof(info6));
+	info6 = (struct in6_pktinfo){ 0 };
+	fill(4);
+	send_from(fd6, (struct sockaddr *)&to6, sizeof(to6), IPPROTO_IPV6,
+		  IPV6_PKTINFO, &info6, sizeof(info6));
+}
+
 static const struct scene scenes[] = {
-	{ "gone", play_gone },       { "gone_stream", play_gone_stream },
-	{ "moved", play_moved },     { "segments", play_segments },
-	{ "vectors", play_vectors }, { "pieces", play_pieces },
-	{ "probe", play_probe },     { "unspecific", play_unspecific },
+	{ "from", play_from },
+	{ "gone", play_gone },
+	{ "gone_stream", play_gone_stream },
+	{ "moved", play_moved },
+	{ "segments", play_segments },
+	{ "vectors", play_vectors },
+	{ "pieces", play_pieces },
+	{ "probe", play_probe },
+	{ "unspecific", play_unspecific },
 };
 
 HOST_MAIN(scenes)
