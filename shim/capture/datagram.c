@@ -37,6 +37,21 @@ static bool name_of(struct address *named, const struct capture_call *call,
 	return address_from_sockaddr(named, (struct sockaddr *)&in, sizeof(in));
 }
 
+/* What is sent to no address in particular goes to this machine: ip(7), ipv6(7). Of
+ * IPv4 to the address that it is sent from, if there is one. */
+static void name_here(struct address *remote, const struct address *local)
+{
+	static const struct in6_addr here6 = IN6ADDR_LOOPBACK_INIT;
+	const struct in_addr here = { htonl(INADDR_LOOPBACK) };
+
+	if (remote->inet6)
+		address_set(remote, &here6, true);
+	else if (local->known && !local->inet6)
+		address_set(remote, local->octets, false);
+	else
+		address_set(remote, &here, false);
+}
+
 /* Fills all of *seen but the size. Returns false if neither end is a DNS
  * port's. */
 static bool fill(struct event *seen, const struct capture_call *call,
@@ -59,6 +74,9 @@ static bool fill(struct event *seen, const struct capture_call *call,
 			routed = info->routed || ancillary_routes(message);
 		local = &told;
 	}
+	if (__builtin_expect(!remote->known && remote == &named, 0) &&
+	    call->sent)
+		name_here(&named, local);
 	capture_fill(seen, call, info->serves, local, remote);
 	if (routed)
 		seen->flags |= EVENT_ROUTED;

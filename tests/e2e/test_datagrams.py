@@ -18,7 +18,7 @@ SO_RCVBUFFORCE = 33  # socket(7)
 
 
 SENDS = ("gone", "gone_stream", "moved", "segments", "vectors", "pieces", "probe",
-         "unspecific", "from")
+         "unspecific", "from", "here")
 
 
 def played(scene):
@@ -218,6 +218,21 @@ def test_from():
     assert [message.source for message in wire] == [
         namespace.UPSTREAM, None, namespace.UPSTREAM6, namespace.SERVER6], wire
     return check(running, oracle.facts(wire, ours))
+
+
+def test_here():
+    """To the address that is none in particular the kernel sends as to this machine."""
+    here = ["127.0.0.1", "::1", namespace.SERVER4]
+    for address in here:
+        answering = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET,
+                                  socket.SOCK_DGRAM)
+        answering.bind((address, 53))
+        threading.Thread(target=echo, args=[answering, 10], daemon=True).start()
+    running = played("here")
+    running.end(0)
+    facts = oracle.facts(running.wire.messages(), [], here)
+    assert len(facts) == 20, facts
+    return check(running, facts)
 
 
 @each(("coalesced", "told", "untold", "cut"))

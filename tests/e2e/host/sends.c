@@ -408,16 +408,64 @@ static void play_from(void)
 		  IPV6_PKTINFO, &info6, sizeof(info6));
 }
 
+/* What is sent to no address in particular goes to this machine. */
+static void ask_here(int fd, int id, int family, bool connects)
+{
+	struct sockaddr_in any = { .sin_family = AF_INET,
+				   .sin_port = htons(53) };
+	struct sockaddr_in6 any6 = { .sin6_family = AF_INET6,
+				     .sin6_port = htons(53) };
+	bool inet = family == AF_INET;
+	struct sockaddr *to = inet ? (void *)&any : (void *)&any6;
+	socklen_t size = inet ? sizeof(any) : sizeof(any6);
+	unsigned char message[100];
+
+	fill(id);
+	responses[2] = 1;
+	if (connects)
+		MUST(!connect(fd, to, size));
+	MUST(sendto(fd, responses, SIZE, 0, connects ? NULL : to,
+		    connects ? 0 : size) == SIZE);
+	MUST(recv(fd, message, sizeof(message), 0) == SIZE);
+}
+
+static int bound_to(int family, const char *text)
+{
+	struct sockaddr_in name = { .sin_family = AF_INET };
+	struct sockaddr_in6 name6 = { .sin6_family = AF_INET6 };
+	bool inet = family == AF_INET;
+	int fd = socket(family, SOCK_DGRAM, 0);
+
+	MUST(inet_pton(family, text,
+		       inet ? (void *)&name.sin_addr
+			    : (void *)&name6.sin6_addr) == 1);
+	MUST(!bind(fd, inet ? (void *)&name : (void *)&name6,
+		   inet ? sizeof(name) : sizeof(name6)));
+	return fd;
+}
+
+static void play_here(void)
+{
+	for (int connects = 0; connects < 2; connects++) {
+		int id = connects * 10;
+
+		ask_here(socket(AF_INET, SOCK_DGRAM, 0), id, AF_INET, connects);
+		ask_here(bound_to(AF_INET, ADDRESS), id + 1, AF_INET, connects);
+		ask_here(socket(AF_INET6, SOCK_DGRAM, 0), id + 2, AF_INET6,
+			 connects);
+		ask_here(bound_to(AF_INET6, ADDRESS6), id + 3, AF_INET6,
+			 connects);
+		ask_here(socket(AF_INET6, SOCK_DGRAM, 0), id + 4, AF_INET,
+			 connects);
+	}
+}
+
 static const struct scene scenes[] = {
-	{ "from", play_from },
-	{ "gone", play_gone },
-	{ "gone_stream", play_gone_stream },
-	{ "moved", play_moved },
-	{ "segments", play_segments },
-	{ "vectors", play_vectors },
-	{ "pieces", play_pieces },
-	{ "probe", play_probe },
-	{ "unspecific", play_unspecific },
+	{ "from", play_from },       { "here", play_here },
+	{ "gone", play_gone },       { "gone_stream", play_gone_stream },
+	{ "moved", play_moved },     { "segments", play_segments },
+	{ "vectors", play_vectors }, { "pieces", play_pieces },
+	{ "probe", play_probe },     { "unspecific", play_unspecific },
 };
 
 HOST_MAIN(scenes)
