@@ -521,6 +521,34 @@ Test(http2, what_is_half_is_bounded)
 	http_expect(HTTP_2, wire, expected);
 }
 
+/* However many it resets, one that it waits for is not taken for one that was unclear. */
+Test(http2, resets_leave_a_request_that_waits)
+{
+	static char expected[1 << 15] = "MESSAGE 1 question one\n";
+	size_t size = strlen(expected);
+	uint32_t stream = 3;
+
+	headers(CLIENT, 0, 1, POST);
+	data(CLIENT, END_STREAM, 1, "question one");
+	for (; stream < 3 + 2 * 600; stream += 2) {
+		headers(CLIENT, END_STREAM, stream,
+			GET("/?dns=cXVlc3Rpb24gb25l"));
+		frame(CLIENT, RST_STREAM, 0, stream, "\0\0\0\10", 4);
+		size += sprintf(expected + size, "MESSAGE %u question one\n",
+				stream);
+	}
+	headers(SERVER, 0, 1, OK);
+	data(SERVER, END_STREAM, 1, "an answer one");
+	/* Its answer was on its way. */
+	headers(SERVER, 0, stream - 2, OK);
+	data(SERVER, END_STREAM, stream - 2, "an answer two");
+	sprintf(expected + size,
+		"MESSAGE 1 an answer one\n"
+		"MESSAGE %u an answer two\n",
+		stream - 2);
+	http_expect(HTTP_2, wire, expected);
+}
+
 /* Four messages and half of a fifth have come when the server resets so many. */
 static void reset_some(int resets, const char *expected)
 {

@@ -109,7 +109,9 @@ static enum http2_state begin_rst_stream(struct http2 *http2)
 		return HTTP2_LOST;
 	streams_cut(&http2->streams, http2->stream);
 	streams_reset(&http2->other->streams, http2->stream);
-	if (!http2->requests)
+	if (http2->requests)
+		noted_reset(http2->noted, http2->stream);
+	else
 		noted_take(http2->noted, http2->stream);
 	return HTTP2_REST;
 }

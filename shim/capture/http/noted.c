@@ -5,6 +5,9 @@
  */
 #include "shim/capture/http/noted.h"
 
+/* A number that was reset. */
+#define RESET 0x80000000u
+
 /* The places, from the number's own. Streams of a client have odd numbers. */
 static _Atomic uint32_t *place(struct noted *noted, uint32_t number, unsigned i)
 {
@@ -15,8 +18,10 @@ static _Atomic uint32_t *lowest(struct noted *noted)
 {
 	_Atomic uint32_t *found = &noted->number[0];
 
+	/* Those that were reset come before the others. */
 	for (unsigned i = 1; i < NOTED_MAX; i++)
-		if (atomic_load(&noted->number[i]) < atomic_load(found))
+		if ((atomic_load(&noted->number[i]) ^ RESET) <
+		    (atomic_load(found) ^ RESET))
 			found = &noted->number[i];
 	return found;
 }
@@ -31,13 +36,26 @@ void noted_add(struct noted *noted, uint32_t number)
 	atomic_store(lowest(noted), number);
 }
 
-bool noted_take(struct noted *noted, uint32_t number)
+void noted_reset(struct noted *noted, uint32_t number)
 {
 	for (unsigned i = 0; i < NOTED_MAX; i++) {
 		uint32_t found = number;
-		if (atomic_load(place(noted, number, i)) == number)
-			return atomic_compare_exchange_strong(
-				place(noted, number, i), &found, 0);
+		if (atomic_load(place(noted, number, i)) == number) {
+			atomic_compare_exchange_strong(place(noted, number, i),
+						       &found, number | RESET);
+			return;
+		}
+	}
+}
+
+bool noted_take(struct noted *noted, uint32_t number)
+{
+	for (unsigned i = 0; i < NOTED_MAX; i++) {
+		uint32_t found = atomic_load(place(noted, number, i));
+		while ((found & ~RESET) == number)
+			if (atomic_compare_exchange_weak(
+				    place(noted, number, i), &found, 0))
+				return true;
 	}
 	return false;
 }

@@ -20,8 +20,12 @@ struct noted {
 	_Atomic uint32_t number[NOTED_MAX]; /* 0: free */
 };
 
-/* Where there is no room the lowest number goes: the client has reset it long ago. */
+/* `number` has 31 bits. Where there is no room the lowest goes that the client has reset,
+ * or else the lowest of all. */
 void noted_add(struct noted *noted, uint32_t number);
+
+/* The client has reset it: its response may be on its way all the same. */
+void noted_reset(struct noted *noted, uint32_t number);
 
 /* Returns whether it was there. */
 bool noted_take(struct noted *noted, uint32_t number);
