@@ -275,6 +275,22 @@ void capture_routed(int fd)
 		fdtable_routed(fd);
 }
 
+/* It is the same socket still, and of a datagram some may be there. */
+void capture_options(int fd)
+{
+	struct fd_info info;
+
+	if (!recording())
+		return;
+	uint64_t state = fdtable_known(fd, &info);
+	if (fd_kind(state) == FD_DATAGRAM && sandbox_allows(SYS_getsockopt)) {
+		socket_info_options(fd, &info);
+		if (fdtable_learn(fd, state, FD_DATAGRAM, &info))
+			return;
+	}
+	capture_forget(fd);
+}
+
 /* A server's socket is looked at while that is sure to be allowed: by its first
  * message the host may have set up a filter that is not. */
 void capture_bound(int fd, const struct sockaddr *name, socklen_t size)

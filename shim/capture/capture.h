@@ -159,7 +159,8 @@ void capture_give_up(const struct capture_call *call);
 void capture_socket(int fd, int domain, int type, int protocol);
 void capture_connect(int fd, const struct sockaddr *name, socklen_t size);
 void capture_unlearn(int fd);
-void capture_routed(int fd); /* setsockopt(2): see socket_info_routes() */
+void capture_routed(int fd);  /* setsockopt(2): see socket_info_routes() */
+void capture_options(int fd); /* likewise, of udp(7) */
 void capture_bound(int fd, const struct sockaddr *name, socklen_t size);
 void capture_accepted(int listener, int fd);
 void capture_forget(int fd);

@@ -135,7 +135,6 @@ bool socket_info_routes(int level, int name)
 	}
 }
 
-/* A new socket has none of them, and of one that is given some it is known. */
 static void ask_options(int fd, struct fd_info *info)
 {
 	int segment = option(fd, SOL_UDP, UDP_SEGMENT);
@@ -143,7 +142,14 @@ static void ask_options(int fd, struct fd_info *info)
 	info->segment = segment > 0 ? segment : 0;
 	info->corked = option(fd, SOL_UDP, UDP_CORK) > 0;
 	info->joins = option(fd, SOL_UDP, UDP_GRO) > 0;
-	info->routed = is_routed(fd);
+}
+
+void socket_info_options(int fd, struct fd_info *info)
+{
+	int saved = errno;
+
+	ask_options(fd, info);
+	errno = saved;
 }
 
 bool socket_info_is_tls(const struct socket_ports *ports, uint16_t port)
@@ -186,8 +192,11 @@ static enum fd_kind ask(int fd, enum fd_kind known,
 	enum fd_kind kind = protocol_of(fd, known);
 	if (kind == FD_NOT_DNS)
 		return FD_NOT_DNS;
-	if (kind == FD_DATAGRAM && known != FD_FRESH_UDP)
+	/* A new socket has none of them, and of one that is given some it is known. */
+	if (kind == FD_DATAGRAM && known != FD_FRESH_UDP) {
 		ask_options(fd, info);
+		info->routed = is_routed(fd);
+	}
 	info->name_size = family == AF_INET6 ? sizeof(struct sockaddr_in6)
 					     : sizeof(struct sockaddr_in);
 	bool connected =

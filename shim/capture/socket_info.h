@@ -25,6 +25,9 @@ enum fd_kind socket_info_ask(int fd, enum fd_kind known,
 			     const struct socket_ports *ports,
 			     struct fd_info *info);
 
+/* Assigns what a datagram socket's options of udp(7) are. Preserves errno. */
+void socket_info_options(int fd, struct fd_info *info);
+
 /* Whether octets of a TCP connection have been read or written before: [0] received,
  * [1] sent. Preserves errno. */
 void socket_info_begun(int fd, bool begun[2]);

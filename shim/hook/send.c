@@ -314,6 +314,6 @@ ssize_t io_setsockopt(const struct real_table *by, int fd, int level, int name,
 		      result ? 0 : sending.departure.messages);
 	capture_leave();
 	if (!result)
-		capture_forget(fd);
+		capture_options(fd);
 	return result;
 }

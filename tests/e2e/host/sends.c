@@ -324,6 +324,13 @@ static void play_pieces(void)
 	fill(5);
 	MUST(sendto(fd, responses, 40, 0, (struct sockaddr *)&to, sizeof(to)) ==
 	     40);
+	/* Another option of the socket's is no end. */
+	fill(6);
+	MUST(sendto(fd, responses, 50, MSG_MORE, (struct sockaddr *)&to,
+		    sizeof(to)) == 50);
+	MUST(!setsockopt(fd, SOL_UDP, UDP_SEGMENT, &(int){ 1000 },
+			 sizeof(int)));
+	MUST(send(fd, responses + 50, 40, 0) == 40);
 }
 
 /* To a socket of IPv4 an address without a family is one of IPv4: ip(7). */
