@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Servers of several processes or threads: they replace them while they reload,
-and share the work among many."""
+"""Servers of several processes or threads: they replace them while they reload, open and
+close sockets, and share the work among many."""
 
 import os
+import pathlib
 import signal
+import subprocess
 import threading
 
 from harness import load, namespace, servers, zone
@@ -80,6 +82,39 @@ def test_reload(name):
     taps = collector.taps()
     assert len(collector.connections) > RELOADS, "no process was replaced"
     return {"processes": len(collector.connections), **scene.check(taps)}
+
+
+OTHER = "127.0.0.12"
+
+
+def test_interfaces():
+    """An address of the machine comes and goes while another one is asked."""
+    subprocess.run(["ip", "address", "add", f"{OTHER}/8", "dev", "lo"], check=True)
+    collector, mix = Collector(), load.Mix("interfaces")
+    scene = Scene("named", f"dnstap {collector.endpoint} full")
+    address, configuration = scene.server.addresses[0], pathlib.Path(
+        f"{scene.server.room}/named.conf")
+    text = configuration.read_text()
+    background = Asking(address)
+
+    def listen(addresses, there):
+        configuration.write_text(text.replace(f"{address};", addresses))
+        scene.server.process.send(signal.SIGHUP)
+        until(lambda: there == (OTHER in {one for one, _, _ in servers.udp_sockets()}),
+              addresses)
+
+    for _ in range(RELOADS):
+        listen(f"{address}; {OTHER};", True)
+        load.udp([OTHER], 100, mix)
+        load.tcp([OTHER], 50, mix)
+        background.more()
+        listen(f"{address};", False)
+        background.more()
+    background.stop()
+    listen(f"{address}; {OTHER};", True)
+    scene.server.addresses.append(OTHER)
+    scene.stop()
+    return scene.check(collector.taps())
 
 
 WORKERS = {
