@@ -34,7 +34,7 @@ def test_complete(name):
     scene = Scene(name, f"dnstap {collector.endpoint} full", **SETTING)
     if not server.chroot:
         until(left, "a recorder")
-    load.udp(scene.server.addresses, UDP, load.Mix(name))
+    load.udp(scene.server.addresses, UDP, load.Mix(name, servers.odd(name)))
     if server.tcp:
         load.tcp(scene.server.addresses, TCP, load.Mix(f"{name} tcp"))
     scene.stop(collector)

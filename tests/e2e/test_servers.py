@@ -17,9 +17,10 @@ def test_complete(name):
     server = servers.SERVERS[name]
     collector = Collector(port=6000 if server.chroot else None)
     scene = Scene(name, f"dnstap {collector.endpoint} full")
-    load.udp(scene.server.addresses, UDP, load.Mix(name))
+    load.udp(scene.server.addresses, UDP, load.Mix(name, servers.odd(name)))
     if server.tcp:
-        load.tcp(scene.server.addresses, TCP, load.Mix(f"{name} tcp"))
+        load.tcp(scene.server.addresses, TCP,
+                 load.Mix(f"{name} tcp", servers.odd(name)))
         load.truncated(scene.server.addresses)
     scene.stop(collector)
     count = Counter(fact.key[0] for fact in scene.facts())

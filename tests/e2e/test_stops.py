@@ -8,6 +8,7 @@ STOPS is how often, STOPS_SEED when.
 
 import os
 import random
+import re
 import select
 import signal
 import socket
@@ -16,7 +17,7 @@ import threading
 from harness import load, namespace, oracle, servers, witness
 from harness.collector import Collector
 from harness.each import each
-from harness.process import until
+from harness.process import read, until
 from harness.wire import Message
 
 STOPS = int(os.environ.get("STOPS", "4"))
@@ -98,12 +99,23 @@ def stop_once(name, collector, draw):
     return verdict
 
 
+def takes_sigterm(name):
+    """Has it a handler of its own, without the library?"""
+    running = servers.Running(name)
+    status = read(f"/proc/{running.process.child.pid}/status")
+    running.stop()
+    taken = int(re.search(r"SigCgt:\s*(\w+)", status)[1], 16)
+    return taken >> (signal.SIGTERM - 1) & 1
+
+
 @each(SERVERS)
 def test_complete(name):
     draw = random.Random(f"{SEED} {name}")
     collector = Collector(port=6000 if servers.SERVERS[name].chroot else None)
     if servers.SERVERS[name].upstream:
         servers.Running("nsd", address=namespace.UPSTREAM)
+    if name == "dnsdist" and takes_sigterm(name):
+        return "left out: this dnsdist, of 1.9 or newer, exits by itself"
     verdicts = [stop_once(name, collector, draw) for _ in range(STOPS)]
     lacking = [verdict for verdict in verdicts if verdict.missing]
     assert not lacking, (f"{len(lacking)} of {STOPS} stops, "

@@ -219,6 +219,13 @@ exec env -i container=test PATH=/usr/sbin:/usr/bin /lib/systemd/systemd \
 """
 
 
+def as_yaml(path):
+    """What the PowerDNS Recursor reads from 5.2 on; an older one cannot convert it."""
+    converted = subprocess.run(["rec_control", "show-yaml", path], capture_output=True)
+    if not converted.returncode:
+        path.write_bytes(converted.stdout)
+
+
 def build_machine():
     """This machine's files under a layer of the test's own."""
     layers = pathlib.Path(f"{namespace.ROOM}/layers")
@@ -234,6 +241,7 @@ def build_machine():
         path = upper / name[1:]
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+    as_yaml(upper / SERVERS["pdns-recursor"][1][1:])
     units = upper / "etc/systemd/system"
     for unit in MASKED:
         (units / f"{unit}.service").symlink_to("/dev/null")

@@ -51,6 +51,9 @@ VARIANTS = {
 }
 
 
+# What Debian 13's asks.
+NEWER = {"pdns_recursor-forwarding": FORWARDER}
+
 # The same over IPv6.
 OVER_IPV6 = {
     "named": VARIANTS["named-forwarding"][2],
@@ -79,12 +82,13 @@ def test_asks(variant):
     asked = Counter((fact.type.partition("_")[0], fact.key[0])
                     for fact in scene.facts()
                     if fact.ends[1] == namespace.UPSTREAM)
-    assert {kind for kind, _ in asked} - {"UPDATE"} == kinds, asked
+    found = {kind for kind, _ in asked} - {"UPDATE"}
+    assert found in (kinds, NEWER.get(variant)), asked
     assert {protocol for _, protocol in asked} == {"UDP", "TCP"}, asked
     count = {f"asking over {protocol}": sum(
         n for (_, used), n in asked.items() if used == protocol)
         for protocol in ("UDP", "TCP")}
-    return {"types": ", ".join(sorted(kinds)), **count,
+    return {"types": ", ".join(sorted(found)), **count,
             **{key: row[key] for key in ("messages", "missing", "surplus", "wrong")}}
 
 
