@@ -28,8 +28,7 @@ def test_http2(name):
 
 
 def test_http1():
-    if not doh.has_http1():
-        return doh.NO_HTTP1
+    doh.want_http1()
     collector, here = scene("dnsdist")
     doh.ask(here, QUERIES, "dnsdist", CONNECTIONS, doh.Http1)
     here.stop(collector)

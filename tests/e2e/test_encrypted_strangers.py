@@ -179,8 +179,7 @@ def like_dns(head, size):
 
 def test_like_dns():
     """The first request over TLS, by a client that says by no name what it speaks."""
-    if not doh.has_http1():
-        return doh.NO_HTTP1
+    doh.want_http1()
     collector = Collector()
     scene = EncryptedScene("dnsdist", f"dnstap {collector.endpoint} full", ports=(DOH,))
     made, size = tls.context(scene.authority, alpn=()), 24000

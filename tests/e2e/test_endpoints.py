@@ -9,9 +9,9 @@ import shlex
 import subprocess
 
 from harness import dnstap, framestream, load, namespace
-from harness.collector import Collector
+from harness.collector import Collector, shown
 from harness.each import each
-from harness.process import program, until
+from harness.process import until
 from harness.scene import Scene
 
 SOURCE = pathlib.Path(__file__).parents[2]
@@ -30,14 +30,6 @@ def lines(scene):
     return [line.partition(": ")[2] for line in scene.lines()]
 
 
-def shown(path):
-    """How many messages dnstap-read finds, to the file's end."""
-    done = subprocess.run([program("dnstap-read"), path], check=True, text=True,
-                          capture_output=True)
-    assert not done.stderr, done.stderr
-    return len(done.stdout.splitlines())
-
-
 def files(directory):
     """By number: PATH, PATH.1, PATH.2 …"""
     return sorted(glob.glob(f"{directory}/tap.fstrm*"),
@@ -45,11 +37,11 @@ def files(directory):
 
 
 def logged(paths):
-    """The messages of whole files, each of which dnstap-read reads too."""
+    """The messages of whole files, each of which others' tool reads too."""
     taps = []
     for path in paths:
         frames = framestream.read_file(path)
-        assert shown(path) == len(frames)
+        assert len(shown(path)) == len(frames)
         taps += map(dnstap.decode, frames)
     return taps
 

@@ -4,13 +4,15 @@ two that everybody uses, fstrm_capture and golang-dnstap's tool."""
 
 import fcntl
 import os
+import pathlib
+import shutil
 import socket
 import subprocess
 import threading
 
 from . import dnstap, framestream, namespace
 from .framestream import READY, START, STOP
-from .process import PATIENCE, Process, program, until
+from .process import PATH, PATIENCE, Process, program, until
 
 GOLANG = ("GO111MODULE=off GOPATH=/usr/share/gocode GOCACHE=%s/go "
           "go build -o %s github.com/dnstap/golang-dnstap/dnstap")
@@ -216,6 +218,19 @@ def listening(port):
     with open("/proc/net/tcp") as table:
         return any(row.split()[1].endswith(f":{port:04X}")
                    for row in list(table)[1:])
+
+
+def shown(path):
+    """The lines, one a message, as which others' tool shows a file to its end: BIND's, or
+    golang-dnstap's where BIND has no dnstap (Ubuntu)."""
+    if shutil.which("dnstap-read", path=PATH):
+        command = [program("dnstap-read")]
+    else:
+        command = [build_golang(pathlib.Path(os.environ["DNSTAPSHIM_BUILD"])), "-q", "-r"]
+    done = subprocess.run([*command, path], text=True, capture_output=True, check=True)
+    said = done.stderr.replace(f"dnstap: opened input file {path}\n", "")
+    assert not said, said
+    return done.stdout.splitlines()
 
 
 def build_golang(build):

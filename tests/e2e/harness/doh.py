@@ -12,6 +12,7 @@ import h2.connection
 import h2.events
 
 from . import dns, encrypted, tls
+from .process import LeftOut
 from .zone import NAMES
 
 TYPE = "application/dns-message"
@@ -206,14 +207,12 @@ class Http1(Asker):
         return not (self.messages or self.asked or self.octets)
 
 
-NO_HTTP1 = "left out: this dnsdist has no HTTP/1"
-
-
-def has_http1():
+def want_http1():
     """From 1.9 on dnsdist mostly comes with nghttp2 alone, which has none."""
     features = subprocess.run(["dnsdist", "--version"], text=True, check=True,
                               capture_output=True).stdout
-    return not re.search(r"(?<!outgoing-)dns-over-https\(nghttp2\)", features)
+    if re.search(r"(?<!outgoing-)dns-over-https\(nghttp2\)", features):
+        raise LeftOut("this dnsdist has no HTTP/1")
 
 
 def ask(scene, count, seed, connections, asker=Http2, port=encrypted.DOH, **how):

@@ -22,6 +22,10 @@ PATIENCE = 150  # seconds that anything may take before it counts as hung: on a
 # machine with ten times as much to do as it can, everything takes ten times as long
 
 
+class LeftOut(Exception):
+    """A test that what this distribution has is not fit for."""
+
+
 def until(condition, what, patience=PATIENCE):
     """Waits for a condition that has no event to wait for. Returns it."""
     deadline = time.monotonic() + patience
