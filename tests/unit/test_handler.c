@@ -107,7 +107,8 @@ static char *map_near(size_t size)
 			   PROT_READ | PROT_WRITE,
 			   MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE,
 			   -1, 0);
-	cr_assert_neq(map, MAP_FAILED);
+	if (map == MAP_FAILED) /* an emulator's memory is all around it */
+		cr_skip("no room below the thread's stack");
 	return map;
 }
 
