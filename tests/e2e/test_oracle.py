@@ -9,7 +9,7 @@ from harness.collector import Collector
 from harness.each import each
 from harness.process import until
 from harness.scene import Scene
-from harness.wire import Recorder
+from harness.wire import Message, Recorder
 
 MILLISECOND = oracle.MILLISECOND
 
@@ -67,3 +67,15 @@ def test_refused(name):
     until(lambda: len(wire.messages()) == 2, "both are recorded")
     until(lambda: wire.messages()[1].refused, "the second is refused")
     assert len(oracle.facts(wire.messages(), [address])) == 1
+
+
+def test_id_used_twice():
+    """Of queries of one id that are under way at one time each has its answer."""
+    ends = "127.0.0.1", 4000, "127.0.0.99", 53
+    queries = [dns.query(7, name) for name in ("first.test", "second.test")]
+    answers = [query[:2] + b"\x80" + query[3:] for query in queries]
+    wire = [Message(at, "UDP", *ends, query) for at, query in enumerate(queries)]
+    wire += [Message(at, "UDP", *ends[2:], *ends[:2], answer)
+             for at, answer in enumerate(answers, len(wire))]
+    facts = oracle.facts(wire, (), [ends[2]])
+    assert [fact.query for fact in facts[2:]] == facts[:2], facts
