@@ -22,24 +22,19 @@ static uint8_t *map_slab(size_t size)
 	return slab;
 }
 
-/* Maps the slab if need be. Returns NULL if the kernel refuses. */
-uint8_t *blocks_memory(struct blocks *blocks, uint32_t number)
+/* Returns false if the slab is not mapped, and the kernel refuses. */
+static bool is_mapped(struct blocks *blocks, uint32_t number)
 {
 	size_t size = blocks->size << blocks->slab;
 	uint8_t *_Atomic *slot = &blocks->slabs[(number - 1) >> blocks->slab];
 	uint8_t *slab = atomic_load_explicit(slot, memory_order_acquire);
 
-	if (!slab) {
-		uint8_t *made = map_slab(size);
-		if (!made)
-			return NULL;
-		if (atomic_compare_exchange_strong(slot, &slab, made))
-			slab = made;
-		else
-			munmap(made, size); /* another thread's is there */
-	}
-	return slab +
-	       ((number - 1) & ((1u << blocks->slab) - 1)) * blocks->size;
+	if (slab)
+		return true;
+	uint8_t *made = map_slab(size);
+	if (made && !atomic_compare_exchange_strong(slot, &slab, made))
+		munmap(made, size); /* another thread's is there */
+	return made;
 }
 
 /* The head that follows `head` with `number` on top. */
@@ -91,7 +86,7 @@ uint32_t blocks_take(struct blocks *blocks)
 
 	if (!number)
 		number = take_unused(blocks);
-	if (number && !blocks_memory(blocks, number)) {
+	if (number && !is_mapped(blocks, number)) {
 		blocks_give(blocks, number);
 		return 0;
 	}

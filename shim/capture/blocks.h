@@ -33,4 +33,14 @@ struct blocks {
  * in it when it was given back is in it still, or zeroes. */
 uint32_t blocks_take(struct blocks *blocks);
 void blocks_give(struct blocks *blocks, uint32_t number);
-uint8_t *blocks_memory(struct blocks *blocks, uint32_t number);
+
+/* Where a block lies that has been taken. */
+static inline uint8_t *blocks_memory(const struct blocks *blocks,
+				     uint32_t number)
+{
+	uint32_t index = number - 1, mask = (1u << blocks->slab) - 1;
+
+	return atomic_load_explicit(&blocks->slabs[index >> blocks->slab],
+				    memory_order_acquire) +
+	       (index & mask) * blocks->size;
+}
