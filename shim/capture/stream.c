@@ -36,6 +36,7 @@ static uint32_t pack_rest(const struct stream *stream)
 		return stream->half;
 	case STREAM_LENGTH:
 		return stream->length;
+	case STREAM_SIZED:
 	case STREAM_PROXY:
 	case STREAM_RECORD:
 		return stream->left;
@@ -74,6 +75,7 @@ struct stream stream_unpack(uint32_t packed)
 	case STREAM_LENGTH:
 		stream.length = rest;
 		break;
+	case STREAM_SIZED:
 	case STREAM_PROXY:
 	case STREAM_RECORD:
 		stream.left = rest;
@@ -160,10 +162,14 @@ static int begin_message(struct stream *stream, struct octets *octets,
 		octets_pass(octets, size);
 		return STREAM_MESSAGE;
 	}
+	stream->left = size;
+	if (!octets->left) {
+		stream->state = STREAM_SIZED;
+		return STREAM_MORE;
+	}
 	stream->half = chain_new_of(size);
 	stream->state = stream->half ? STREAM_HALF : STREAM_PASSING;
 	stream->poor = true;
-	stream->left = size;
 	return STREAM_ON;
 }
 
@@ -192,6 +198,13 @@ static int length(struct stream *stream, struct octets *octets,
 		return STREAM_MORE;
 	octets_take(octets, &low, 1);
 	return begin_message(stream, octets, stream->length << 8 | low, found);
+}
+
+static int sized(struct stream *stream, struct octets *octets,
+		 struct stream_found *found)
+{
+	return octets->left ? begin_message(stream, octets, stream->left, found)
+			    : STREAM_MORE;
 }
 
 static int half(struct stream *stream, struct octets *octets,
@@ -261,6 +274,7 @@ enum stream_cut stream_next(struct stream *stream, struct octets *octets,
 		[STREAM_HELD] = opening_held,
 		[STREAM_BETWEEN] = between,
 		[STREAM_LENGTH] = length,
+		[STREAM_SIZED] = sized,
 		[STREAM_HALF] = half,
 		[STREAM_PASSING] = passing,
 		[STREAM_HTTP] = lost,

@@ -36,6 +36,7 @@ enum stream_state {
 
 	STREAM_BETWEEN, /* messages */
 	STREAM_LENGTH,  /* one octet of a length has come */
+	STREAM_SIZED,   /* a length has come, as by a call of its own: `left` */
 	STREAM_HALF,    /* a message is being put together in `half` */
 	STREAM_PASSING, /* `left` octets go by of a message not to be had */
 	STREAM_HTTP, /* what it carries is cut by http.h; `half` is its name */

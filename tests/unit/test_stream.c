@@ -282,6 +282,29 @@ Test(stream, memory_grows_with_what_has_come)
 		stream_abandon(&streams[i]);
 }
 
+/* Most that read from a connection ask for a length, and then for as much. */
+Test(stream, what_follows_its_length_is_handed_on_where_it_stands)
+{
+	struct stream stream = { 0 };
+	struct stream_found found;
+	static struct wire in;
+
+	append(&in, 300, 1);
+	feed_text(&stream, (char *)in.octets, 2);
+	stream = stream_unpack(stream_pack(&stream));
+	cr_assert_eq(stream.state, STREAM_SIZED);
+	cr_assert_eq(stream.half, 0, "nothing has come that is to be kept");
+	feed_none(&stream);
+
+	struct iovec iov = { in.octets + 2, 300 };
+	struct octets octets = { .iov = &iov, .left = 300 };
+	cr_assert_eq(stream_next(&stream, &octets, &found), STREAM_MESSAGE);
+	cr_assert_eq(found.message.iov, &iov);
+	cr_assert_eq(found.message.left, 300);
+	cr_assert_eq(stream_next(&stream, &octets, &found), STREAM_MORE);
+	cr_assert_eq(stream.state, STREAM_BETWEEN);
+}
+
 Test(stream, counts_what_the_pool_has_no_room_for)
 {
 	static struct stream streams[1000];
