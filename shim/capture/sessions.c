@@ -67,10 +67,18 @@ struct sessions_key sessions_by_handle(const void *session)
 	};
 }
 
-/* The other side must not be able to fill the places of one hash. */
+/* The other side must not be able to fill the places of one hash. It has no say in
+ * handles, and these are looked up by every call. */
+static uint64_t hash_of(const struct sessions_key *key)
+{
+	return key->word[WORDS - 1] == HANDLE
+		       ? key->word[0] * 0x9e3779b97f4a7c15 >> 32
+		       : secret_hash(key->word, WORDS);
+}
+
 static struct place *places_of(struct place *in, const struct sessions_key *key)
 {
-	uint64_t hash = secret_hash(key->word, WORDS);
+	uint64_t hash = hash_of(key);
 
 	return in + (hash & (SESSIONS_MAX - 1) & ~(uint64_t)(PLACES - 1));
 }
