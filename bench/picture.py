@@ -135,6 +135,21 @@ def draw_saturated(plot, found):
              f"{shim['added_sum']['mean']:.2f}", spread_of(shim["added_sum"]))])
 
 
+def draw_instructions(plot, found):
+    added = {name: {which: of[which]["own"] - of["bare"]["own"]
+                    for which in ("native", "shim")} for name, of in found.items()}
+    plot.panel("Instructions that it adds to a query and its answer, without the kernel's",
+               max(max(both["native"], both["shim"] + found[name]["shim"]["tap"])
+                   for name, both in added.items()),
+               [("native", "the server's own dnstap"), ("own", "dnstapshim, its threads"),
+                ("tap", "the tap's")])
+    for name, both in added.items():
+        tap = found[name]["shim"]["tap"]
+        plot.group(name, [
+            ([("native", both["native"])], f"{both['native']:,.0f}"),
+            ([("own", both["shim"]), ("tap", tap)], f"{both['shim'] + tap:,.0f}")])
+
+
 def draw_capture(plot, result):
     names = {"floor": "floor: clock, copy, one atomic",
              "single": "one message a call", "batch": "32 messages a call"}
@@ -191,6 +206,7 @@ def write_results(path, result):
     plot = Plot()
     draw_servers(plot, result["servers"])
     draw_saturated(plot, result["saturated"])
+    draw_instructions(plot, result["instructions"])
     draw_capture(plot, result)
     finish(plot, path, result)
 

@@ -4,6 +4,7 @@
 import re
 from dataclasses import dataclass
 
+import callgrind
 import saturated
 import scale
 
@@ -194,6 +195,8 @@ def results_text(result, table):
         "The same where server and tap have one processor, and load and collector share "
         "it (one for all) or have the other (one each):", "",
         *saturated.placed_table(result["placed"]), "",
+        "Under callgrind, instructions a query, without the kernel's:", "",
+        *callgrind.table(result["instructions"]), "",
         "What grows (`bench/scale.py` has what is usual; the server's threads with the "
         "kernel's part of their sends):", "",
         *scale.table(result["scale"]), "",
