@@ -232,55 +232,6 @@ static void ask(const struct queue *queue, uint64_t now_ns)
 		ask_after(queue, queue->open[i]);
 }
 
-/* Sorting: what comes in is a few runs, each nearly in order. */
-
-static bool belongs_before(const struct pending *a, const struct pending *b)
-{
-	if (a->stamp_ns != b->stamp_ns)
-		return a->stamp_ns < b->stamp_ns;
-	return (int16_t)(a->part - b->part) < 0;
-}
-
-static size_t sorted_from(const struct pending *list, size_t at, size_t count)
-{
-	if (at < count)
-		at++;
-	while (at < count && !belongs_before(&list[at], &list[at - 1]))
-		at++;
-	return at;
-}
-
-/* Merges two sorted neighbours, from the end: mostly little is to be moved. */
-static void merge(struct pending *list, size_t middle, size_t end,
-		  struct pending *scratch)
-{
-	size_t moved = end - middle, left = middle;
-
-	if (!moved || !left ||
-	    !belongs_before(list + middle, list + middle - 1))
-		return;
-	memcpy(scratch, list + middle, moved * sizeof(*list));
-	while (moved)
-		if (left &&
-		    belongs_before(&scratch[moved - 1], &list[left - 1]))
-			list[--end] = list[--left];
-		else
-			list[--end] = scratch[--moved];
-}
-
-/* Merges neighbours until all is one. */
-static void sort(struct pending *list, size_t count, struct pending *scratch)
-{
-	size_t middle, end;
-
-	while ((middle = sorted_from(list, 0, count)) < count)
-		for (size_t at = 0; at < count; at = end) {
-			middle = sorted_from(list, at, count);
-			end = sorted_from(list, middle, count);
-			merge(list + at, middle - at, end - at, scratch);
-		}
-}
-
 size_t queue_collect(struct queue *queue, uint64_t now_ns)
 {
 	struct shared *shared = queue->shared;
@@ -297,9 +248,7 @@ size_t queue_collect(struct queue *queue, uint64_t now_ns)
 	take_over(queue, 1);
 	read_open_runs(queue, now_ns - SETTLE_NS);
 	ask(queue, now_ns);
-	struct pending *list = queue->pending + shared->first;
-	sort(list + before, shared->count - before, queue->scratch);
-	merge(list, before, shared->count, queue->scratch);
+	put_in_order(queue, before);
 	return shared->count;
 }
 
@@ -345,17 +294,6 @@ size_t queue_pending(const struct queue *queue)
 uint64_t queue_in_ring(const struct queue *queue)
 {
 	return queue->shared->in_ring;
-}
-
-/* A thread that is gone may not have counted what it had reserved: it is found all
- * the same. */
-uint64_t queue_captured(const struct queue *queue)
-{
-	const struct shared *shared = queue->shared;
-	uint64_t counted = queue_counted(queue);
-	uint64_t found = shared->found + shared->in_ring + lost_in_all(queue);
-
-	return counted > found ? counted : found;
 }
 
 bool queue_awaits(const struct queue *queue, uint64_t stamp_ns)

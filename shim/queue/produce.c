@@ -268,12 +268,6 @@ static void count(struct queue *queue, const struct thread_call *call,
 			memory_order_relaxed);
 }
 
-void queue_count_drop(struct queue *queue, enum drop_cause cause, uint64_t n)
-{
-	atomic_fetch_add_explicit(&queue->shared->dropped[cause], n,
-				  memory_order_relaxed);
-}
-
 struct queue_room queue_reserve_for(struct queue *queue,
 				    struct thread_call *call, size_t size)
 {
@@ -370,41 +364,4 @@ void queue_abandon(struct queue *queue, const struct thread_call *call,
 		if (state_of(was) != MARK_MORE)
 			break;
 	}
-}
-
-void queue_count_lost(struct queue *queue, enum drop_cause cause, uint64_t n)
-{
-	atomic_fetch_add_explicit(&queue->shared->lost[cause], n,
-				  memory_order_relaxed);
-}
-
-uint64_t queue_dropped(const struct queue *queue, enum drop_cause cause)
-{
-	const struct shared *shared = queue->shared;
-
-	return atomic_load_explicit(&shared->dropped[cause],
-				    memory_order_relaxed) +
-	       atomic_load_explicit(&shared->lost[cause], memory_order_relaxed);
-}
-
-uint64_t lost_in_all(const struct queue *queue)
-{
-	uint64_t sum = 0;
-
-	for (int cause = 0; cause < DROP_CAUSE_COUNT; cause++)
-		sum += atomic_load_explicit(&queue->shared->lost[cause],
-					    memory_order_relaxed);
-	return sum;
-}
-
-uint64_t queue_counted(const struct queue *queue)
-{
-	uint64_t sum = lost_in_all(queue);
-
-	for (size_t i = 0; i < LANES; i++)
-		for (size_t k = 0; k <= THREAD_CALLS_MAX; k++)
-			sum += atomic_load_explicit(
-				&queue->shared->lane[i].counted[k],
-				memory_order_relaxed);
-	return sum;
 }

@@ -289,8 +289,8 @@ void finish_slots(struct queue *queue, uint32_t number, uint64_t slots);
 void move_run(struct queue *queue, uint32_t number);
 void move_runs(struct queue *queue);
 
-/* What has never got in. */
-uint64_t lost_in_all(const struct queue *queue);
+/* The consumer: of what is pending the first `before` are in order, and now all are. */
+void put_in_order(const struct queue *queue, size_t before);
 
 /* Claims the next run of a ring and leaves it unused. */
 bool claim_unused(struct queue *queue, int which);

@@ -30,7 +30,7 @@ SCENES = ("received", "sent", "received-batch", "sent-batch", "received-tcp",
 SIZE = 64
 # Of a tap's thread: what is done for a message, not what it does from time to time.
 TAP = re.compile(r"/(proto/|shim/tap/(annotate/|drain\.|stream/send_buffer)"
-                 r"|shim/queue/(consume|ring)\.)")
+                 r"|shim/queue/(consume|order|ring)\.)")
 
 
 def query(number):

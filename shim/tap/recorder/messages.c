@@ -135,7 +135,7 @@ static void list_runs(struct image *image)
 typedef bool before_fn(const struct image_message *a,
 		       const struct image_message *b);
 
-/* As in queue/consume.c; then as they were claimed. */
+/* As in queue/order.c; then as they were claimed. */
 static bool is_earlier(const struct image_message *a,
 		       const struct image_message *b)
 {
