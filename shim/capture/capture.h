@@ -138,6 +138,12 @@ static inline bool capture_is_datagram(const struct capture_call *call)
 	return call->kind == FD_DATAGRAM || call->kind == FD_FRESH_UDP;
 }
 
+/* Whether it carries the clear text of a TLS connection. */
+static inline bool capture_is_clear(const struct capture_call *call)
+{
+	return call->protocol != TLS_NONE;
+}
+
 /*
  * The call took `size` octets in, or sent them over a connection: out of or into
  * the octets of `message`'s vector, in that order. `message` is as the real call

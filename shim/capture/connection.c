@@ -6,12 +6,11 @@
 
 #include "shim/capture/departed.h"
 #include "shim/capture/enqueue.h"
+#include "shim/capture/expect.h"
 #include "shim/capture/http_pair.h"
 #include "shim/capture/side.h"
 
 _Static_assert(PROXY_WRITTEN_MAX < FD_INTRODUCTION_MAX, "a header fits");
-
-static const struct proxies *believed = &proxies_anybody;
 
 /* What the messages of a call have in common. */
 struct crossing {
@@ -23,71 +22,6 @@ struct crossing {
 	bool nameless; /* a proxy has told between whom, but it is forgotten */
 	uint64_t malformed;
 };
-
-static bool is_clear(const struct capture_call *call)
-{
-	return call->protocol != TLS_NONE;
-}
-
-/* RFC 7858 3.1. */
-#define DNS_OVER_TLS 853
-
-static bool is_for_dns(uint16_t port)
-{
-	return port == DNS_OVER_TLS ||
-	       socket_info_has_port(capture_ports->dns, port);
-}
-
-/* What a server answers with tells what its clients may have said: by itself a request
- * of HTTP reads as a message of thousands of octets, in which and behind which a
- * client could write what no server has read. */
-static uint8_t may_come_unnamed(const struct capture_call *call)
-{
-	struct capture_call other = *call;
-
-	if (http_pair_waits(call))
-		return STREAM_MAY_HTTP;
-	if (call->sent)
-		return STREAM_MAY_HTTP | STREAM_MAY_DNS;
-	other.sent = true;
-	struct fd_stream *side = side_of(&other);
-	if (!call->info.serves ||
-	    (side && side_now(side, &other) > STREAM_HELD))
-		return STREAM_MAY_DNS;
-	return STREAM_MAY_WAIT | STREAM_MAY_DNS |
-	       (is_for_dns(call->info.local.port) ? 0 : STREAM_MAY_HTTP);
-}
-
-/* At a port of TLS the hello of this process's side tells of the session; at one of
- * DNS anybody may begin like one, or have it passed on. */
-static uint8_t may_come(const struct capture_call *call)
-{
-	switch (call->protocol) {
-	case TLS_NONE:
-		if (call->kind == FD_STREAM)
-			return STREAM_MAY_DNS;
-		return call->sent ? STREAM_MAY_TLS : 0;
-	case TLS_DNS:
-		return STREAM_MAY_DNS;
-	case TLS_UNNAMED:
-		return may_come_unnamed(call);
-	default:
-		return STREAM_MAY_HTTP;
-	}
-}
-
-/* Received, a header comes from a proxy before this server; sent, it is this one
- * that is the proxy, and what it says stands in what it has received. One that is not
- * believed is what the server has read, as anything else. */
-static uint8_t may_come_first(const struct capture_call *call)
-{
-	bool may = call->sent
-			   ? !call->info.serves
-			   : call->info.serves &&
-				     proxies_have(believed, &call->info.remote);
-
-	return may ? STREAM_MAY_PROXY : 0;
-}
 
 static void set_header(struct crossing *crossing, size_t size)
 {
@@ -102,7 +36,8 @@ static void cross(struct crossing *crossing, const struct capture_call *call)
 	*crossing = (struct crossing){ .call = call, .state = call->state };
 	capture_fill(&crossing->seen, call, info->serves, &info->local,
 		     &info->remote);
-	crossing->seen.flags |= EVENT_TCP | (is_clear(call) ? EVENT_TLS : 0);
+	crossing->seen.flags |=
+		EVENT_TCP | (capture_is_clear(call) ? EVENT_TLS : 0);
 	if (!info->introduced)
 		return;
 	size_t size = fdtable_introduction(fdtable_entry(call->fd), call->state,
@@ -280,7 +215,7 @@ static void cut_and_count(struct crossing *crossing, struct stream *stream,
 void connection_give_up(const struct capture_call *call)
 {
 	const struct stream lost = { .state = STREAM_LOST,
-				     .clear = is_clear(call) };
+				     .clear = capture_is_clear(call) };
 	struct fd_stream *side = side_of(call);
 
 	enqueue_count_drop(DROP_STREAM, 1);
@@ -307,7 +242,7 @@ void connection_lose(int fd)
 /* In no known order with other calls: it stands for itself. */
 static void cross_alone(struct crossing *crossing, struct octets *octets)
 {
-	uint8_t may = may_come(crossing->call);
+	uint8_t may = expect(crossing->call);
 	struct stream stream = { .state = STREAM_BETWEEN, .may = may };
 
 	if ((may & (STREAM_MAY_DNS | STREAM_MAY_WAIT)) == STREAM_MAY_DNS &&
@@ -325,12 +260,12 @@ static bool is_of(const struct capture_call *call, struct stream *stream,
 {
 	bool lost = stream->state == STREAM_LOST;
 
-	*anew = is_clear(call) && !stream->clear && !lost;
+	*anew = capture_is_clear(call) && !stream->clear && !lost;
 	if (*anew) {
 		stream_end(stream);
 		*stream = (struct stream){ .clear = true };
 	}
-	return stream->clear == is_clear(call) || lost;
+	return stream->clear == capture_is_clear(call) || lost;
 }
 
 static void cross_in_turn(struct crossing *crossing, struct fd_stream *side,
@@ -346,9 +281,9 @@ static void cross_in_turn(struct crossing *crossing, struct fd_stream *side,
 	}
 	bool ours = is_of(call, &stream, &anew);
 	bool others = atomic_fetch_add(&side->sequence, 1) != call->sequence;
-	stream.may = may_come(call);
+	stream.may = expect(call);
 	if (stream.state == STREAM_BEGINS)
-		stream.may |= may_come_first(call);
+		stream.may |= expect_first(call);
 	if (ours && others && !anew && stream.state != STREAM_LOST) {
 		side_unlock(side, call->state, &stream);
 		cross_alone(crossing, octets);
@@ -396,11 +331,6 @@ static void crossed(const struct capture_call *call, struct octets octets)
 	}
 	cross(&crossing, call);
 	cross_in_turn(&crossing, side, &octets);
-}
-
-void connection_believe(const struct proxies *proxies)
-{
-	believed = proxies;
 }
 
 void connection_crossed(const struct capture_call *call,

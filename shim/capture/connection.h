@@ -11,10 +11,6 @@
 
 #include "shim/capture/capture.h"
 
-/* Whose header introduces a connection: anybody's, unless this says otherwise, before
- * capture begins. The list must stay. */
-void connection_believe(const struct proxies *proxies);
-
 /* `size` octets (> 0) of one direction of the connection that the call's fd was when
  * its state was call->state. */
 void connection_crossed(const struct capture_call *call,

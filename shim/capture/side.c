@@ -89,10 +89,10 @@ enum stream_state side_now(struct fd_stream *side,
 {
 	uint64_t found = atomic_load(&side->state);
 	struct stream stream = stream_unpack(found);
-	bool clear = call->protocol != TLS_NONE;
 
 	if (!fd_same_socket(found, call->state) || found & FD_STREAM_LOCKED ||
-	    (stream.clear != clear && stream.state != STREAM_LOST))
+	    (stream.clear != capture_is_clear(call) &&
+	     stream.state != STREAM_LOST))
 		return STREAM_BEGINS;
 	return stream.state;
 }

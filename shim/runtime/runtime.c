@@ -34,7 +34,7 @@
 #include "shim/base/sandbox.h"
 #include "shim/base/secret.h"
 #include "shim/capture/capture.h"
-#include "shim/capture/connection.h"
+#include "shim/capture/expect.h"
 #include "shim/capture/enqueue.h"
 #include "shim/runtime/command.h"
 #include "shim/runtime/environment.h"
@@ -385,7 +385,7 @@ static void begin(void)
 	ports = (struct socket_ports){ live_config->ports,
 				       live_config->tls_ports,
 				       live_config->https };
-	connection_believe(&live_config->proxies);
+	expect_proxies(&live_config->proxies);
 	capture_begin(&ports);
 }
 

@@ -10,6 +10,7 @@
 #include "proto/common.h"
 #include "shim/base/clock.h"
 #include "shim/capture/connection.h"
+#include "shim/capture/expect.h"
 #include "shim/capture/departed.h"
 #include "shim/capture/enqueue.h"
 #include "shim/queue.h"
@@ -275,7 +276,7 @@ Test(connection, a_stranger_s_header_is_what_the_server_reads)
 	struct proxies proxies = { 0 };
 	char octets[2 + 0x0d0a] = HEADER;
 
-	connection_believe(&proxies);
+	expect_proxies(&proxies);
 	memcpy(octets + sizeof(HEADER) - 1, query(1), 14);
 	received(octets, 20);
 	received(octets + 20, sizeof(octets) - 20);
@@ -308,7 +309,7 @@ Test(connection, a_header_is_believed_of_those_that_are_listed)
 
 		cr_assert_eq(networks_add(&proxies.networks, cases[i].network),
 			     0);
-		connection_believe(&proxies);
+		expect_proxies(&proxies);
 		fdtable_forget(FD);
 		fdtable_learn(FD, fdtable_state(FD), FD_STREAM, &serving);
 		size_t before = logged();
@@ -327,7 +328,7 @@ Test(connection, a_header_that_is_sent_is_passed_over)
 	struct fd_info asking = serving;
 	struct capture_call call;
 
-	connection_believe(&nobody);
+	expect_proxies(&nobody);
 	asking.serves = false;
 	fdtable_learn(FD, fdtable_state(FD), FD_STREAM, &asking);
 	call = enter(true);
