@@ -22,6 +22,10 @@ TLS_CALL(OPENSSL, SSL_read_ex, int,
 TLS_CALL(OPENSSL, SSL_write, int, (void *ssl, const void *from, int size))
 TLS_CALL(OPENSSL, SSL_write_ex, int,
 	 (void *ssl, const void *from, size_t size, size_t *done))
+TLS_CALL(OPENSSL, SSL_read_early_data, int,
+	 (void *ssl, void *to, size_t size, size_t *done))
+TLS_CALL(OPENSSL, SSL_write_early_data, int,
+	 (void *ssl, const void *from, size_t size, size_t *done))
 TLS_CALL(OPENSSL, SSL_do_handshake, int, (void *ssl))
 TLS_CALL(OPENSSL, SSL_accept, int, (void *ssl))
 TLS_CALL(OPENSSL, SSL_connect, int, (void *ssl))
@@ -42,6 +46,8 @@ TLS_CALL(GNUTLS, gnutls_record_recv, ssize_t,
 	 (void *session, void *to, size_t size))
 TLS_CALL(GNUTLS, gnutls_record_recv_seq, ssize_t,
 	 (void *session, void *to, size_t size, unsigned char *sequence))
+TLS_CALL(GNUTLS, gnutls_record_recv_early_data, ssize_t,
+	 (void *session, void *to, size_t size))
 TLS_CALL(GNUTLS, gnutls_record_send, ssize_t,
 	 (void *session, const void *from, size_t size))
 TLS_CALL(GNUTLS, gnutls_record_send2, ssize_t,

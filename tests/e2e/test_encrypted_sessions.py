@@ -7,11 +7,13 @@ import socket
 import ssl
 from dataclasses import replace
 
-from harness import certificates, dns, dot, encrypted, host, load, namespace, openssl, tls
+from harness import (certificates, dns, dot, encrypted, host, load, namespace, openssl,
+                     oracle, tls)
 from harness.collector import Collector, listening
 from harness.each import each
 from harness.encrypted import AUTHORITY, DOT, EncryptedScene
 from harness.process import PATIENCE, until
+from harness.record import Record
 
 CONNECTIONS = 12
 VERSIONS = {"1.2": ssl.TLSVersion.TLSv1_2, "1.3": ssl.TLSVersion.TLSv1_3}
@@ -172,3 +174,18 @@ def test_freed_unseen(which):
     running.end()
     first.close(), second.close()
     assert [tap.payload for tap in running.collector.taps()] == said
+
+
+def test_early_data():
+    """RFC 8446 2.3: a query before the handshake is over, and its answer as well."""
+    certificates.Authority("authority").sign("server")
+    running = host.Host(host.build("early_data", "-lssl", "-lcrypto"), "two")
+    until(lambda: running.process.alive() and listening(DOT), "its socket")
+    record = Record()
+    first = openssl.Client(record)
+    first.ask(query(1))
+    second = openssl.Client(record, session=first.end(), early=query(2))
+    second.ask(query(3))
+    second.close()
+    running.end()
+    return oracle.compare(record.facts, running.collector.taps()).check()
