@@ -207,7 +207,9 @@ static int run(struct top *top)
 		return cli_no_memory();
 	collector_watch(top->collector, top->timer, on_timer);
 	begin_screen(top);
-	if (!tick(top))
+	/* Lines are not taken back: the first waits for messages that it can tell of. */
+	bool waits = top->input.n && !top->on_screen;
+	if (waits || !tick(top))
 		status = collector_run(top->collector);
 	end_screen();
 	return top->status == EX_OK ? status : top->status;

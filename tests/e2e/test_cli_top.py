@@ -402,6 +402,15 @@ def test_live_figures():
         assert f"; {title} {' '.join(ranked)}" in line, (title, ranked, line)
 
 
+def test_one_look():
+    """Not before something can have been read."""
+    pathlib.Path("/mnt/dns.fstrm").write_bytes(sample.stream(sample.payloads(500)))
+    want = cli.good("read", "--stats", "-r", "/mnt/dns.fstrm")
+    messages = re.search(r"^Messages: (\d+)", want, re.M)[1]
+    line, = cli.good("top", "-n", "1", "-r", "/mnt/dns.fstrm").splitlines()
+    assert f": messages {messages}," in line
+
+
 @each(["fifo", "device", "large"])
 def test_hostile_file(kind):
     """Where a process says that its metrics are may be anything."""
