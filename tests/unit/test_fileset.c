@@ -56,6 +56,14 @@ static bool exists(const char *suffix)
 	return !access(file, F_OK);
 }
 
+static void prune(size_t count)
+{
+	int own = open(directory, O_RDONLY);
+
+	fileset_prune(path, count, own);
+	close(own);
+}
+
 /* The next file is the one of that suffix. Returns its fd. */
 static int create(const char *suffix)
 {
@@ -103,8 +111,43 @@ Test(fileset, goes_round_what_others_have_put_there)
 	cr_assert_eq(symlink(target, path), 0);
 	cr_assert_eq(mkfifo(fifo, 0666), 0);
 	close(create(".2"));
-	fileset_prune(path, 1);
+	prune(1);
 	cr_assert_neq(access(target, F_OK), 0);
+}
+
+static void touch_as(const char *suffix, uid_t owner)
+{
+	char file[PATH_MAX + 32];
+
+	touch(suffix);
+	snprintf(file, sizeof(file), "%s%s", path, suffix);
+	cr_assert_eq(chown(file, owner, -1), 0);
+}
+
+/* The highest numbers that there are, and nothing that is above them. */
+Test(fileset, goes_on_below_the_last_number)
+{
+	touch(".7");
+	touch(".999999998");
+	close(create(".999999999"));
+	close(create(".8"));
+	close(create(".9"));
+}
+
+Test(fileset, neither_counts_nor_removes_what_is_of_others)
+{
+	if (geteuid())
+		cr_skip("only root can give files away");
+	close(create(""));
+	touch_as(".1", 65534);
+	touch_as(".999999999", 65534);
+	close(create(".2"));
+	prune(2);
+	cr_assert(exists("") && exists(".1") && exists(".2"));
+	close(create(".3"));
+	prune(2);
+	cr_assert(!exists("") && exists(".1") && exists(".2") && exists(".3") &&
+		  exists(".999999999"));
 }
 
 Test(fileset, says_why_it_cannot)
@@ -122,7 +165,7 @@ Test(fileset, prunes_the_oldest)
 	close(create(".2"));
 	close(create(".3"));
 	touch(".x");
-	fileset_prune(path, 2);
+	prune(2);
 	cr_assert(!exists("") && !exists(".1") && exists(".2") &&
 		  exists(".3") && exists(".x"));
 }
@@ -133,7 +176,7 @@ Test(fileset, leaves_what_is_being_written)
 
 	close(create(".1"));
 	close(create(".2"));
-	fileset_prune(path, 1);
+	prune(1);
 	cr_assert(exists("") && !exists(".1") && !exists(".2"));
 	close(fd);
 }
@@ -146,7 +189,7 @@ static bool keeps_its_own(void)
 	for (int i = 0; i < 2000; i++) {
 		int fd = fileset_create(path, 0, name, sizeof(name));
 
-		fileset_prune(path, 1);
+		prune(1);
 		if (fd < 0 || fstat(fd, &about) || !about.st_nlink)
 			return false;
 		close(fd);
@@ -185,7 +228,7 @@ Test(fileset, has_times_in_its_names)
 	create_at(NOON, ".20010909T134640Z.10");
 	create_at(NOON - 60000000000, ".20010909T134540Z.11");
 	close(create(".12"));
-	fileset_prune(path, 2);
+	prune(2);
 	cr_assert(!exists(".8") && !exists(".20010909T134640Z.10") &&
 		  exists(".20010909T134540Z.11") && exists(".12"));
 }
@@ -197,7 +240,7 @@ Test(fileset, leaves_what_has_been_compressed)
 	touch(".7.gz");
 	touch(".20010909T134640Z.8.zst");
 	close(create(".9"));
-	fileset_prune(path, 1);
+	prune(1);
 	cr_assert(exists(".gz") && exists(".7.gz") && !exists(".1") &&
 		  exists(".20010909T134640Z.8.zst") && exists(".9"));
 }

@@ -104,7 +104,7 @@ static int file_open(struct transport *transport)
 	snprintf(transport->about, sizeof(transport->about),
 		 "writing to %.200s", file->name);
 	if (config->rotate_count)
-		fileset_prune(config->address, config->rotate_count);
+		fileset_prune(config->address, config->rotate_count, fd);
 	return 0;
 }
 

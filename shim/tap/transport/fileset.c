@@ -20,6 +20,8 @@
 #include "shim/base/clock.h"
 
 #define ATTEMPTS_MAX 100 /* against others who make files at the same time */
+#define DIGITS_MAX   9
+#define NUMBER_MAX   999999999
 
 #define STAMP_SIZE 17 /* ".20261231T235959Z" */
 
@@ -88,7 +90,7 @@ static bool parse(const char *name, const char *base, struct entry *entry)
 	if (!size)
 		return !stamp;
 	if (*at++ != '.' || *at < '1' || *at > '9' ||
-	    strspn(at, "0123456789") != --size || size > 9)
+	    strspn(at, "0123456789") != --size || size > DIGITS_MAX)
 		return false;
 	entry->number = strtoul(at, NULL, 10);
 	return true;
@@ -198,13 +200,19 @@ static void print_stamp(uint64_t wall_ns, char stamp[STAMP_SIZE + 1])
 	*stamp = '\0';
 }
 
-/* Numbers go up whatever the clock does. */
+/* Numbers go up whatever the clock does. Nobody has come to the last one: who can write
+ * to the directory has put it there, and what goes on is what stands below. */
 static struct entry next_of(const struct entries *entries, uint64_t wall_ns)
 {
 	struct entry next = { .number = wall_ns ? 1 : 0 };
+	uint64_t above = NUMBER_MAX + 1ull;
 
-	if (entries->count)
-		next.number = entries->list[entries->count - 1].number + 1;
+	for (size_t i = entries->count; i--;) {
+		next.number = entries->list[i].number + 1;
+		if (next.number < above)
+			break;
+		above = entries->list[i].number;
+	}
 	if (wall_ns)
 		print_stamp(wall_ns, next.stamp);
 	return next;
@@ -240,6 +248,18 @@ void fileset_remove(const char *name, int fd)
 	close(found);
 }
 
+/* A file of another user's is not one of the log's. */
+static bool is_of(const char *name, uid_t owner)
+{
+	struct stat about;
+	int fd = open(name, O_PATH | O_CLOEXEC | O_NOFOLLOW);
+	bool is = fd >= 0 && !fstat(fd, &about) && about.st_uid == owner;
+
+	if (fd >= 0)
+		close(fd);
+	return is;
+}
+
 /* Not one that another process is writing. */
 static bool remove_one(const char *name)
 {
@@ -253,19 +273,24 @@ static bool remove_one(const char *name)
 	return unused;
 }
 
-void fileset_prune(const char *path, size_t count)
+void fileset_prune(const char *path, size_t count, int own)
 {
 	struct entries entries = find(path);
 	char name[PATH_MAX];
-	size_t left = 0;
+	struct stat about;
+	size_t left = 0, kept = 0;
 
+	if (fstat(own, &about))
+		entries.count = 0;
 	for (size_t i = 0; i < entries.count; i++)
-		left += !entries.list[i].packed;
-	for (size_t i = 0; i < entries.count && left > count; i++)
 		if (!entries.list[i].packed &&
 		    !print_name(path, &entries.list[i], name, sizeof(name)) &&
-		    remove_one(name))
-			left--;
+		    is_of(name, about.st_uid))
+			entries.list[left++] = entries.list[i];
+	for (size_t i = 0; i < left && left - i + kept > count; i++) {
+		print_name(path, &entries.list[i], name, sizeof(name));
+		kept += !remove_one(name);
+	}
 	free(entries.list);
 }
 

@@ -19,9 +19,10 @@
  */
 int fileset_create(const char *path, uint64_t wall_ns, char *name, size_t size);
 
-/* Removes the oldest files that nobody writes any more, so that `count` remain;
- * those that have been compressed are neither counted nor removed. */
-void fileset_prune(const char *path, size_t count);
+/* Removes the oldest files that nobody writes any more, so that `count` remain of those
+ * that belong to whom the file of the fd `own` belongs to; those that have been
+ * compressed are neither counted nor removed. */
+void fileset_prune(const char *path, size_t count, int own);
 
 /* Removes the file that is open and locked, if it is still the one of that name:
  * numbers are given again when the highest file has gone. */
