@@ -84,10 +84,16 @@ static void begin(struct cork *cork, const struct msghdr *message,
 		  uint64_t socket)
 {
 	cork->filled_by = socket;
-	cork->size = cork->name_size = 0;
+	cork->size = cork->name_size = cork->control_size = 0;
 	if (message->msg_name) {
 		cork->name_size = message->msg_namelen;
 		memcpy(&cork->name, message->msg_name, cork->name_size);
+	}
+	if (message->msg_controllen > sizeof(cork->control)) {
+		cork->lost_by = socket;
+	} else if (message->msg_control) {
+		cork->control_size = message->msg_controllen;
+		memcpy(cork->control, message->msg_control, cork->control_size);
 	}
 }
 

@@ -8,8 +8,9 @@
 
 #include "shim/capture/capture.h"
 
-#define CORKS    8
-#define CORK_MAX 4096
+#define CORKS        8
+#define CORK_MAX     4096
+#define CORK_CONTROL 256
 
 struct cork {
 	_Atomic uint64_t
@@ -18,8 +19,11 @@ struct cork {
 	_Atomic uint64_t lost_by;   /* too long, or two threads were at it */
 	_Atomic uint64_t locked_by;
 	_Atomic uint32_t size;
+	/* What the first call gave: it holds for all. */
 	socklen_t name_size;
-	struct sockaddr_storage name; /* that the first call gave */
+	size_t control_size;
+	struct sockaddr_storage name;
+	_Alignas(struct cmsghdr) uint8_t control[CORK_CONTROL];
 	uint8_t octets[CORK_MAX];
 };
 

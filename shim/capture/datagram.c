@@ -215,8 +215,12 @@ static void depart_corked(struct datagram_departure *departure,
 {
 	struct cork *cork = departure->cork;
 	struct iovec iov = { cork->octets, cork->size };
-	struct msghdr message = { .msg_name = &cork->name,
-				  .msg_namelen = cork->name_size };
+	struct msghdr message = {
+		.msg_name = &cork->name,
+		.msg_namelen = cork->name_size,
+		.msg_control = cork->control,
+		.msg_controllen = cork->control_size,
+	};
 	struct event seen;
 	bool wanted = fill(&seen, call, &message);
 
@@ -225,7 +229,7 @@ static void depart_corked(struct datagram_departure *departure,
 	depart_message(departure, call,
 		       wanted && !departure->lost ? &seen : NULL,
 		       &(struct octets){ .iov = &iov, .left = iov.iov_len },
-		       call->info.segment);
+		       segment_of(call, &message));
 }
 
 /* A part of a datagram, which leaves with the last one. */

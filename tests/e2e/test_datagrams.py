@@ -216,7 +216,8 @@ def test_from():
             for message in running.wire.messages()]
     ours = [None, namespace.SERVER6, namespace.UPSTREAM, namespace.UPSTREAM6]
     assert [message.source for message in wire] == [
-        namespace.UPSTREAM, None, namespace.UPSTREAM6, namespace.SERVER6], wire
+        namespace.UPSTREAM, namespace.UPSTREAM, None, namespace.UPSTREAM6,
+        namespace.SERVER6], wire
     return check(running, oracle.facts(wire, ours))
 
 

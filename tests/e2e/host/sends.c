@@ -367,8 +367,9 @@ static void play_probe(void)
 }
 
 /* From another address than that which the socket is bound to: ip(7), ipv6(7). */
-static void send_from(int fd, const struct sockaddr *to, socklen_t size,
-		      int level, int type, const void *info, size_t info_size)
+static void send_part_from(int fd, const struct sockaddr *to, socklen_t size,
+			   int level, int type, const void *info,
+			   size_t info_size, int flags)
 {
 	_Alignas(struct cmsghdr) char control[CMSG_SPACE(20)] = { 0 };
 	struct cmsghdr *item = (struct cmsghdr *)control;
@@ -379,7 +380,13 @@ static void send_from(int fd, const struct sockaddr *to, socklen_t size,
 
 	*item = (struct cmsghdr){ CMSG_LEN(info_size), level, type };
 	memcpy(CMSG_DATA(item), info, info_size);
-	MUST(sendmsg(fd, &made, 0) == SIZE);
+	MUST(sendmsg(fd, &made, flags) == SIZE);
+}
+
+static void send_from(int fd, const struct sockaddr *to, socklen_t size,
+		      int level, int type, const void *info, size_t info_size)
+{
+	send_part_from(fd, to, size, level, type, info, info_size, 0);
 }
 
 static void play_from(void)
@@ -396,6 +403,11 @@ static void play_from(void)
 	fill(1);
 	send_from(fd, (struct sockaddr *)&to, sizeof(to), IPPROTO_IP,
 		  IP_PKTINFO, &info, sizeof(info));
+	/* Of several parts the first one tells. */
+	fill(4);
+	send_part_from(fd, (struct sockaddr *)&to, sizeof(to), IPPROTO_IP,
+		       IP_PKTINFO, &info, sizeof(info), MSG_MORE);
+	MUST(send(fd, responses, SIZE, 0) == SIZE);
 	/* Wherever it is bound, from the address that the kernel prefers. */
 	info = (struct in_pktinfo){ 0 };
 	fill(3);
