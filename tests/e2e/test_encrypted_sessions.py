@@ -176,10 +176,15 @@ def test_freed_unseen(which):
     assert [tap.payload for tap in running.collector.taps()] == said
 
 
-def test_early_data():
-    """RFC 8446 2.3: a query before the handshake is over, and its answer as well."""
+EARLY = {"early_data": ["-lssl", "-lcrypto"], "early_gnutls": ["-lgnutls"]}
+
+
+@each(EARLY)
+def test_early_data(name):
+    """RFC 8446 2.3: a query before the handshake is over, and OpenSSL's answer as
+    well."""
     certificates.Authority("authority").sign("server")
-    running = host.Host(host.build("early_data", "-lssl", "-lcrypto"), "two")
+    running = host.Host(host.build(name, *EARLY[name]), "two")
     until(lambda: running.process.alive() and listening(DOT), "its socket")
     record = Record()
     first = openssl.Client(record)
