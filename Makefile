@@ -228,7 +228,7 @@ demo: ## a preloaded named answers dig; as root
 	$(Q)$(MAKE) $(JOBS) all
 	$(Q)tests/demo
 
-bench: ## measures what it costs; as root, twenty minutes
+bench: ## measures what it costs; as root, half an hour
 	$(Q)tests/setup bench
 	$(Q)$(MAKE) $(JOBS) all $(BENCH)
 	$(Q)bench/run
