@@ -13,11 +13,14 @@ from harness.each import each
 from harness.encrypted import DOH, PATH, EncryptedScene
 
 TYPED = ("content-type", TYPE)
-# Method, what stands behind the path, further fields and whether there is a body. "$"
-# is the message in a target, "%" another one; both are also the body.
+# Method, what stands behind the path, further fields and whether there is a body: the
+# message, or none but its end (EMPTY), as dig has it. "$" is the message in a target,
+# "%" another one.
+EMPTY = "empty"
 CLEAR = [
     ("GET", "?dns=$", [], False),
     ("GET", "?dns=$=", [], False),
+    ("GET", "?dns=$", [], EMPTY),
     ("POST", "", [TYPED], True),
     ("POST", "", [TYPED, ("content-encoding", "x")], True),
 ]
@@ -93,8 +96,8 @@ class Client:
 def ask(scene, number, method, target, fields, has_body):
     message, other = query(f"one{number}"), query(f"two{number}")
     target = target.replace("$", encoded(message)).replace("%", encoded(other))
-    return message, Client(scene).ask(method, target, fields,
-                                      message if has_body else None)
+    body = {True: message, False: None, EMPTY: b""}[has_body]
+    return message, Client(scene).ask(method, target, fields, body)
 
 
 @each(encrypted.SERVING_DOH)

@@ -157,6 +157,44 @@ Test(http2, gets)
 		    "SHORT\nSHORT\n");
 }
 
+/* As dig asks: the end comes in a frame of its own, which may be padded. */
+Test(http2, gets_that_end_later)
+{
+	headers(CLIENT, 0, 1, GET("/?dns=cXVlc3Rpb24gb25l"));
+	headers(CLIENT, 0, 3, GET("/?dns=cXVlc3Rpb24gdHdvLg"));
+	frame(CLIENT, DATA, PADDED | END_STREAM, 3, "\3\0\0\0", 4);
+	data(CLIENT, 0, 1, "");
+	data(CLIENT, END_STREAM, 1, "");
+	headers(CLIENT, 0, 5, GET("/?dns="));
+	data(CLIENT, END_STREAM, 5, "");
+	headers(CLIENT, 0, 7, GET("/index.html"));
+	data(CLIENT, END_STREAM, 7, "");
+	for (uint32_t stream = 1; stream < 6; stream += 2)
+		headers(SERVER, END_STREAM, stream, OK);
+	http_expect(HTTP_2, wire,
+		    "MESSAGE 3 question two.\n"
+		    "MESSAGE 1 question one\n"
+		    "SHORT\n");
+}
+
+/* One that is answered before its end has been counted by then. */
+Test(http2, gets_that_end_too_late)
+{
+	struct http_told told = { .size = 0 };
+	http_name name = http_open(HTTP_2);
+
+	headers(CLIENT, 0, 1, GET("/?dns=cXVlc3Rpb24gb25l"));
+	headers(SERVER, END_STREAM, 1, OK);
+	size_t size = CLIENT->size;
+	data(CLIENT, END_STREAM, 1, "");
+	http_feed(name, true, CLIENT->octets, size, &told);
+	http_feed(name, false, SERVER->octets, SERVER->size, &told);
+	http_feed(name, true, CLIENT->octets + size, CLIENT->size - size,
+		  &told);
+	cr_assert_str_eq(told.text, "UNREAD\n");
+	http_end(name);
+}
+
 /* Of each some server reads this message, part of it, another one or none. */
 Test(http2, gets_that_are_unclear_count_if_they_are_answered)
 {

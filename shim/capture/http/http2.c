@@ -275,6 +275,8 @@ static int data(struct http2 *http2, struct octets *octets,
 {
 	size_t part = smaller(http2->left - http2->padding, octets->left);
 
+	if (http2->left > http2->padding)
+		http2_body_comes(http2);
 	if (is_there(http2, octets))
 		return hand_on(http2, octets, found);
 	if (http2->half)

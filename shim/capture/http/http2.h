@@ -62,6 +62,10 @@ void http2_begin(struct http2 *http2, bool requests, struct http2 *other,
 enum http_cut http2_next(struct http2 *http2, struct octets *octets,
 			 struct http_found *found);
 
+/* Not for callers: there are octets of a body. Some servers read that of a GET, and not its
+ * target, so that no message is clear any more. */
+void http2_body_comes(struct http2 *http2);
+
 /* Not for callers: a header block, or a body, is at its end. Return as a step. */
 int http2_end_block(struct http2 *http2, struct http_found *found);
 int http2_end_stream(struct http2 *http2, uint32_t stream,

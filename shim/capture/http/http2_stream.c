@@ -20,6 +20,14 @@ static int finish(struct http2 *http2, uint32_t stream, struct half *half,
 	return body_end(&half->body, &http2->kept, found);
 }
 
+void http2_body_comes(struct http2 *http2)
+{
+	if (!http2->half || !http2->half->whole)
+		return;
+	streams_cut(&http2->streams, http2->stream);
+	http2->half = NULL;
+}
+
 int http2_end_stream(struct http2 *http2, uint32_t stream,
 		     struct http_found *found)
 {
@@ -27,12 +35,16 @@ int http2_end_stream(struct http2 *http2, uint32_t stream,
 
 	if (!half)
 		return HTTP_ON;
+	if (half->whole && streams_is_reset(&http2->streams, half)) {
+		streams_cut(&http2->streams, stream);
+		return HTTP_ON;
+	}
 	streams_close(&http2->streams, half);
 	return finish(http2, stream, half, found);
 }
 
-/* Does every server that reads a message from the request read this one? Some read a
- * GET's body, or answer before it is through. */
+/* Does every server that reads a message from the request read this one? Of a GET only
+ * if no body comes: http2_body_comes(). */
 static bool is_clear(struct http2 *http2, struct half *half)
 {
 	const struct fields *fields = &http2->fields;
@@ -42,7 +54,7 @@ static bool is_clear(struct http2 *http2, struct half *half)
 	if (fields->repeated)
 		return false;
 	if (fields->method == METHOD_GET)
-		return target == PARAMETER_MESSAGE && http2->ends;
+		return target == PARAMETER_MESSAGE;
 	return target == PARAMETER_NOTHING && fields->method == METHOD_POST &&
 	       fields->dns;
 }
@@ -75,12 +87,14 @@ static bool announces(struct http2 *http2, struct half *half)
 		body_spoil(&half->body, HTTP_MORE);
 		return false;
 	}
-	if (!http2->requests || http2->fields.method == METHOD_POST)
+	half->whole = http2->requests && http2->fields.method == METHOD_GET;
+	if (!half->whole)
 		measure(http2, half);
 	return true;
 }
 
-/* A response's header. A pushed one's has an even stream, and no request. */
+/* A response's header. A pushed one's has an even stream, and no request. A request that
+ * is counted here must not be handed out when it ends after all. */
 static void answer(struct http2 *http2, uint32_t stream)
 {
 	const struct fields *fields = &http2->fields;
@@ -88,6 +102,8 @@ static void answer(struct http2 *http2, uint32_t stream)
 	if (fields->status >= 200 && !noted_take(http2->noted, stream))
 		http2->unread =
 			fields->status == 200 && fields->dns && stream & 1;
+	if (http2->unread)
+		streams_reset(&http2->other->streams, stream);
 }
 
 /* A header that is a request's or a response's, and not the trailer of one. */

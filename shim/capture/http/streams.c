@@ -143,6 +143,11 @@ void streams_reset(struct streams *streams, uint32_t id)
 	}
 }
 
+bool streams_is_reset(struct streams *streams, const struct half *half)
+{
+	return id_of(streams, half - streams->half) & RESET;
+}
+
 void streams_drop(struct streams *streams)
 {
 	while (streams->top)

@@ -22,11 +22,12 @@
 #define STREAM_LEAST     8192
 
 /* A body of a length that nobody has said. */
-#define STREAM_UNMEASURED UINT32_MAX
+#define STREAM_UNMEASURED INT32_MAX
 
 struct half {
 	struct body body;
-	uint32_t length; /* that it is to have */
+	uint32_t length : 31; /* that it is to have */
+	uint32_t whole : 1;   /* a request's target had it */
 };
 
 /* All zero: none. */
@@ -62,6 +63,8 @@ void streams_cut(struct streams *streams, uint32_t id);
 /* The other side has. What was on its way then crosses nevertheless, so this only makes
  * room where that lacks. For the threads of both directions. */
 void streams_reset(struct streams *streams, uint32_t id);
+
+bool streams_is_reset(struct streams *streams, const struct half *half);
 
 /* Gives back what is kept of all. */
 void streams_drop(struct streams *streams);
