@@ -31,9 +31,10 @@ pool_block chain_new(void)
 	return block;
 }
 
-static bool grow(struct head *head)
+static bool grow(pool_block chain, struct head *head)
 {
-	pool_block block = pool_take(POOL_LARGE);
+	pool_block block =
+		pool_take(head->last == chain ? POOL_SECOND : POOL_LARGE);
 
 	if (!block)
 		return false;
@@ -51,7 +52,7 @@ bool chain_append(pool_block chain, struct octets *octets, size_t size)
 	if (size > CHAIN_MAX - head->size)
 		return false;
 	while (size) {
-		if (!head->room && !grow(head))
+		if (!head->room && !grow(chain, head))
 			return false;
 		size_t part = size < head->room ? size : head->room;
 		uint8_t *end = pool_memory(head->last) + pool_size(head->last);

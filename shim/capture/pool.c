@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * Two classes of blocks, and a word for each of them.
+ * Classes of blocks, and a word for each of them.
  */
 #include "shim/capture/pool.h"
 
@@ -8,18 +8,22 @@
 #include "shim/capture/blocks.h"
 
 #define SMALL       8192 /* blocks */
+#define SECOND      2048
 #define LARGE       2048
-#define CLASS_SHIFT 16 /* a block's name: class, then number */
-#define NUMBER_MASK 0xffff
+#define CLASS_SHIFT 15 /* a block's name: class, then number */
+#define NUMBER_MASK 0x7fff
 
 static struct blocks classes[] = {
 	/* In slabs of 256 KB. */
 	[POOL_SMALL] = BLOCKS(POOL_SMALL_SIZE, SMALL, 9),
+	[POOL_SECOND] = BLOCKS(POOL_LARGE_SIZE, SECOND, 6),
 	[POOL_LARGE] = BLOCKS(POOL_LARGE_SIZE, LARGE, 6),
 };
 
-static uint32_t links[ARRAY_SIZE(classes)][SMALL > LARGE ? SMALL : LARGE];
+static uint32_t links[ARRAY_SIZE(classes)][SMALL];
 
+_Static_assert(SMALL <= NUMBER_MASK && LARGE <= SMALL && SECOND <= SMALL,
+	       "numbers fit");
 _Static_assert(ARRAY_SIZE(classes) << CLASS_SHIFT <= 1 << POOL_NAME_BITS,
 	       "names fit");
 

@@ -14,8 +14,9 @@ typedef uint32_t pool_block;
 
 #define POOL_NAME_BITS 17
 
-/* The two sizes of blocks. */
-enum pool_class { POOL_SMALL, POOL_LARGE };
+/* A chain's first block, its second, and those behind them. The second is of a class
+ * of its own, so that who sends the longest messages leaves room for most others. */
+enum pool_class { POOL_SMALL, POOL_SECOND, POOL_LARGE };
 #define POOL_SMALL_SIZE 512
 #define POOL_LARGE_SIZE 4096
 

@@ -47,7 +47,7 @@ static void *read_pieces(void *seed)
 static void check_pool(void)
 {
 	static const size_t all[] = {
-		[POOL_SMALL] = 8192, [POOL_LARGE] = 2048
+		[POOL_SMALL] = 8192, [POOL_SECOND] = 2048, [POOL_LARGE] = 2048
 	};
 
 	fdtable_forget(FD);

@@ -330,3 +330,27 @@ Test(stream, counts_what_the_pool_has_no_room_for)
 	cr_assert_eq(poor->state, STREAM_HALF,
 		     "a block given back is used again");
 }
+
+/* As many long ones as a server lets anybody begin take no room from shorter ones. */
+Test(stream, the_long_leave_room_for_the_short)
+{
+	static struct stream greedy[512];
+	static struct wire longer, in, out;
+	struct stream modest = { 0 };
+
+	append(&longer, 60000, 1);
+	for (size_t i = 0; i < 512; i++)
+		feed_text(&greedy[i], (char *)longer.octets,
+			  i < 256 ? 59000 : 2000);
+	append(&in, 1000, 2);
+	feed_text(&modest, (char *)in.octets, 700);
+	struct iovec rest = { in.octets + 700, in.size - 700 };
+	cr_assert_eq(feed(&modest,
+			  (struct octets){ .iov = &rest, .left = rest.iov_len },
+			  &out),
+		     STREAM_MORE);
+	cr_assert_eq(out.size, in.size);
+	cr_assert_arr_eq(out.octets, in.octets, in.size);
+	for (size_t i = 0; i < 512; i++)
+		stream_abandon(&greedy[i]);
+}
