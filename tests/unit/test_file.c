@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "shim/base/clock.h"
+#include "shim/base/own_fds.h"
 #include "shim/tap/stream/session.h"
 
 #define MIDNIGHT (UINT64_C(20000) * 86400 * NS_PER_S)
@@ -119,6 +120,23 @@ Test(file, ends_at_midnight_even_if_nothing_comes)
 	expect_frames("", 1);
 	expect_frames(".1", 0);
 	cr_assert_eq(deadline(), UINT64_MAX);
+}
+
+/* Where the host's threads have the table of fds in common, the file's number changes. */
+Test(file, the_oldest_goes)
+{
+	own_fds_share();
+	config.rotate_period = 3600;
+	config.rotate_count = 2;
+	open_at(MIDNIGHT);
+	for (int hour = 0; hour < 3; hour++) {
+		write_one();
+		cr_assert_eq(advance(HOUR, HOUR), 0);
+	}
+	expect_frames("", -1);
+	expect_frames(".1", -1);
+	expect_frames(".2", 1);
+	expect_frames(".3", 0);
 }
 
 Test(file, without_a_frame_is_none)

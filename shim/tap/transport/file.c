@@ -104,7 +104,8 @@ static int file_open(struct transport *transport)
 	snprintf(transport->about, sizeof(transport->about),
 		 "writing to %.200s", file->name);
 	if (config->rotate_count)
-		fileset_prune(config->address, config->rotate_count, fd);
+		fileset_prune(config->address, config->rotate_count,
+			      transport->fd);
 	return 0;
 }
 
