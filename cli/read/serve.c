@@ -206,10 +206,10 @@ static void expire(struct collector *collector)
 	}
 }
 
-/* Signals and what is watched. Returns not 0 to end the loop. */
-static int serve_fixed(struct collector *collector)
+/* Returns not 0 to end the loop. */
+static int serve_watches(struct collector *collector)
 {
-	int result = collector->polled[0].revents ? take_signals(collector) : 0;
+	int result = 0;
 
 	for (size_t i = 0; !result && i < collector->n_watches; i++)
 		if (collector->polled[1 + i].revents)
@@ -226,13 +226,17 @@ static int poll_once(struct collector *collector)
 
 	if (poll(collector->polled, n + COLLECTOR_FIXED, timeout) < 0)
 		return errno == EINTR ? 0 : -errno;
-	result = serve_fixed(collector);
+	result = collector->polled[0].revents ? take_signals(collector) : 0;
 	/* Downwards: sources_drop puts the last one in the place of the dropped,
 	 * and accepted ones come behind. */
 	for (size_t i = n; !result && i-- > 0;)
 		if (collector->polled[COLLECTOR_FIXED + i].revents ||
 		    receiver_pending(&collector->sources[i]->receiver))
 			result = serve(collector, i);
+	/* Behind the sources, as a clock may be among them: what there was at its time
+	 * is there. */
+	if (!result)
+		result = serve_watches(collector);
 	if (timeout >= 0)
 		expire(collector);
 	return result;
