@@ -178,7 +178,8 @@ def report_rows(found, at_most, at_least):
 
 def table(found):
     yield ("| what grows | to | messages | a second | server's threads, µs a message "
-           f"| of the first {WARM:,} | tap's, µs a message and tap | memory, MB | dropped | accounted for |")
+           f"| of the first {WARM:,} | tap's, µs a message and tap | memory, MB "
+           "| dropped | accounted for |")
     yield "|---|---|---|---|---|---|---|---|---|---|"
     for row in found:
         kind, names = row["kind"], {**USUAL, **row}
