@@ -22,8 +22,8 @@ static uint8_t *map_slab(size_t size)
 	return slab;
 }
 
-/* Returns false if the slab is not mapped, and the kernel refuses. */
-static bool is_mapped(struct blocks *blocks, uint32_t number)
+/* Maps the slab if need be. Returns false if the kernel refuses. */
+static bool provide(struct blocks *blocks, uint32_t number)
 {
 	size_t size = blocks->size << blocks->slab;
 	uint8_t *_Atomic *slot = &blocks->slabs[(number - 1) >> blocks->slab];
@@ -86,7 +86,7 @@ uint32_t blocks_take(struct blocks *blocks)
 
 	if (!number)
 		number = take_unused(blocks);
-	if (number && !is_mapped(blocks, number)) {
+	if (number && !provide(blocks, number)) {
 		blocks_give(blocks, number);
 		return 0;
 	}

@@ -10,9 +10,9 @@
 #include "proto/common.h"
 #include "shim/base/clock.h"
 #include "shim/capture/connection.h"
-#include "shim/capture/expect.h"
 #include "shim/capture/departed.h"
 #include "shim/capture/enqueue.h"
+#include "shim/capture/expect.h"
 #include "shim/queue.h"
 
 #define FD 7
