@@ -98,8 +98,12 @@ def test_tree():
     scene = Scene("nsd", f"dnstap {collector.endpoint} full")
     collector.hears_from(2, lambda: asked(scene))
     pid = scene.server.process.child.pid
-    writers = {path.suffix[1:] for path in pathlib.Path("/mnt").glob("metrics.*[0-9]")}
-    assert len(writers) == 2, writers
+
+    def writing():
+        return {path.suffix[1:] for path in pathlib.Path("/mnt").glob("metrics.*[0-9]")}
+
+    until(lambda: len(writing()) == 2, "both files")
+    writers = writing()
     for word in pid, "nsd":
         rows = table(cli.good("top", "-n", 1, word).splitlines())
         assert {row["PID"] for row in rows} == writers, (rows, writers)
